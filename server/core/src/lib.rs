@@ -1,0 +1,23 @@
+//! The vocabulary of Basalt: what every other crate speaks of.
+//!
+//! No I/O, no async runtime, no clock and no randomness of its own: time and random bytes are handed in
+//! (see [`time::Clock`] and [`random::Random`]).
+
+pub mod change;
+pub mod document;
+pub mod error;
+pub mod filter;
+pub mod ids;
+pub mod json;
+pub mod key;
+pub mod limits;
+pub mod principal;
+pub mod random;
+pub mod time;
+
+pub use change::{Actor, Change, ChangeOp, Seq};
+pub use document::Document;
+pub use error::{Code, Error, FieldError, Result};
+pub use ids::{CollectionName, DocumentId, FieldPath, Rev};
+pub use principal::{Caller, Principal};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,151 @@
+//! The write path's contract: a [`Decide`] sees a consistent [`View`], asks for more of it or says what to write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, Seq, Timestamp};
+use serde_json::Value;
+
+/// A decision on the state of the store, without I/O.
+///
+/// `step` is called with a view that holds what was asked for so far; it is called anew, from the start, whenever the
+/// state changed under it. So it has to depend on its own input and the view alone (draw ids, revisions and times
+/// before), and on every call has to come to the same answer for the same view. At most 4 rounds of `Need`.
+pub trait Decide: Send + 'static {
+    type Out: Send + 'static;
+
+    /// The catalog epoch that the definitions behind this decision belong to; `None` where it uses none. A commit
+    /// under another epoch is not made: [`crate::Store::commit`] fails with [`basalt_core::Code::Unavailable`] and
+    /// `extensions["staleEpoch"]`, see [`is_stale_epoch`]; the caller looks the definitions up again and retries.
+    fn epoch(&self) -> Option<u64>;
+
+    fn step(&mut self, view: &View) -> Step<Self::Out>;
+}
+
+pub enum Step<Out> {
+    Need(Vec<Read>),
+    /// Empty writes are fine: nothing is logged then.
+    Done(Writes, Out),
+    Refuse(Error),
+}
+
+/// One thing to read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Read {
+    Document {
+        collection: CollectionName,
+        id: DocumentId,
+    },
+    /// The document that holds `key` (the concatenated length-prefixed keys of the index's fields, see
+    /// [`crate::catalog::unique_key`]) in the unique index `index`.
+    Unique {
+        collection: CollectionName,
+        index: String,
+        key: Vec<u8>,
+    },
+    Cell(CellKey),
+}
+
+/// A cell's place: the room's space and a key in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CellKey {
+    pub space: &'static str,
+    pub key: String,
+}
+
+impl CellKey {
+    pub fn new(space: &'static str, key: impl Into<String>) -> Self {
+        Self { space, key: key.into() }
+    }
+}
+
+/// A small value with a life. An expired one reads as absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    pub value: Value,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The state that a decision is made on. `None`: not read (ask by [`Step::Need`]); `Some(None)`: not there.
+#[derive(Default)]
+pub struct View {
+    pub(crate) documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
+    pub(crate) unique: HashMap<(CollectionName, String, Vec<u8>), Option<DocumentId>>,
+    pub(crate) cells: HashMap<CellKey, Option<Cell>>,
+}
+
+impl View {
+    pub fn document(&self, collection: &CollectionName, id: &DocumentId) -> Option<Option<&Arc<Document>>> {
+        self.documents.get(&(collection.clone(), id.clone())).map(Option::as_ref)
+    }
+
+    pub fn unique(&self, collection: &CollectionName, index: &str, key: &[u8]) -> Option<Option<&DocumentId>> {
+        self.unique.get(&(collection.clone(), index.to_owned(), key.to_owned())).map(Option::as_ref)
+    }
+
+    pub fn cell(&self, key: &CellKey) -> Option<Option<&Cell>> {
+        self.cells.get(key).map(Option::as_ref)
+    }
+}
+
+/// What a decision writes, all of it or nothing.
+#[derive(Clone, Debug)]
+pub struct Writes {
+    pub documents: Vec<DocumentWrite>,
+    pub cells: Vec<CellWrite>,
+    pub jobs: Vec<NewJob>,
+    pub origin: Origin,
+}
+
+/// Who wrote, for the log.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub actor: Actor,
+    pub request_id: String,
+    pub at: Timestamp,
+}
+
+/// A document's write; a later one of the same document supersedes an earlier one in state, and each is logged.
+/// What was there before has to have been read (its place is in the view), also where that was nothing.
+#[derive(Clone, Debug)]
+pub enum DocumentWrite {
+    Put { collection: CollectionName, document: Arc<Document>, previous: Option<Arc<Document>> },
+    Delete { collection: CollectionName, previous: Arc<Document> },
+}
+
+#[derive(Clone, Debug)]
+pub enum CellWrite {
+    Put { key: CellKey, value: Value, expires_at: Option<Timestamp> },
+    Delete { key: CellKey },
+}
+
+/// Work to do after the commit, at least once.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub kind: &'static str,
+    /// Unique among the open jobs of the kind: a second one with it is dropped.
+    pub key: Option<String>,
+    /// Of the open jobs with the same one only the oldest is claimed.
+    pub order_key: Option<String>,
+    pub payload: Value,
+    pub run_at: Timestamp,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The place in the log of each document write, in their order.
+    pub seqs: Vec<Seq>,
+}
+
+impl Committed {
+    /// The last place in the log, if something was logged.
+    pub fn seq(&self) -> Option<Seq> {
+        self.seqs.last().copied()
+    }
+}
+
+/// Whether the error says that the catalog has moved on and the decision is to be made anew.
+pub fn is_stale_epoch(error: &Error) -> bool {
+    error.extensions().contains_key("staleEpoch")
+}

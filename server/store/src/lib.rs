@@ -1,0 +1,20 @@
+//! SQL, and the only crate that knows it: collections, documents, the change log, jobs, cells and records, on SQLite
+//! (rusqlite on threads of its own) and on PostgreSQL (sqlx), behind one interface.
+//!
+//! The way of a write is [`Decide`]: pure code that reads a [`View`] and says what to write. The store owns the loop,
+//! the group, the commit and the log.
+
+pub mod catalog;
+pub mod decide;
+pub mod jobs;
+pub mod query;
+pub mod records;
+pub mod sql;
+mod store;
+
+pub use catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState};
+pub use decide::{
+    Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
+};
+pub use query::{Aggregate, AggregatePage, Count, Keyset, List, Measure, MeasureOp, Page, SortField};
+pub use store::{Engine, Options, Store};
