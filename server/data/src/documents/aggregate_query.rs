@@ -1,0 +1,196 @@
+//! The body of an aggregate: `{filter,vars,groupBy,measures,sort,limit,cursor}`.
+//!
+//! `groupBy` lists fields (`"genre"`, or `{"field":"author.name","as":"author"}`), `measures` names what is measured:
+//! `{"n":{"count":true},"rated":{"count":"rating"},"total":{"sum":"amount"}}` with `count`, `sum`, `avg`, `min`, `max`
+//! and `countDistinct`. Without measures there is one, `count`.
+
+use std::collections::BTreeSet;
+
+use basalt_core::{Code, Error, FieldPath, Result};
+use basalt_store::{Measure, MeasureOp};
+use serde_json::{Map, Value};
+
+use super::input::{map, names, not_available, optional_count, optional_text, unknown_field};
+
+/// Group keys and measures of one aggregate, each.
+const MOST: usize = 16;
+
+#[derive(Clone, Debug, Default)]
+pub struct AggregateQuery {
+    pub filter: Option<String>,
+    pub vars: Map<String, Value>,
+    pub group_by: Vec<GroupKey>,
+    pub measures: Vec<Measure>,
+    /// Names of group keys and measures, `-` before them for descending.
+    pub sort: Vec<String>,
+    pub limit: Option<u32>,
+    pub cursor: Option<String>,
+}
+
+/// A field by whose values documents are grouped, and its name in the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKey {
+    pub name: String,
+    pub field: FieldPath,
+}
+
+impl AggregateQuery {
+    pub fn from_body(body: Map<String, Value>) -> Result<Self> {
+        let mut query = Self::default();
+        for (name, value) in body {
+            match name.as_str() {
+                "filter" => query.filter = optional_text(&name, value)?,
+                "vars" => query.vars = map(&name, value)?,
+                "groupBy" => query.group_by = group_keys(value)?,
+                "measures" => query.measures = measures(value)?,
+                "sort" => query.sort = names(&name, value)?,
+                "limit" => query.limit = optional_count(&name, &value)?,
+                "cursor" => query.cursor = optional_text(&name, value)?,
+                "having" => return Err(not_available("having")),
+                _ => return Err(unknown_field(&name)),
+            }
+        }
+        if query.measures.is_empty() {
+            query.measures.push(Measure { name: "count".into(), op: MeasureOp::Count, path: None });
+        }
+        query.check_names()?;
+        Ok(query)
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let keys = self.group_by.iter().map(|key| &key.name);
+        let mut seen = BTreeSet::new();
+        match keys.chain(self.measures.iter().map(|measure| &measure.name)).find(|name| !seen.insert(*name)) {
+            Some(name) => Err(bad(format!("The name {name:?} is used twice."))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn group_keys(value: Value) -> Result<Vec<GroupKey>> {
+    let items = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        single @ (Value::String(_) | Value::Object(_)) => vec![single],
+        _ => return Err(bad("groupBy is a list of fields.")),
+    };
+    if items.len() > MOST {
+        return Err(bad(format!("groupBy has at most {MOST} fields.")));
+    }
+    items.into_iter().map(group_key).collect()
+}
+
+fn group_key(value: Value) -> Result<GroupKey> {
+    match value {
+        Value::String(field) => Ok(GroupKey { field: FieldPath::parse(&field)?, name: field }),
+        Value::Object(map) => {
+            let (mut field, mut name) = (None, None);
+            for (key, value) in map {
+                match key.as_str() {
+                    "field" => field = optional_text(&key, value)?,
+                    "as" => name = optional_text(&key, value)?,
+                    "bucket" | "timezone" => return Err(not_available("groupBy.bucket")),
+                    _ => return Err(unknown_field(&key)),
+                }
+            }
+            let field = field.ok_or_else(|| bad("A group key names its field."))?;
+            let name = name.unwrap_or_else(|| field.clone());
+            Ok(GroupKey { field: FieldPath::parse(&field)?, name: checked_name(name)? })
+        }
+        _ => Err(bad("A group key is a field's name or {\"field\",\"as\"}.")),
+    }
+}
+
+fn measures(value: Value) -> Result<Vec<Measure>> {
+    let measures = map("measures", value)?;
+    if measures.len() > MOST {
+        return Err(bad(format!("There are at most {MOST} measures.")));
+    }
+    measures.into_iter().map(|(name, spec)| measure(name, &spec)).collect()
+}
+
+fn measure(name: String, spec: &Value) -> Result<Measure> {
+    let shape = || bad(format!("The measure {name:?} is one of {{\"count\":true}}, {{\"sum\":\"field\"}} and so on."));
+    let (op, of) = match spec.as_object().map(|map| map.iter().collect::<Vec<_>>()).as_deref() {
+        Some([(op, of)]) => (op.as_str(), *of),
+        _ => return Err(shape()),
+    };
+    let op = match op {
+        "count" => MeasureOp::Count,
+        "sum" => MeasureOp::Sum,
+        "avg" => MeasureOp::Avg,
+        "min" => MeasureOp::Min,
+        "max" => MeasureOp::Max,
+        "countDistinct" => MeasureOp::CountDistinct,
+        _ => return Err(shape()),
+    };
+    let path = match (op, of) {
+        (MeasureOp::Count, Value::Bool(true)) => None,
+        (_, Value::String(field)) => Some(FieldPath::parse(field)?),
+        _ => return Err(shape()),
+    };
+    Ok(Measure { name: checked_name(name)?, op, path })
+}
+
+/// A name that an answer uses: like a field's, so that it can be sorted by.
+fn checked_name(name: String) -> Result<String> {
+    let good = FieldPath::parse(&name).is_ok() && !name.starts_with('-') && !name.contains(',');
+    if good { Ok(name) } else { Err(bad(format!("{name:?} is not a name for a group key or measure."))) }
+}
+
+fn bad(detail: impl Into<String>) -> Error {
+    Error::new(Code::BadParameter, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(body: Value) -> Result<AggregateQuery> {
+        let Value::Object(map) = body else { panic!("an object") };
+        AggregateQuery::from_body(map)
+    }
+
+    #[test]
+    fn a_whole_body_is_read() {
+        let query = parse(json!({
+            "filter": "a > vars.x", "vars": {"x": 1},
+            "groupBy": ["genre", {"field": "author.name", "as": "author"}],
+            "measures": {"n": {"count": true}, "total": {"sum": "amount"}, "rated": {"count": "rating"}},
+            "sort": "-n,genre", "limit": 10,
+        }))
+        .unwrap();
+        assert_eq!(query.group_by[1].name, "author");
+        assert_eq!(query.group_by[1].field.to_string(), "author.name");
+        assert_eq!(query.measures.len(), 3);
+        assert_eq!(query.sort, ["-n", "genre"]);
+    }
+
+    #[test]
+    fn without_measures_documents_are_counted() {
+        let query = parse(json!({"groupBy": "genre"})).unwrap();
+        assert_eq!((query.measures[0].name.as_str(), query.measures[0].op), ("count", MeasureOp::Count));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (body, code) in [
+            (json!({"having": "n > 1"}), Code::NotAvailable),
+            (json!({"groupBy": [{"field": "createdAt", "bucket": "day"}]}), Code::NotAvailable),
+            (json!({"groupby": []}), Code::UnknownField),
+            (json!({"groupBy": [1]}), Code::BadParameter),
+            (json!({"groupBy": [{"as": "x"}]}), Code::BadParameter),
+            (json!({"groupBy": ["a", "a"]}), Code::BadParameter),
+            (json!({"groupBy": ["a"], "measures": {"a": {"count": true}}}), Code::BadParameter),
+            (json!({"measures": {"n": {"count": false}}}), Code::BadParameter),
+            (json!({"measures": {"n": {"median": "x"}}}), Code::BadParameter),
+            (json!({"measures": {"n": {"sum": true}}}), Code::BadParameter),
+            (json!({"measures": {"n": {"sum": "a", "avg": "a"}}}), Code::BadParameter),
+            (json!({"measures": {"n": "count"}}), Code::BadParameter),
+            (json!({"measures": {"-n": {"count": true}}}), Code::BadParameter),
+        ] {
+            assert_eq!(parse(body.clone()).unwrap_err().code(), code, "{body}");
+        }
+    }
+}
