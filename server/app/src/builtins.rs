@@ -1,0 +1,1 @@
+//! What this crate keeps in built-in collections.

@@ -1,0 +1,296 @@
+//! Decisions written as plain functions: a [`Tx`] reads, remembers what is still to be read, and collects the writes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use basalt_core::random::{self, Random};
+use basalt_core::{Caller, Clock, Code, CollectionName, Document, DocumentId, Error, Result, Rev, Timestamp};
+use basalt_store::decide::is_stale_epoch;
+use basalt_store::{
+    Catalog, CellKey, CellWrite, Committed, Decide, DocumentWrite, Origin, Read, Step, Store, View, Writes,
+};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// How often a decision is made anew because definitions changed under it.
+const EPOCH_TRIES: u32 = 5;
+/// How long to wait for this node to learn of newer definitions.
+const EPOCH_WAIT: Duration = Duration::from_millis(500);
+
+/// The store with the clock and the randomness that decisions on it draw from; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Db {
+    pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { store, clock, random }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
+    pub(crate) fn new_id(&self) -> DocumentId {
+        DocumentId::generate(self.now(), &*self.random)
+    }
+
+    /// Decides and commits where no definition matters (system collections and cells).
+    pub(crate) async fn commit<T, F>(&self, caller: &Caller, decide: F) -> Result<(T, Committed)>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
+    {
+        self.store.commit(self.decision(caller, None, Arc::new(decide))).await
+    }
+
+    /// Decides under the definitions as they are at the commit.
+    pub(crate) async fn commit_defined<T, F>(&self, caller: &Caller, decide: F) -> Result<(T, Committed)>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Catalog) -> Flow<T> + Send + Sync + 'static,
+    {
+        let decide = Arc::new(decide);
+        let mut newer = self.store.catalog_changes();
+        for _ in 1..EPOCH_TRIES {
+            let catalog = self.store.catalog();
+            let (seen, shared) = (catalog.epoch, Arc::clone(&decide));
+            let under = Arc::new(move |tx: &mut Tx<'_>| shared(tx, &catalog));
+            match self.store.commit(self.decision(caller, Some(seen), under)).await {
+                Err(error) if is_stale_epoch(&error) => {
+                    let moved = newer.wait_for(|catalog| catalog.epoch != seen);
+                    // Where nothing is heard in time the next try says so.
+                    let _ = tokio::time::timeout(EPOCH_WAIT, moved).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(Error::new(Code::Unavailable, "The definitions are changing; try again."))
+    }
+
+    /// Decides on a snapshot without writing.
+    pub(crate) async fn inspect<T, F>(&self, decide: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
+    {
+        let caller = Caller::system(self.now());
+        self.store.inspect(self.decision(&caller, None, Arc::new(decide))).await
+    }
+
+    fn decision<T, F>(&self, caller: &Caller, epoch: Option<u64>, decide: Arc<F>) -> Decision<F>
+    where
+        F: Fn(&mut Tx<'_>) -> Flow<T>,
+    {
+        let at = self.now();
+        let origin = Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at };
+        Decision { decide, epoch, origin, seed: random::bytes(&*self.random) }
+    }
+}
+
+/// Why a decision stops before its end.
+pub(crate) enum Stop {
+    /// Something is still to be read.
+    Need,
+    Refuse(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refuse(error)
+    }
+}
+
+pub(crate) type Flow<T> = Result<T, Stop>;
+
+pub(crate) fn refuse<T>(code: Code, detail: &str) -> Flow<T> {
+    Err(Stop::Refuse(Error::new(code, detail)))
+}
+
+/// What to ask for to see a cell.
+pub(crate) fn cell(key: &CellKey) -> Read {
+    Read::Cell(key.clone())
+}
+
+struct Decision<F> {
+    decide: Arc<F>,
+    epoch: Option<u64>,
+    origin: Origin,
+    /// Revisions come from here, so that the same view gives the same decision.
+    seed: [u8; 32],
+}
+
+impl<T, F> Decide for Decision<F>
+where
+    T: Send + 'static,
+    F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
+{
+    type Out = T;
+
+    fn epoch(&self) -> Option<u64> {
+        self.epoch
+    }
+
+    fn step(&mut self, view: &View) -> Step<T> {
+        let mut tx = Tx::new(view, self.seed, self.origin.at);
+        match (self.decide)(&mut tx) {
+            Ok(out) => Step::Done(tx.into_writes(self.origin.clone()), out),
+            Err(Stop::Need) => Step::Need(tx.missing),
+            Err(Stop::Refuse(error)) => Step::Refuse(error),
+        }
+    }
+}
+
+/// One decision under way: sees its own writes.
+pub(crate) struct Tx<'v> {
+    view: &'v View,
+    missing: Vec<Read>,
+    seed: [u8; 32],
+    drawn: u32,
+    now: Timestamp,
+    documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
+    cells: HashMap<CellKey, Option<Value>>,
+    document_writes: Vec<DocumentWrite>,
+    cell_writes: Vec<CellWrite>,
+}
+
+impl<'v> Tx<'v> {
+    fn new(view: &'v View, seed: [u8; 32], now: Timestamp) -> Self {
+        Self {
+            view,
+            missing: Vec::new(),
+            seed,
+            drawn: 0,
+            now,
+            documents: HashMap::new(),
+            cells: HashMap::new(),
+            document_writes: Vec::new(),
+            cell_writes: Vec::new(),
+        }
+    }
+
+    /// When the decision is made.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Asks for all of these at once, so that they cost one round.
+    pub(crate) fn need(&mut self, reads: impl IntoIterator<Item = Read>) -> Flow<()> {
+        let unread = reads.into_iter().filter(|read| match read {
+            Read::Document { collection, id } => self.view.document(collection, id).is_none(),
+            Read::Unique { collection, index, key } => self.view.unique(collection, index, key).is_none(),
+            Read::Cell(key) => self.view.cell(key).is_none(),
+        });
+        self.missing.extend(unread);
+        if self.missing.is_empty() { Ok(()) } else { Err(Stop::Need) }
+    }
+
+    pub(crate) fn document(&mut self, collection: &CollectionName, id: &DocumentId) -> Flow<Option<Arc<Document>>> {
+        if let Some(written) = self.documents.get(&(collection.clone(), id.clone())) {
+            return Ok(written.clone());
+        }
+        self.need([Read::Document { collection: collection.clone(), id: id.clone() }])?;
+        Ok(self.view.document(collection, id).flatten().cloned())
+    }
+
+    /// The document that holds `key` in a unique index, as it was before this decision.
+    pub(crate) fn unique(&mut self, collection: &CollectionName, index: &str, key: &[u8]) -> Flow<Option<DocumentId>> {
+        self.need([Read::Unique { collection: collection.clone(), index: index.to_owned(), key: key.to_owned() }])?;
+        Ok(self.view.unique(collection, index, key).flatten().cloned())
+    }
+
+    pub(crate) fn cell(&mut self, key: &CellKey) -> Flow<Option<Value>> {
+        if let Some(written) = self.cells.get(key) {
+            return Ok(written.clone());
+        }
+        self.need([cell(key)])?;
+        let live = |cell: &&basalt_store::Cell| cell.expires_at.is_none_or(|end| end > self.now);
+        Ok(self.view.cell(key).flatten().filter(live).map(|cell| cell.value.clone()))
+    }
+
+    pub(crate) fn create(
+        &mut self,
+        collection: &CollectionName,
+        id: &DocumentId,
+        data: Map<String, Value>,
+    ) -> Flow<Arc<Document>> {
+        if self.document(collection, id)?.is_some() {
+            return refuse(Code::DocumentExists, "There is a document with this id already.");
+        }
+        let (rev, now) = (self.draw_rev(), self.now);
+        let document = Arc::new(Document { id: id.clone(), rev, created_at: now, updated_at: now, data });
+        self.write(collection, Arc::clone(&document), None);
+        Ok(document)
+    }
+
+    pub(crate) fn update(
+        &mut self,
+        collection: &CollectionName,
+        previous: &Arc<Document>,
+        data: Map<String, Value>,
+    ) -> Arc<Document> {
+        let document = Arc::new(Document {
+            id: previous.id.clone(),
+            rev: self.draw_rev(),
+            created_at: previous.created_at,
+            updated_at: self.now.max(previous.updated_at),
+            data,
+        });
+        self.write(collection, Arc::clone(&document), Some(Arc::clone(previous)));
+        document
+    }
+
+    pub(crate) fn delete(&mut self, collection: &CollectionName, previous: &Arc<Document>) {
+        self.documents.insert((collection.clone(), previous.id.clone()), None);
+        let previous = Arc::clone(previous);
+        self.document_writes.push(DocumentWrite::Delete { collection: collection.clone(), previous });
+    }
+
+    pub(crate) fn put_cell(&mut self, key: &CellKey, value: Value, expires_at: Option<Timestamp>) {
+        self.cells.insert(key.clone(), Some(value.clone()));
+        self.cell_writes.push(CellWrite::Put { key: key.clone(), value, expires_at });
+    }
+
+    pub(crate) fn delete_cell(&mut self, key: &CellKey) {
+        self.cells.insert(key.clone(), None);
+        self.cell_writes.push(CellWrite::Delete { key: key.clone() });
+    }
+
+    fn write(&mut self, collection: &CollectionName, document: Arc<Document>, previous: Option<Arc<Document>>) {
+        self.documents.insert((collection.clone(), document.id.clone()), Some(Arc::clone(&document)));
+        self.document_writes.push(DocumentWrite::Put { collection: collection.clone(), document, previous });
+    }
+
+    fn draw_rev(&mut self) -> Rev {
+        self.drawn += 1;
+        let digest = Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_be_bytes()).finalize();
+        Rev::generate(&Drawn(digest.into()))
+    }
+
+    fn into_writes(self, origin: Origin) -> Writes {
+        Writes { documents: self.document_writes, cells: self.cell_writes, jobs: Vec::new(), origin }
+    }
+}
+
+/// Random bytes that were drawn before.
+struct Drawn([u8; 32]);
+
+impl Random for Drawn {
+    fn fill(&self, bytes: &mut [u8]) {
+        for (byte, drawn) in bytes.iter_mut().zip(self.0) {
+            *byte = drawn;
+        }
+    }
+}
