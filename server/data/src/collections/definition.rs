@@ -1,0 +1,80 @@
+//! A collection as it is declared: the `[collections.NAME]` of an app, the body of the admin API, and what the catalog
+//! keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use basalt_core::{CollectionName, FieldPath};
+use basalt_store::{IndexKind, IndexSpec, SortField};
+use serde_json::{Map, Value, json};
+
+use crate::rules::{RuleOp, RuleTexts};
+
+/// One collection's definition. [`Definition::to_json`] is its canonical form: equal definitions have equal ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    pub name: CollectionName,
+    /// JSON Schema 2020-12 of the user's fields.
+    pub schema: Option<Value>,
+    pub rules: RuleTexts,
+    pub indexes: Vec<IndexSpec>,
+    /// What a field's value (an id, or a list of ids) refers to.
+    pub references: BTreeMap<FieldPath, CollectionName>,
+    /// Fields that only services, operators and the server read.
+    pub hidden: BTreeSet<String>,
+    /// Write rules that may be open to everybody.
+    pub acknowledge: BTreeSet<RuleOp>,
+}
+
+impl Definition {
+    /// Nothing but a name: nobody's.
+    pub fn empty(name: CollectionName) -> Self {
+        Self {
+            name,
+            schema: None,
+            rules: RuleTexts::default(),
+            indexes: Vec::new(),
+            references: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            acknowledge: BTreeSet::new(),
+        }
+    }
+
+    /// Without the name, which is its key everywhere. What isn't set isn't there.
+    pub fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        if let Some(schema) = &self.schema {
+            map.insert("schema".to_owned(), schema.clone());
+        }
+        if !self.rules.is_empty() {
+            map.insert("rules".to_owned(), self.rules.to_json());
+        }
+        if !self.indexes.is_empty() {
+            map.insert("indexes".to_owned(), self.indexes.iter().map(index_to_json).collect());
+        }
+        if !self.references.is_empty() {
+            let references = self.references.iter().map(|(path, to)| (path.to_string(), to.as_str().into()));
+            map.insert("references".to_owned(), Value::Object(references.collect()));
+        }
+        if !self.hidden.is_empty() {
+            map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());
+        }
+        if !self.acknowledge.is_empty() {
+            map.insert("acknowledge".to_owned(), self.acknowledge.iter().map(|op| op.as_str()).collect());
+        }
+        Value::Object(map)
+    }
+}
+
+/// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`.
+pub(super) fn index_to_json(index: &IndexSpec) -> Value {
+    let fields: Vec<String> = index.fields.iter().map(field_to_text).collect();
+    match index.kind {
+        IndexKind::Ordered => json!({ "fields": fields }),
+        IndexKind::Unique => json!({ "fields": fields, "unique": true }),
+        IndexKind::Contains => json!({ "contains": fields.first() }),
+    }
+}
+
+fn field_to_text(field: &SortField) -> String {
+    if field.descending { format!("-{}", field.path) } else { field.path.to_string() }
+}

@@ -1,0 +1,111 @@
+//! Collections: what an app declares of them, checked, compiled, and applied as a plan.
+//!
+//! Promises: a definition is refused whole, with every problem and its place; the same content changes nothing; what
+//! is compiled belongs to one epoch of the catalog, so nothing is decided by definitions that no longer hold.
+
+mod builtin;
+mod compiled;
+mod definition;
+mod parse;
+pub(crate) mod reader;
+mod schema;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use basalt_core::{CollectionName, Error, Result};
+use basalt_store::{Catalog, Store};
+
+pub use builtin::{Builtin, Builtins};
+pub use compiled::{Compiled, TimeFields};
+pub use definition::Definition;
+pub use schema::Schema;
+
+/// The collections of this server; cheap to clone.
+#[derive(Clone)]
+pub struct Collections(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    builtins: Builtins,
+    cache: RwLock<Cache>,
+}
+
+/// What was compiled under one epoch.
+#[derive(Default)]
+struct Cache {
+    epoch: u64,
+    compiled: HashMap<CollectionName, Arc<Compiled>>,
+}
+
+impl Collections {
+    pub fn new(store: Store, builtins: Builtins) -> Self {
+        Self(Arc::new(Inner { store, builtins, cache: RwLock::default() }))
+    }
+
+    /// A collection that a client may name; system collections are not found.
+    pub fn get(&self, name: &CollectionName) -> Result<Arc<Compiled>> {
+        if name.is_system() {
+            return Err(Error::collection_not_found(name.as_str()));
+        }
+        self.any(name)
+    }
+
+    /// Any collection, for the rooms that own system ones.
+    pub fn any(&self, name: &CollectionName) -> Result<Arc<Compiled>> {
+        let catalog = self.0.store.catalog();
+        {
+            let cache = self.0.cache.read().unwrap_or_else(PoisonError::into_inner);
+            if cache.epoch == catalog.epoch
+                && let Some(compiled) = cache.compiled.get(name)
+            {
+                return Ok(Arc::clone(compiled));
+            }
+        }
+        let compiled = Arc::new(self.compile(&catalog, name)?);
+        let mut cache = self.0.cache.write().unwrap_or_else(PoisonError::into_inner);
+        if cache.epoch < catalog.epoch {
+            *cache = Cache { epoch: catalog.epoch, compiled: HashMap::new() };
+        }
+        if cache.epoch == catalog.epoch {
+            cache.compiled.insert(name.clone(), Arc::clone(&compiled));
+        }
+        Ok(compiled)
+    }
+
+    /// The epoch that definitions are given under now.
+    pub fn epoch(&self) -> u64 {
+        self.0.store.catalog().epoch
+    }
+
+    pub fn builtins(&self) -> &Builtins {
+        &self.0.builtins
+    }
+
+    /// A definition in the catalog was checked when it was applied; if it isn't valid now (written by another version)
+    /// its collection stays closed.
+    fn compile(&self, catalog: &Catalog, name: &CollectionName) -> Result<Compiled> {
+        let Some(stored) = catalog.collection(name) else {
+            return Err(Error::collection_not_found(name.as_str()));
+        };
+        let definition = Definition::parse(name, &stored.definition).map_err(Error::internal)?;
+        let builtin = self.0.builtins.get(name);
+        let mut problems = reader::Problems::default();
+        let parts = compiled::compile(&definition, builtin, "", &mut problems);
+        let Some(parts) = parts.filter(|_| problems.is_empty()) else {
+            let faults = problems.into_faults();
+            return Err(Error::internal(format!("the stored definition of {name} is not valid: {faults:?}")));
+        };
+        Ok(Compiled {
+            name: name.clone(),
+            epoch: catalog.epoch,
+            definition,
+            schema: parts.schema,
+            rules: parts.rules,
+            indexes: stored.indexes.clone(),
+            times: parts.times,
+            protected: builtin.map(|builtin| builtin.owned_fields.iter().cloned().collect()).unwrap_or_default(),
+            built_in: builtin.is_some(),
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! From JSON to a [`Definition`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use basalt_core::document::OWN_FIELDS;
+use basalt_core::{CollectionName, FieldPath, Result};
+use basalt_store::{IndexKind, IndexSpec, SortField};
+use serde_json::Value;
+
+use super::definition::Definition;
+use super::reader::{Problems, Table, text, wrong_type};
+use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
+
+/// Indexes of one collection, and fields of one index.
+const INDEXES_MAX: usize = 32;
+const INDEX_FIELDS_MAX: usize = 8;
+/// Options whose features come later; an option that would do nothing is refused.
+const LATER: [&str; 6] = ["search", "ttl", "history", "vectors", "inverse", "softDelete"];
+
+impl Definition {
+    /// Reads the entry of one collection; all problems at once.
+    pub fn parse(name: &CollectionName, value: &Value) -> Result<Self> {
+        let mut problems = Problems::default();
+        let definition = Self::read(name, value, "", &mut problems);
+        match definition {
+            Some(definition) if problems.is_empty() => Ok(definition),
+            _ => Err(problems.into_error(&format!("The definition of {name:?}"))),
+        }
+    }
+
+    /// Reads what is there; problems are told with paths below `path`.
+    pub(crate) fn read(name: &CollectionName, value: &Value, path: &str, problems: &mut Problems) -> Option<Self> {
+        let mut table = Table::open(value, path, problems)?;
+        let mut definition = Self::empty(name.clone());
+        definition.schema = table.take("schema").map(|(schema, _)| schema.clone());
+        if let Some((rules, path)) = table.take("rules") {
+            definition.rules = read_rules(rules, &path, problems);
+        }
+        if let Some((indexes, path)) = table.take("indexes") {
+            definition.indexes = read_indexes(indexes, &path, problems);
+        }
+        if let Some((references, path)) = table.take("references") {
+            definition.references = read_references(references, &path, problems);
+        }
+        if let Some(fields) = table.texts("hidden", problems) {
+            let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
+            definition.hidden = fields.map(|(field, _)| field.to_owned()).collect();
+        }
+        if let Some(operations) = table.texts("acknowledge", problems) {
+            definition.acknowledge = read_acknowledged(operations, problems);
+        }
+        for key in LATER {
+            if let Some((_, path)) = table.take(key) {
+                problems.not_available(&path, &format!("The option {key:?}"));
+            }
+        }
+        table.finish(problems);
+        Some(definition)
+    }
+}
+
+pub(crate) fn read_rules(value: &Value, path: &str, problems: &mut Problems) -> RuleTexts {
+    let mut rules = RuleTexts::default();
+    let Some(mut table) = Table::open(value, path, problems) else { return rules };
+    let pairs: [(&'static str, &[RuleOp]); 7] = [
+        ("get", &[RuleOp::Get]),
+        ("list", &[RuleOp::List]),
+        ("read", &[RuleOp::Get, RuleOp::List]),
+        ("create", &[RuleOp::Create]),
+        ("update", &[RuleOp::Update]),
+        ("delete", &[RuleOp::Delete]),
+        ("write", &[RuleOp::Create, RuleOp::Update, RuleOp::Delete]),
+    ];
+    for (key, operations) in pairs {
+        let Some(source) = table.text(key, problems) else { continue };
+        for op in operations {
+            let text = RuleText { source: source.to_owned(), key };
+            if let Some(other) = rules.operations.insert(*op, text) {
+                let message = format!("{key:?} and {:?} both rule {:?}: write one of them.", other.key, op.as_str());
+                problems.add(&table.path_of(key), "ambiguous", message);
+            }
+        }
+    }
+    if let Some((fields, path)) = table.take("fields") {
+        rules.fields = read_field_rules(fields, &path, problems);
+    }
+    table.finish(problems);
+    rules
+}
+
+fn read_field_rules(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<String, FieldRuleTexts> {
+    let Value::Object(fields) = value else {
+        wrong_type(path, "a table of fields", value, problems);
+        return BTreeMap::new();
+    };
+    let mut rules = BTreeMap::new();
+    for (field, value) in fields {
+        let path = format!("{path}/{}", basalt_core::document::pointer_token(field));
+        if !check_field(field, &path, problems) {
+            continue;
+        }
+        let Some(mut table) = Table::open(value, path, problems) else { continue };
+        let read = table.text("read", problems).map(str::to_owned);
+        let write = table.text("write", problems).map(str::to_owned);
+        table.finish(problems);
+        rules.insert(field.clone(), FieldRuleTexts { read, write });
+    }
+    rules
+}
+
+/// Field rules and hidden fields are of the top level, and never of the server's own fields.
+fn check_field(field: &str, path: &str, problems: &mut Problems) -> bool {
+    let fault = if OWN_FIELDS.contains(&field) {
+        "is the server's and readable with the document"
+    } else if field.starts_with('_') || !basalt_core::ids::is_field_name(field) {
+        "is not the name of a field"
+    } else {
+        return true;
+    };
+    problems.add(path, "bad_field_name", format!("{field:?} {fault}."));
+    false
+}
+
+fn read_indexes(value: &Value, path: &str, problems: &mut Problems) -> Vec<IndexSpec> {
+    let Value::Array(items) = value else {
+        wrong_type(path, "a list of indexes", value, problems);
+        return Vec::new();
+    };
+    if items.len() > INDEXES_MAX {
+        problems.add(path, "bad_index", format!("A collection has at most {INDEXES_MAX} indexes."));
+        return Vec::new();
+    }
+    let mut indexes = Vec::new();
+    for (position, item) in items.iter().enumerate() {
+        let path = format!("{path}/{position}");
+        let Some(index) = read_index(item, &path, problems) else { continue };
+        if indexes.contains(&index) {
+            problems.add(&path, "bad_index", "This index is there already.");
+        } else {
+            indexes.push(index);
+        }
+    }
+    indexes
+}
+
+fn read_index(value: &Value, path: &str, problems: &mut Problems) -> Option<IndexSpec> {
+    let mut table = Table::open(value, path, problems)?;
+    if let Some((_, path)) = table.take("geo") {
+        problems.not_available(&path, "A geo index");
+        return None;
+    }
+    let contains = table.text("contains", problems).map(str::to_owned);
+    let contains_path = table.path_of("contains");
+    let unique = table.bool("unique", problems).unwrap_or(false);
+    let fields = table.texts("fields", problems);
+    table.finish(problems);
+    match (contains, fields) {
+        (Some(field), None) if !unique => {
+            let field = read_sort_field(&field, &contains_path, problems)?;
+            if field.descending {
+                problems.add(&contains_path, "bad_index", "Elements of a list have no direction: leave the - out.");
+            }
+            Some(IndexSpec { kind: IndexKind::Contains, fields: vec![field] })
+        }
+        (None, Some(fields)) => {
+            let kind = if unique { IndexKind::Unique } else { IndexKind::Ordered };
+            let fields = read_index_fields(&fields, path, problems)?;
+            Some(IndexSpec { kind, fields })
+        }
+        _ => {
+            let message = "An index is { fields = [\"a\", \"-b\"] }, with unique = true, or { contains = \"tags\" }.";
+            problems.add(path, "bad_index", message);
+            None
+        }
+    }
+}
+
+fn read_index_fields(fields: &[(&str, String)], path: &str, problems: &mut Problems) -> Option<Vec<SortField>> {
+    if fields.is_empty() || fields.len() > INDEX_FIELDS_MAX {
+        problems.add(path, "bad_index", format!("An index has 1 to {INDEX_FIELDS_MAX} fields."));
+        return None;
+    }
+    let mut read: Vec<SortField> = Vec::new();
+    for (field, path) in fields {
+        let field = read_sort_field(field, path, problems)?;
+        if read.iter().any(|other| other.path == field.path) {
+            problems.add(path, "bad_index", format!("{} is in this index twice.", field.path));
+            return None;
+        }
+        read.push(field);
+    }
+    Some(read)
+}
+
+fn read_sort_field(field: &str, path: &str, problems: &mut Problems) -> Option<SortField> {
+    let (descending, name) = field.strip_prefix('-').map_or((false, field), |name| (true, name));
+    let Some(field) = read_path(name) else {
+        problems.add(path, "bad_field_name", format!("{field:?} is not the path of a field."));
+        return None;
+    };
+    Some(SortField { path: field, descending })
+}
+
+fn read_path(text: &str) -> Option<FieldPath> {
+    let path = FieldPath::parse(text).ok()?;
+    (!path.top().starts_with('_')).then_some(path)
+}
+
+fn read_references(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<FieldPath, CollectionName> {
+    let Value::Object(entries) = value else {
+        wrong_type(path, "a table of references", value, problems);
+        return BTreeMap::new();
+    };
+    let mut references = BTreeMap::new();
+    for (field, target) in entries {
+        let path = format!("{path}/{}", basalt_core::document::pointer_token(field));
+        let Some(from) = read_path(field).filter(|from| !OWN_FIELDS.contains(&from.top())) else {
+            problems.add(&path, "bad_field_name", format!("{field:?} is not the path of a field of yours."));
+            continue;
+        };
+        if let Some(to) = read_reference(target, &path, problems) {
+            references.insert(from, to);
+        }
+    }
+    references
+}
+
+/// `"users"` or `{ to = "users", onDelete = "keep" }`.
+fn read_reference(value: &Value, path: &str, problems: &mut Problems) -> Option<CollectionName> {
+    let name = if value.is_string() {
+        text(value, path, problems)?
+    } else {
+        let mut table = Table::open(value, path, problems)?;
+        let to = table.text("to", problems);
+        match table.text("onDelete", problems) {
+            None | Some("keep") => {}
+            Some(action @ ("clear" | "cascade" | "restrict")) => {
+                problems.not_available(&table.path_of("onDelete"), &format!("onDelete = {action:?}"));
+            }
+            Some(_) => {
+                let message = "onDelete is keep, clear, cascade or restrict.";
+                problems.add(&table.path_of("onDelete"), "bad_reference", message);
+            }
+        }
+        if to.is_none() {
+            problems.add(table.path(), "required", "A reference says which collection it is to.");
+        }
+        table.finish(problems);
+        to?
+    };
+    match CollectionName::parse(name) {
+        Ok(name) if !name.is_system() => Some(name),
+        _ => {
+            problems.add(path, "bad_reference", format!("{name:?} is not the name of a collection."));
+            None
+        }
+    }
+}
+
+fn read_acknowledged(operations: Vec<(&str, String)>, problems: &mut Problems) -> BTreeSet<RuleOp> {
+    let mut acknowledged = BTreeSet::new();
+    for (text, path) in operations {
+        match RuleOp::parse(text) {
+            Some(op) if op.is_write() => {
+                acknowledged.insert(op);
+            }
+            None if text == "write" => acknowledged.extend(RuleOp::ALL.into_iter().filter(|op| op.is_write())),
+            _ => problems.add(&path, "bad_acknowledge", "What is acknowledged is create, update, delete or write."),
+        }
+    }
+    acknowledged
+}
+
+/// A rule's text where it stands alone (the simulator's).
+pub(crate) fn read_rules_alone(value: &Value) -> Result<RuleTexts> {
+    let mut problems = Problems::default();
+    let rules = read_rules(value, "/rules", &mut problems);
+    if problems.is_empty() { Ok(rules) } else { Err(problems.into_error("The rules")) }
+}

@@ -1,0 +1,255 @@
+//! The one authorisation: every path that reads or writes a document of a caller asks here.
+
+use basalt_core::document::OWN_FIELDS;
+use basalt_core::filter::Filter;
+use basalt_core::principal::Access;
+use basalt_core::{Document, FieldPath};
+use basalt_expr::{Env, Expression, Lowered, Outcome};
+use basalt_store::Read;
+use serde_json::Value;
+
+use super::binding::Binding;
+use super::compiled::CompiledRules;
+use super::facts::{FactLookups, Facts};
+use super::limiter::BucketLimiter;
+use super::readable::{Mask, ReadVerdict, Revealed, document_reads};
+use super::verdict::{Denial, DenialKind, Permit, Verdict};
+
+/// What is about to be done, with flat documents: `doc` as stored, `next` as it would be.
+#[derive(Clone, Copy, Debug)]
+pub enum Operation<'a> {
+    Get { doc: &'a Value },
+    Create { next: &'a Value },
+    Update { doc: &'a Value, next: &'a Value },
+    Delete { doc: &'a Value },
+}
+
+/// The answer to a list, query, count or aggregate.
+pub enum ListVerdict {
+    Allow(ListGrant),
+    Deny(Denial),
+    Need(Vec<Read>),
+}
+
+/// What a caller may list: rows where `filter` is true, with masked fields.
+#[derive(Clone, Debug)]
+pub struct ListGrant {
+    filter: Filter,
+    mask: Mask,
+}
+
+impl CompiledRules {
+    /// May this caller do this? Update and delete need the right to get, too. Operations of one batch are asked in
+    /// turn, each on facts that show what the earlier ones wrote.
+    pub fn authorize(&self, binding: &Binding, operation: Operation<'_>, facts: &dyn Facts) -> Verdict {
+        match binding.caller().bypasses_rules(&self.collection, operation.access()) {
+            Ok(true) => return Verdict::Allow(Permit::new(Vec::new())),
+            Err(error) => return refused(error),
+            Ok(false) => {}
+        }
+        let asking = Asking { binding, facts, limiter: BucketLimiter::new(facts, binding.caller()) };
+        match self.ask(&asking, operation) {
+            Ok(()) => Verdict::Allow(Permit::new(asking.limiter.into_cells())),
+            Err(No::Denied(denial)) => Verdict::Deny(denial),
+            Err(No::Need(reads)) => Verdict::Need(reads),
+        }
+    }
+
+    /// May this caller read this document, and what of it?
+    pub fn read(&self, binding: &Binding, document: Document, facts: &dyn Facts) -> ReadVerdict {
+        let mask = match binding.caller().bypasses_rules(&self.collection, Access::Read) {
+            Ok(true) => Mask::Everything,
+            Err(error) => return ReadVerdict::Hidden(Denial::new(DenialKind::Refused(error), "scope")),
+            Ok(false) => {
+                let flat = Value::Object(document.to_flat());
+                match self.authorize(binding, Operation::Get { doc: &flat }, facts) {
+                    Verdict::Allow(_) => {}
+                    Verdict::Deny(denial) => return ReadVerdict::Hidden(denial),
+                    Verdict::Need(reads) => return ReadVerdict::Need(reads),
+                }
+                match Mask::prepare(self, binding, facts) {
+                    Ok(mask) => mask,
+                    Err(reads) => return ReadVerdict::Need(reads),
+                }
+            }
+        };
+        match mask.apply(document, facts) {
+            Revealed::Document(document) => ReadVerdict::Readable(document),
+            Revealed::Need(_, reads) => ReadVerdict::Need(reads),
+        }
+    }
+
+    /// What may this caller list? A rule that is false or an error for him lists nothing, which is no refusal.
+    pub fn list(&self, binding: &Binding, facts: &dyn Facts) -> ListVerdict {
+        match binding.caller().bypasses_rules(&self.collection, Access::Read) {
+            Ok(true) => return ListVerdict::Allow(ListGrant { filter: Filter::True, mask: Mask::Everything }),
+            Err(error) => return ListVerdict::Deny(Denial::new(DenialKind::Refused(error), "scope")),
+            Ok(false) => {}
+        }
+        let Some(rule) = &self.list else {
+            return ListVerdict::Deny(Denial::new(DenialKind::RuleMissing, "there is no list rule"));
+        };
+        let lookups = FactLookups::new(facts);
+        let filter = match rule.lower(&env(binding, None, None, &lookups)) {
+            Ok(Lowered::Filter(filter)) => filter,
+            Ok(Lowered::Need(reads)) => return ListVerdict::Need(document_reads(reads).collect()),
+            Err(fault) => {
+                let reason = format!("the list rule has no filter for these values: {}", fault.message);
+                tracing::warn!(collection = %self.collection, reason, "a list rule lists nothing");
+                Filter::Error
+            }
+        };
+        match Mask::prepare(self, binding, facts) {
+            Ok(mask) => ListVerdict::Allow(ListGrant { filter, mask }),
+            Err(reads) => ListVerdict::Need(reads),
+        }
+    }
+
+    fn ask(&self, asking: &Asking<'_>, operation: Operation<'_>) -> Result<(), No> {
+        match operation {
+            Operation::Get { doc } => self.ask_get(asking, doc),
+            Operation::Create { next } => {
+                asking.condition(self.create.as_ref(), "create", None, Some(next))?;
+                self.ask_fields(asking, None, next)
+            }
+            Operation::Update { doc, next } => {
+                self.ask_get(asking, doc)?;
+                asking.condition(self.update.as_ref(), "update", Some(doc), Some(next))?;
+                self.ask_fields(asking, Some(doc), next)
+            }
+            Operation::Delete { doc } => {
+                self.ask_get(asking, doc)?;
+                asking.condition(self.delete.as_ref(), "delete", Some(doc), None)
+            }
+        }
+    }
+
+    /// Whatever keeps a document from being read makes it look absent.
+    fn ask_get(&self, asking: &Asking<'_>, doc: &Value) -> Result<(), No> {
+        asking.condition(self.get.as_ref(), "get", Some(doc), None).map_err(|no| match no {
+            No::Denied(denial) => No::Denied(Denial { kind: DenialKind::Unreadable, ..denial }),
+            No::Need(reads) => No::Need(reads),
+        })
+    }
+
+    /// The write rules of the fields that the operation changes.
+    fn ask_fields(&self, asking: &Asking<'_>, doc: Option<&Value>, next: &Value) -> Result<(), No> {
+        for (field, rules) in &self.fields {
+            let Some(rule) = &rules.write else { continue };
+            if doc.and_then(|doc| doc.get(field)) == next.get(field) {
+                continue;
+            }
+            asking.condition(Some(rule), "write", doc, Some(next)).map_err(|no| match no {
+                No::Denied(Denial { kind: DenialKind::RuleDenied, reason }) => {
+                    No::Denied(Denial::new(DenialKind::FieldDenied { field: field.clone() }, reason))
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl ListGrant {
+    /// The rows that the caller may list.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Whether the caller may filter, sort, group or measure by this field: he has to be able to read it on every
+    /// document, so a rule that needs the document to decide doesn't do.
+    pub fn may_query(&self, path: &FieldPath) -> bool {
+        self.mask.is_always_readable(path)
+    }
+
+    /// A row that was selected under [`ListGrant::filter`], with the fields that the caller may read.
+    pub fn reveal(&self, document: Document, facts: &dyn Facts) -> Revealed {
+        self.mask.apply(document, facts)
+    }
+}
+
+impl Operation<'_> {
+    fn access(self) -> Access {
+        match self {
+            Self::Get { .. } => Access::Read,
+            Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => Access::Write,
+        }
+    }
+}
+
+/// The top-level fields that differ, but for the server's own.
+pub fn changed_fields<'a>(doc: Option<&'a Value>, next: Option<&'a Value>) -> Vec<&'a str> {
+    let fields = |value: Option<&'a Value>| value.and_then(Value::as_object).into_iter().flatten();
+    let (before, after) = (fields(doc), fields(next));
+    let mut names: Vec<&str> = after
+        .filter(|(name, value)| doc.and_then(|doc| doc.get(name.as_str())) != Some(value))
+        .chain(before.filter(|(name, _)| next.and_then(|next| next.get(name.as_str())).is_none()))
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !OWN_FIELDS.contains(name))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+enum No {
+    Denied(Denial),
+    Need(Vec<Read>),
+}
+
+struct Asking<'a> {
+    binding: &'a Binding,
+    facts: &'a dyn Facts,
+    limiter: BucketLimiter<'a>,
+}
+
+impl Asking<'_> {
+    fn condition(
+        &self,
+        rule: Option<&Expression>,
+        name: &str,
+        doc: Option<&Value>,
+        next: Option<&Value>,
+    ) -> Result<(), No> {
+        let Some(rule) = rule else {
+            return Err(No::Denied(Denial::new(DenialKind::RuleMissing, format!("there is no {name} rule"))));
+        };
+        let lookups = FactLookups::new(self.facts);
+        let outcome = rule.evaluate(&Env { limiter: Some(&self.limiter), ..env(self.binding, doc, next, &lookups) });
+        let denied = |kind, reason| Err(No::Denied(Denial::new(kind, reason)));
+        match outcome {
+            Outcome::True => match self.limiter.unread() {
+                unread if unread.is_empty() => Ok(()),
+                unread => Err(No::Need(unread)),
+            },
+            Outcome::Need(reads) => Err(No::Need(document_reads(reads).chain(self.limiter.unread()).collect())),
+            Outcome::False => denied(DenialKind::RuleDenied, format!("the {name} rule is false")),
+            Outcome::Error(why) => denied(DenialKind::RuleDenied, format!("the {name} rule is an error: {why}")),
+            Outcome::Limited => denied(
+                DenialKind::Limited { retry_after: self.limiter.wait() },
+                format!("a limit of the {name} rule is reached"),
+            ),
+        }
+    }
+}
+
+fn env<'a>(
+    binding: &'a Binding,
+    doc: Option<&'a Value>,
+    next: Option<&'a Value>,
+    lookups: &'a FactLookups<'a>,
+) -> Env<'a> {
+    Env {
+        auth: binding.auth(),
+        request: Some(binding.request()),
+        doc,
+        next,
+        vars: None,
+        params: None,
+        lookups,
+        limiter: None,
+    }
+}
+
+fn refused(error: basalt_core::Error) -> Verdict {
+    Verdict::Deny(Denial::new(DenialKind::Refused(error), "the principal lacks a scope or a role"))
+}

@@ -1,0 +1,23 @@
+//! Who may do what: rules compiled from their texts, and the one authorisation that every path asks.
+//!
+//! Promises: no rule means no access; a rule that is an error denies; a document leaves only as [`Readable`], which
+//! nothing outside of this room can make, so it has had its verdict and its fields are masked. Pure: what has to be
+//! read is asked for by `Need`.
+
+mod authorize;
+mod binding;
+mod compiled;
+mod facts;
+mod limiter;
+mod readable;
+mod texts;
+mod verdict;
+
+pub use authorize::{ListGrant, ListVerdict, Operation, changed_fields};
+pub use binding::Binding;
+pub use compiled::{CompiledRules, FieldRules, operation_scope};
+pub use facts::{FactLookups, Facts, NoFacts};
+pub use limiter::LIMIT_SPACE;
+pub use readable::{ReadVerdict, Readable, Revealed};
+pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
+pub use verdict::{Denial, DenialKind, Permit, Verdict};

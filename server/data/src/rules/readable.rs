@@ -1,0 +1,146 @@
+//! What leaves this floor: documents with the fields that their caller may read.
+
+use std::ops::Deref;
+
+use basalt_core::document::OWN_FIELDS;
+use basalt_core::{Document, FieldPath};
+use basalt_expr::{Env, Expression, Outcome};
+use basalt_store::Read;
+use serde_json::Value;
+
+use super::binding::Binding;
+use super::compiled::CompiledRules;
+use super::facts::{FactLookups, Facts};
+use super::verdict::Denial;
+
+/// A value that its caller may read. Only this room makes one, so what an answer is built from has had its verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Readable<T>(T);
+
+impl<T> Readable<T> {
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// A part or another form of what may be read.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Readable<U> {
+        Readable(form(self.0))
+    }
+}
+
+impl<T> Deref for Readable<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// May this document be read, and which of its fields?
+pub enum ReadVerdict {
+    Readable(Readable<Document>),
+    Hidden(Denial),
+    Need(Vec<Read>),
+}
+
+/// A row of a granted list, with its fields masked.
+pub enum Revealed {
+    Document(Readable<Document>),
+    /// Field rules look up documents that aren't read yet; the document comes back.
+    Need(Document, Vec<Read>),
+}
+
+/// Which fields a caller reads, as far as it is known without the document.
+#[derive(Clone, Debug)]
+pub(super) enum Mask {
+    Everything,
+    Ruled(Ruled),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Ruled {
+    binding: Binding,
+    hidden: Vec<String>,
+    by_document: Vec<(String, Expression)>,
+}
+
+impl Mask {
+    /// Decides what needs no document; the look-ups that this takes have to be there.
+    pub(super) fn prepare(rules: &CompiledRules, binding: &Binding, facts: &dyn Facts) -> Result<Self, Vec<Read>> {
+        let mut mask = Ruled { binding: binding.clone(), hidden: rules.hidden.clone(), by_document: Vec::new() };
+        let mut needed = Vec::new();
+        for (field, rule) in &rules.fields {
+            let Some(read) = &rule.read else { continue };
+            match evaluate(read, binding, None, facts) {
+                Outcome::True => {}
+                Outcome::Need(reads) => needed.extend(document_reads(reads)),
+                // An error without the document may be an answer with it; true and false stay what they are.
+                Outcome::Error(_) if read.names().contains(&"doc") => {
+                    mask.by_document.push((field.clone(), read.clone()));
+                }
+                Outcome::False | Outcome::Error(_) | Outcome::Limited => mask.hidden.push(field.clone()),
+            }
+        }
+        if !needed.is_empty() {
+            return Err(needed);
+        }
+        if mask.hidden.is_empty() && mask.by_document.is_empty() {
+            return Ok(Self::Everything);
+        }
+        Ok(Self::Ruled(mask))
+    }
+
+    /// Whether the field is readable on every document, whatever it holds.
+    pub(super) fn is_always_readable(&self, path: &FieldPath) -> bool {
+        let field = path.top();
+        match self {
+            Self::Everything => true,
+            Self::Ruled(_) if OWN_FIELDS.contains(&field) => true,
+            Self::Ruled(ruled) => {
+                !ruled.hidden.iter().any(|name| name == field) && !ruled.by_document.iter().any(|(n, _)| n == field)
+            }
+        }
+    }
+
+    pub(super) fn apply(&self, mut document: Document, facts: &dyn Facts) -> Revealed {
+        let Self::Ruled(ruled) = self else { return Revealed::Document(Readable(document)) };
+        let mut unreadable = Vec::new();
+        if ruled.by_document.iter().any(|(field, _)| document.data.contains_key(field)) {
+            let flat = Value::Object(document.to_flat());
+            let mut needed = Vec::new();
+            for (field, rule) in ruled.by_document.iter().filter(|(field, _)| document.data.contains_key(field)) {
+                match evaluate(rule, &ruled.binding, Some(&flat), facts) {
+                    Outcome::True => {}
+                    Outcome::Need(reads) => needed.extend(document_reads(reads)),
+                    Outcome::False | Outcome::Error(_) | Outcome::Limited => unreadable.push(field),
+                }
+            }
+            if !needed.is_empty() {
+                return Revealed::Need(document, needed);
+            }
+        }
+        for field in ruled.hidden.iter().chain(unreadable) {
+            document.data.remove(field);
+        }
+        Revealed::Document(Readable(document))
+    }
+}
+
+fn evaluate(rule: &Expression, binding: &Binding, doc: Option<&Value>, facts: &dyn Facts) -> Outcome {
+    let lookups = FactLookups::new(facts);
+    rule.evaluate(&Env {
+        auth: binding.auth(),
+        request: Some(binding.request()),
+        doc,
+        next: None,
+        vars: None,
+        params: None,
+        lookups: &lookups,
+        limiter: None,
+    })
+}
+
+pub(super) fn document_reads(
+    reads: Vec<(basalt_core::CollectionName, basalt_core::DocumentId)>,
+) -> impl Iterator<Item = Read> {
+    reads.into_iter().map(|(collection, id)| Read::Document { collection, id })
+}
