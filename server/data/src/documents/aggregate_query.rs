@@ -57,10 +57,15 @@ impl AggregateQuery {
         Ok(query)
     }
 
+    /// Of the group keys, then of the measures.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let keys = self.group_by.iter().map(|key| key.name.as_str());
+        keys.chain(self.measures.iter().map(|measure| measure.name.as_str())).collect()
+    }
+
     fn check_names(&self) -> Result<()> {
-        let keys = self.group_by.iter().map(|key| &key.name);
         let mut seen = BTreeSet::new();
-        match keys.chain(self.measures.iter().map(|measure| &measure.name)).find(|name| !seen.insert(*name)) {
+        match self.names().into_iter().find(|name| !seen.insert(*name)) {
             Some(name) => Err(bad(format!("The name {name:?} is used twice."))),
             None => Ok(()),
         }

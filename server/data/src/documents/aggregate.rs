@@ -1,0 +1,76 @@
+//! Aggregates: the list rule says which documents count.
+
+use basalt_core::filter::Filter;
+use basalt_core::{Caller, CollectionName, Result};
+use basalt_store::Aggregate;
+
+use super::aggregate_query::AggregateQuery;
+use super::answer::Aggregated;
+use super::cursor::Question;
+use super::definitions::with_fresh;
+use super::input::CountMode;
+use super::list::limit;
+use super::service::Documents;
+use super::sort;
+use crate::rules::Binding;
+
+impl Documents {
+    /// Groups of the documents that the caller may list and that match, with measures of each.
+    pub async fn aggregate(
+        &self,
+        caller: &Caller,
+        collection: &CollectionName,
+        query: AggregateQuery,
+    ) -> Result<Aggregated> {
+        let binding = Binding::new(caller.clone());
+        with_fresh(&self.0.store, || self.aggregate_once(&binding, collection, &query)).await
+    }
+
+    async fn aggregate_once(
+        &self,
+        binding: &Binding,
+        collection: &CollectionName,
+        query: &AggregateQuery,
+    ) -> Result<Aggregated> {
+        let limit = limit(query.limit, CountMode::None)?;
+        let sort = sort::parse_names(&query.sort, &query.names())?;
+        let question = question(binding.caller(), collection, query);
+        let offset = match &query.cursor {
+            Some(cursor) => self.0.cursor_key.open::<u64>(&question, cursor)?,
+            None => 0,
+        };
+        let granted = self.granted(binding, collection).await?;
+        let filter = granted.filter(binding, query.filter.as_deref(), &query.vars)?;
+        granted.check_readable(query.group_by.iter().map(|key| &key.field), "/groupBy")?;
+        granted.check_readable(query.measures.iter().filter_map(|measure| measure.path.as_ref()), "/measures")?;
+        if filter == Filter::False && !query.group_by.is_empty() {
+            return Ok(Aggregated::default());
+        }
+        let aggregate = Aggregate {
+            collection: collection.clone(),
+            filter,
+            group_by: query.group_by.iter().map(|key| (key.name.clone(), key.field.clone())).collect(),
+            measures: query.measures.clone(),
+            sort,
+            limit,
+            offset,
+        };
+        let page = self.0.store.aggregate(aggregate).await?;
+        let next = offset.saturating_add(page.items.len() as u64);
+        let next_cursor = page.more.then(|| self.0.cursor_key.seal(&question, &next)).transpose()?;
+        Ok(Aggregated { items: page.items, next_cursor })
+    }
+}
+
+fn question(caller: &Caller, collection: &CollectionName, query: &AggregateQuery) -> Question {
+    let groups: Vec<(&str, String)> =
+        query.group_by.iter().map(|key| (key.name.as_str(), key.field.to_string())).collect();
+    let measures: Vec<String> = query.measures.iter().map(|measure| format!("{measure:?}")).collect();
+    Question::new("aggregate", caller)
+        .with(collection)
+        .with(&query.filter)
+        .with(&query.vars)
+        .with(groups)
+        .with(measures)
+        .with(&query.sort)
+}

@@ -1,0 +1,183 @@
+//! The decision on a whole request: its operations in order, all or nothing, and the kept answer of its key.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use basalt_core::{Code, Error, Timestamp};
+use basalt_expr::Expression;
+use basalt_store::{Catalog, Decide, Origin, Read, Step, View, Writes};
+use serde_json::Value;
+
+use super::behaviour::Behaviours;
+use super::idempotency::{Claim, Kept};
+use super::state::{State, Stop};
+use super::write::{Context, Effect, Operation, Pin, Prepared, execute};
+use crate::collections::Compiled;
+use crate::rules::{Binding, Facts};
+
+/// Bytes of the documents that one request writes.
+const WRITTEN_BYTES: usize = 8 << 20;
+
+/// A request to write, parsed.
+pub(super) struct Request {
+    pub binding: Binding,
+    pub now: Timestamp,
+    pub operations: Vec<Operation>,
+    pub claim: Option<Claim>,
+    /// A transaction's failure says which operation failed.
+    pub form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Single,
+    Transaction,
+}
+
+/// The definitions of one epoch, for each operation of a request.
+pub(super) struct Definitions {
+    pub catalog: Arc<Catalog>,
+    pub compiled: Vec<Arc<Compiled>>,
+    pub conditions: Vec<Option<(Expression, Value)>>,
+}
+
+pub(super) struct Decision {
+    pub request: Arc<Request>,
+    pub definitions: Arc<Definitions>,
+    pub behaviours: Behaviours,
+    /// For each operation; empty where no before-hook was asked.
+    pub pins: Vec<Option<Pin>>,
+    pub purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Commit,
+    /// To show before-hooks what would be written: nothing is.
+    Draft,
+}
+
+pub(super) enum Decided {
+    Effects(Vec<Effect>),
+    /// The answer was given before.
+    Replay(Vec<Kept>),
+    /// A document changed after a before-hook saw it.
+    Moved,
+}
+
+impl Form {
+    /// Says which operation of a transaction failed.
+    pub(super) fn locate(self, error: Error, index: usize) -> Error {
+        match self {
+            Self::Single => error,
+            Self::Transaction => error.with("operation", index),
+        }
+    }
+}
+
+impl Decide for Decision {
+    type Out = Decided;
+
+    fn epoch(&self) -> Option<u64> {
+        Some(self.definitions.catalog.epoch)
+    }
+
+    fn step(&mut self, view: &View) -> Step<Decided> {
+        let mut state = State::new(view, &self.definitions.catalog);
+        let unread = self.unread(&state);
+        if !unread.is_empty() {
+            return Step::Need(unread);
+        }
+        if let Some(claim) = &self.request.claim
+            && let Some(Some(cell)) = Facts::cell(&state, &claim.cell)
+        {
+            return match claim.replay(&cell.value) {
+                Ok(kept) => Step::Done(self.nothing(), Decided::Replay(kept)),
+                Err(error) => Step::Refuse(error),
+            };
+        }
+        match self.run(&mut state) {
+            Ok(effects) => self.finish(state, effects),
+            Err(Stop::Need(reads)) => Step::Need(reads),
+            Err(Stop::Refuse(error)) => Step::Refuse(error),
+            Err(Stop::Moved) => Step::Done(self.nothing(), Decided::Moved),
+        }
+    }
+}
+
+impl Decision {
+    /// The documents of all operations and the key's cell, as far as they aren't read yet.
+    fn unread(&self, state: &State<'_>) -> Vec<Read> {
+        let mut asked = HashSet::new();
+        let documents = self.request.operations.iter().filter(|operation| {
+            Facts::document(state, &operation.collection, &operation.id).is_none()
+                && asked.insert((&operation.collection, &operation.id))
+        });
+        let mut reads: Vec<Read> = documents
+            .map(|operation| Read::Document { collection: operation.collection.clone(), id: operation.id.clone() })
+            .collect();
+        let cell = self.request.claim.as_ref().map(|claim| &claim.cell);
+        reads.extend(cell.filter(|cell| Facts::cell(state, cell).is_none()).map(|cell| Read::Cell(cell.clone())));
+        reads
+    }
+
+    /// All operations in order. Where one needs more to be read the later ones are still tried, so that one round
+    /// reads for all of them; a refusal counts only once nothing before it is open.
+    fn run(&self, state: &mut State<'_>) -> Result<Vec<Effect>, Stop> {
+        let context = Context { binding: &self.request.binding, now: self.request.now, behaviours: &self.behaviours };
+        let mut effects = Vec::with_capacity(self.request.operations.len());
+        let mut needed = Vec::new();
+        let mut written = 0_usize;
+        for (index, operation) in self.request.operations.iter().enumerate() {
+            let prepared = Prepared {
+                operation,
+                compiled: &self.definitions.compiled[index],
+                condition: self.definitions.conditions[index].as_ref().map(|(expression, vars)| (expression, vars)),
+                pin: self.pins.get(index).and_then(Option::as_ref),
+            };
+            match execute(&prepared, &context, state) {
+                Ok(effect) => {
+                    written = written.saturating_add(self.bytes(&effect));
+                    if written > WRITTEN_BYTES && needed.is_empty() {
+                        let detail = format!("A transaction writes at most {WRITTEN_BYTES} bytes of documents.");
+                        return Err(Stop::Refuse(self.request.form.locate(Error::new(Code::TooLarge, detail), index)));
+                    }
+                    effects.push(effect);
+                }
+                Err(Stop::Need(reads)) => needed.extend(reads),
+                Err(_) if !needed.is_empty() => {}
+                Err(Stop::Refuse(error)) => return Err(Stop::Refuse(self.request.form.locate(error, index))),
+                Err(Stop::Moved) => return Err(Stop::Moved),
+            }
+        }
+        if needed.is_empty() { Ok(effects) } else { Err(Stop::Need(needed)) }
+    }
+
+    /// Of a single write nothing is counted: a document's own limit is below.
+    fn bytes(&self, effect: &Effect) -> usize {
+        match (self.request.form, &effect.after) {
+            (Form::Transaction, Some(after)) => serde_json::to_vec(&after.data).map_or(usize::MAX, |data| data.len()),
+            _ => 0,
+        }
+    }
+
+    fn finish(&self, mut state: State<'_>, effects: Vec<Effect>) -> Step<Decided> {
+        if self.purpose == Purpose::Draft {
+            return Step::Done(self.nothing(), Decided::Effects(effects));
+        }
+        if let Some(claim) = &self.request.claim {
+            let kept = effects.iter().cloned().map(Effect::into_kept).collect();
+            state.add_cells(vec![claim.keep(kept, self.request.now)]);
+        }
+        Step::Done(state.into_writes(self.origin()), Decided::Effects(effects))
+    }
+
+    fn nothing(&self) -> Writes {
+        Writes { documents: Vec::new(), cells: Vec::new(), jobs: Vec::new(), origin: self.origin() }
+    }
+
+    fn origin(&self) -> Origin {
+        let caller = self.request.binding.caller();
+        Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at: self.request.now }
+    }
+}

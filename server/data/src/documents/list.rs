@@ -1,0 +1,197 @@
+//! Lists: rule and filter are one condition of one statement; nothing is filtered afterwards.
+
+use std::sync::Arc;
+
+use basalt_core::filter::Filter;
+use basalt_core::limits::{PAGE_DEFAULT, PAGE_MAX};
+use basalt_core::{Caller, Code, CollectionName, Document, Error, FieldPath, Result};
+use basalt_store::{Catalog, Count, List, Page, SortField};
+use serde_json::{Map, Value};
+
+use super::answer::Listed;
+use super::cursor::Question;
+use super::definitions::with_fresh;
+use super::filter::{check_readable, lower};
+use super::gather::Gathered;
+use super::input::{CountMode, ListQuery};
+use super::select::Selection;
+use super::service::Documents;
+use super::sort;
+use crate::collections::Compiled;
+use crate::rules::{Binding, ListGrant, ListVerdict, Revealed};
+
+/// What a caller may list of a collection, with the definitions that say so.
+pub(super) struct Granted {
+    pub compiled: Arc<Compiled>,
+    pub catalog: Arc<Catalog>,
+    pub grant: ListGrant,
+    pub facts: Gathered,
+}
+
+/// A parsed query.
+struct Plan {
+    sort: Vec<SortField>,
+    selection: Option<Selection>,
+    limit: u32,
+    question: Question,
+}
+
+impl Documents {
+    /// The documents that the caller may list and that match, in order.
+    pub async fn query(&self, caller: &Caller, collection: &CollectionName, query: ListQuery) -> Result<Listed> {
+        let binding = Binding::new(caller.clone());
+        let plan = Plan::new(caller, collection, &query)?;
+        with_fresh(&self.0.store, || self.list(&binding, collection, &query, &plan)).await
+    }
+
+    async fn list(
+        &self,
+        binding: &Binding,
+        collection: &CollectionName,
+        query: &ListQuery,
+        plan: &Plan,
+    ) -> Result<Listed> {
+        let mut granted = self.granted(binding, collection).await?;
+        let filter = granted.filter(binding, query.filter.as_deref(), &query.vars)?;
+        check_readable(plan.sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
+        let after = query.cursor.as_deref().map(|cursor| self.0.cursor_key.open(&plan.question, cursor)).transpose()?;
+        let count = query.count == CountMode::Exact;
+        if plan.limit == 0 {
+            let total = self.count(collection, filter).await?;
+            return Ok(Listed { total: Some(total), ..Listed::default() });
+        }
+        if filter == Filter::False {
+            return Ok(Listed { total: count.then_some(0), ..Listed::default() });
+        }
+        let list =
+            List { collection: collection.clone(), filter, sort: plan.sort.clone(), limit: plan.limit, after, count };
+        let Page { documents, next, total, seq: _ } = self.0.store.list(list).await?;
+        let items = self.reveal(&mut granted, documents, plan.selection.as_ref()).await?;
+        let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
+        Ok(Listed { items, next_cursor, total })
+    }
+
+    async fn count(&self, collection: &CollectionName, filter: Filter) -> Result<u64> {
+        if filter == Filter::False {
+            return Ok(0);
+        }
+        self.0.store.count(Count { collection: collection.clone(), filter }).await
+    }
+
+    /// Asks the list rule, reading what it looks up.
+    pub(super) async fn granted(&self, binding: &Binding, collection: &CollectionName) -> Result<Granted> {
+        let compiled = self.0.collections.get(collection)?;
+        let catalog = self.0.store.catalog();
+        let mut facts = Gathered::default();
+        loop {
+            match compiled.rules.list(binding, &facts) {
+                ListVerdict::Allow(grant) => return Ok(Granted { compiled, catalog, grant, facts }),
+                ListVerdict::Deny(denial) => return Err(denial.into_list_error(binding.caller())),
+                ListVerdict::Need(reads) => facts.read(&self.0.store, &catalog, reads).await?,
+            }
+        }
+    }
+
+    /// Masks the rows. Field rules may look up documents, for all rows of the page at once.
+    async fn reveal(
+        &self,
+        granted: &mut Granted,
+        documents: Vec<Document>,
+        selection: Option<&Selection>,
+    ) -> Result<Vec<Map<String, Value>>> {
+        let mut rows: Vec<Row> = documents.into_iter().map(Row::Masked).collect();
+        loop {
+            let mut needed = Vec::new();
+            let reveal = |row| match row {
+                Row::Shown(shown) => Row::Shown(shown),
+                Row::Masked(document) => match granted.grant.reveal(document, &granted.facts) {
+                    Revealed::Document(readable) => {
+                        let flat = readable.into_inner().into_flat();
+                        Row::Shown(match selection {
+                            Some(selection) => selection.apply(flat),
+                            None => flat,
+                        })
+                    }
+                    Revealed::Need(document, reads) => {
+                        needed.extend(reads);
+                        Row::Masked(document)
+                    }
+                },
+            };
+            rows = rows.into_iter().map(reveal).collect();
+            if needed.is_empty() {
+                return Ok(rows.into_iter().filter_map(Row::shown).collect());
+            }
+            granted.facts.read(&self.0.store, &granted.catalog, needed).await?;
+        }
+    }
+}
+
+enum Row {
+    /// Not shown before its field rules are decided.
+    Masked(Document),
+    Shown(Map<String, Value>),
+}
+
+impl Row {
+    fn shown(self) -> Option<Map<String, Value>> {
+        match self {
+            Self::Masked(_) => None,
+            Self::Shown(shown) => Some(shown),
+        }
+    }
+}
+
+impl Granted {
+    /// The rows that the caller may list and asks for.
+    pub(super) fn filter(&self, binding: &Binding, source: Option<&str>, vars: &Map<String, Value>) -> Result<Filter> {
+        let wanted = lower(source, vars, &self.compiled.times, binding, &self.grant)?;
+        Ok(Filter::and([self.grant.filter().clone(), wanted]))
+    }
+
+    pub(super) fn check_readable<'a>(&self, fields: impl IntoIterator<Item = &'a FieldPath>, path: &str) -> Result<()> {
+        check_readable(fields, &self.grant, path)
+    }
+}
+
+impl Plan {
+    fn new(caller: &Caller, collection: &CollectionName, query: &ListQuery) -> Result<Self> {
+        let question =
+            Question::new("list", caller).with(collection).with(&query.filter).with(&query.vars).with(&query.sort);
+        Ok(Self {
+            sort: sort::parse(&query.sort)?,
+            selection: query.select.as_deref().map(Selection::parse).transpose()?,
+            limit: limit(query.limit, query.count)?,
+            question,
+        })
+    }
+}
+
+/// 0 is for counting alone.
+pub(super) fn limit(asked: Option<u32>, count: CountMode) -> Result<u32> {
+    match (asked, count) {
+        (None, _) => Ok(PAGE_DEFAULT),
+        (Some(0), CountMode::Exact) => Ok(0),
+        (Some(0), CountMode::None) => Err(bad_limit("limit=0 goes with count=exact only.".to_owned())),
+        (Some(limit), _) if limit <= PAGE_MAX => Ok(limit),
+        (Some(_), _) => Err(bad_limit(format!("limit is at most {PAGE_MAX}."))),
+    }
+}
+
+fn bad_limit(detail: String) -> Error {
+    Error::new(Code::BadParameter, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_1_to_500_and_0_to_count() {
+        assert_eq!(limit(None, CountMode::None).unwrap(), 30);
+        assert_eq!(limit(Some(500), CountMode::None).unwrap(), 500);
+        assert_eq!(limit(Some(0), CountMode::Exact).unwrap(), 0);
+        assert!(limit(Some(0), CountMode::None).is_err());
+        assert!(limit(Some(501), CountMode::Exact).is_err());
+    }
+}

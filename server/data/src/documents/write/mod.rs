@@ -1,0 +1,15 @@
+//! Writes: operations as they are asked for, and the pure decision on each of them.
+
+mod answer;
+mod check;
+mod conform;
+mod create;
+mod delete;
+mod execute;
+mod operation;
+mod sight;
+mod update;
+
+pub(crate) use conform::conform;
+pub(crate) use execute::execute;
+pub(crate) use operation::{Act, Context, Effect, EffectKind, Operation, Pin, Prepared};

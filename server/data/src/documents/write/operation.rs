@@ -1,0 +1,140 @@
+//! One operation: what is asked, what it is decided with, and what came of it.
+
+use std::sync::Arc;
+
+use basalt_core::principal::Access;
+use basalt_core::{CollectionName, Document, DocumentId, Rev, Timestamp};
+use basalt_expr::Expression;
+use serde_json::{Map, Value};
+
+use crate::collections::Compiled;
+use crate::documents::behaviour::Behaviours;
+use crate::documents::idempotency::Kept;
+use crate::documents::input::{Condition, EntityTags};
+use crate::documents::patch::Patch;
+use crate::documents::select::Selection;
+use crate::rules::Binding;
+
+/// As asked. The revision is drawn before, so that deciding anew comes to the same answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub collection: CollectionName,
+    pub id: DocumentId,
+    pub act: Act,
+    pub if_match: Option<EntityTags>,
+    pub if_none_match: Option<EntityTags>,
+    pub condition: Option<Condition>,
+    pub select: Option<Selection>,
+    pub rev: Rev,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Create {
+        body: Map<String, Value>,
+    },
+    /// Creates or replaces.
+    Put {
+        body: Map<String, Value>,
+    },
+    Patch {
+        patch: Patch,
+        upsert: bool,
+    },
+    Delete,
+    Check {
+        exists: bool,
+    },
+}
+
+/// With the definitions of one epoch.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    pub operation: &'a Operation,
+    pub compiled: &'a Compiled,
+    /// The condition and the values of its `vars`.
+    pub condition: Option<(&'a Expression, &'a Value)>,
+    /// What a before-hook saw and made.
+    pub pin: Option<&'a Pin>,
+}
+
+/// What a before-hook saw, on which its result depends, and what it made of the user's fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Pin {
+    pub before: Option<Rev>,
+    pub replaced: Option<Map<String, Value>>,
+}
+
+/// What all operations of one request share.
+pub(crate) struct Context<'a> {
+    pub binding: &'a Binding,
+    pub now: Timestamp,
+    pub behaviours: &'a Behaviours,
+}
+
+/// What an operation did, and what of it its caller may see.
+#[derive(Clone, Debug)]
+pub(crate) struct Effect {
+    pub kind: EffectKind,
+    pub id: DocumentId,
+    /// Of the document as it now is; `None` where there is none.
+    pub rev: Option<Rev>,
+    /// The document as its caller may read it; `None` where he may not, or where there is none.
+    pub body: Option<Map<String, Value>>,
+    pub before: Option<Arc<Document>>,
+    pub after: Option<Arc<Document>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EffectKind {
+    Created,
+    Updated,
+    Deleted,
+    Checked,
+}
+
+impl EffectKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Checked => "checked",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Deleted, Self::Checked].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl Operation {
+    pub(crate) fn access(&self) -> Access {
+        match self.act {
+            Act::Check { .. } => Access::Read,
+            Act::Create { .. } | Act::Put { .. } | Act::Patch { .. } | Act::Delete => Access::Write,
+        }
+    }
+
+    /// Whether its outcome tells what is stored, so that the right to write isn't enough.
+    pub(crate) fn tells(&self) -> bool {
+        let tests = match &self.act {
+            Act::Patch { patch, .. } => patch.tests(),
+            Act::Check { .. } => true,
+            Act::Create { .. } | Act::Put { .. } | Act::Delete => false,
+        };
+        tests || self.condition.is_some()
+    }
+}
+
+impl Effect {
+    /// The answer, in the form in which answers are kept.
+    pub(crate) fn into_kept(self) -> Kept {
+        Kept {
+            kind: self.kind.as_str().to_owned(),
+            id: self.id.into(),
+            rev: self.rev.map(String::from),
+            body: Ok(self.body),
+        }
+    }
+}

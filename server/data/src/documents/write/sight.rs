@@ -1,0 +1,100 @@
+//! The stored document as the author of an operation sees it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use basalt_core::principal::Access;
+use basalt_core::{Code, Document, Error, Result};
+use basalt_expr::{Env, NoLookups, Outcome};
+use serde_json::{Map, Value};
+
+use super::operation::{Context, Prepared};
+use crate::documents::state::{Decided, State, Stop};
+use crate::rules::ReadVerdict;
+
+pub(super) enum Sight {
+    Absent,
+    /// There, but not for this caller.
+    Hidden,
+    Seen(Seen),
+}
+
+pub(super) struct Seen {
+    pub document: Arc<Document>,
+    /// All of it.
+    pub flat: Value,
+    /// What of it the caller reads, flat.
+    pub readable: Map<String, Value>,
+    /// The stored fields that he can't read.
+    pub unreadable: BTreeSet<String>,
+}
+
+/// Reads the document under the rules. Whom no rules bind sees all of it, for writing even without the right to read.
+pub(super) fn look(prepared: &Prepared<'_>, context: &Context<'_>, state: &State<'_>) -> Decided<Sight> {
+    let (operation, compiled) = (prepared.operation, prepared.compiled);
+    let caller = context.binding.caller();
+    let unbound = caller.bypasses_rules(&compiled.name, operation.access())?;
+    if operation.tells() {
+        caller.bypasses_rules(&compiled.name, Access::Read)?;
+    }
+    let Some(document) = state.stored(&compiled.name, &operation.id)? else { return Ok(Sight::Absent) };
+    let flat = document.to_flat();
+    if unbound {
+        let (readable, unreadable) = (flat.clone(), BTreeSet::new());
+        return Ok(Sight::Seen(Seen { document, flat: Value::Object(flat), readable, unreadable }));
+    }
+    match compiled.rules.read(context.binding, (*document).clone(), state) {
+        ReadVerdict::Need(reads) => Err(Stop::Need(reads)),
+        ReadVerdict::Hidden(_) => Ok(Sight::Hidden),
+        ReadVerdict::Readable(readable) => {
+            let unreadable =
+                document.data.keys().filter(|field| !readable.data.contains_key(*field)).cloned().collect();
+            let readable = readable.into_inner().into_flat();
+            Ok(Sight::Seen(Seen { document, flat: Value::Object(flat), readable, unreadable }))
+        }
+    }
+}
+
+/// `If-Match` and `If-None-Match` on a document that is there (for the caller) or isn't.
+pub(super) fn check_preconditions(prepared: &Prepared<'_>, seen: Option<&Seen>) -> Result<()> {
+    let rev = seen.map(|seen| seen.document.rev.as_str());
+    let operation = prepared.operation;
+    if let Some(tags) = &operation.if_match
+        && !rev.is_some_and(|rev| tags.matches(rev))
+    {
+        return Err(precondition_failed("The document is not (or no longer) at the revision of If-Match."));
+    }
+    if let Some(tags) = &operation.if_none_match
+        && rev.is_some_and(|rev| tags.matches(rev))
+    {
+        return Err(precondition_failed("The document is there, against If-None-Match."));
+    }
+    Ok(())
+}
+
+pub(super) fn precondition_failed(detail: &str) -> Error {
+    Error::new(Code::PreconditionFailed, detail)
+}
+
+/// `where`, on what the caller reads of the stored document: what he can't read is missing for it.
+pub(super) fn check_condition(prepared: &Prepared<'_>, context: &Context<'_>, seen: Option<&Seen>) -> Result<()> {
+    let Some((expression, vars)) = prepared.condition else { return Ok(()) };
+    let failed = || Error::new(Code::ConditionFailed, "The condition is not true of the stored document.");
+    let seen = seen.ok_or_else(failed)?;
+    let doc = Value::Object(seen.readable.clone());
+    let outcome = expression.evaluate(&Env {
+        auth: &Value::Null,
+        request: Some(context.binding.request()),
+        doc: Some(&doc),
+        next: None,
+        vars: Some(vars),
+        params: None,
+        lookups: &NoLookups,
+        limiter: None,
+    });
+    match outcome {
+        Outcome::True => Ok(()),
+        Outcome::False | Outcome::Limited | Outcome::Need(_) => Err(failed()),
+        Outcome::Error(why) => Err(failed().caused_by(why)),
+    }
+}
