@@ -1,7 +1,10 @@
-//! The rooms that everything stands on: definitions of collections, rules, documents, the change log and jobs.
+//! The rooms that everything stands on: definitions of collections, rules, documents, the change log and jobs, and the
+//! manifest in which an app declares them.
 
 pub mod changes;
 pub mod collections;
+mod declared;
 pub mod documents;
 pub mod jobs;
+pub mod manifest;
 pub mod rules;

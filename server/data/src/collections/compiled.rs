@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::builtin::Builtin;
 use super::definition::Definition;
-use super::reader::Problems;
 use super::schema::{Schema, time_fields};
+use crate::declared::Problems;
 use crate::rules::{CompiledRules, RuleTexts, changed_fields};
 
 /// One collection as of one epoch: what every read and write of its documents goes by.
@@ -145,5 +145,12 @@ impl Compiled {
     /// The unique indexes that enforce.
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|index| index.spec.kind == IndexKind::Unique && index.state == IndexState::Ready)
+    }
+}
+
+impl Definition {
+    /// Whether the schema and the rules are good; problems are told with paths below `path`.
+    pub(crate) fn check(&self, path: &str, problems: &mut Problems) {
+        compile(self, None, path, problems);
     }
 }

@@ -3,11 +3,13 @@
 //! Promises: a definition is refused whole, with every problem and its place; the same content changes nothing; what
 //! is compiled belongs to one epoch of the catalog, so nothing is decided by definitions that no longer hold.
 
+mod admin;
 mod builtin;
 mod compiled;
 mod definition;
+mod indexes;
 mod parse;
-pub(crate) mod reader;
+mod plan;
 mod schema;
 
 use std::collections::HashMap;
@@ -16,9 +18,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use basalt_core::{CollectionName, Error, Result};
 use basalt_store::{Catalog, Store};
 
+use crate::declared::Problems;
+use crate::rules::CompiledRules;
+
+pub use admin::Described;
 pub use builtin::{Builtin, Builtins};
 pub use compiled::{Compiled, TimeFields};
 pub use definition::Definition;
+pub use plan::{Action, Coverage, Plan, PlanItem, PlanOptions, Removals};
 pub use schema::Schema;
 
 /// The collections of this server; cheap to clone.
@@ -90,7 +97,7 @@ impl Collections {
         };
         let definition = Definition::parse(name, &stored.definition).map_err(Error::internal)?;
         let builtin = self.0.builtins.get(name);
-        let mut problems = reader::Problems::default();
+        let mut problems = Problems::default();
         let parts = compiled::compile(&definition, builtin, "", &mut problems);
         let Some(parts) = parts.filter(|_| problems.is_empty()) else {
             let faults = problems.into_faults();
@@ -107,5 +114,14 @@ impl Collections {
             protected: builtin.map(|builtin| builtin.owned_fields.iter().cloned().collect()).unwrap_or_default(),
             built_in: builtin.is_some(),
         })
+    }
+}
+
+/// The rules of a definition, as they are asked once it is applied.
+pub fn compile_rules(definition: &Definition, builtins: &Builtins) -> Result<CompiledRules> {
+    let mut problems = Problems::default();
+    match compiled::compile(definition, builtins.get(&definition.name), "", &mut problems) {
+        Some(parts) if problems.is_empty() => Ok(parts.rules),
+        _ => Err(problems.into_error(&format!("The definition of {:?}", definition.name))),
     }
 }

@@ -8,7 +8,7 @@ use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::Value;
 
 use super::definition::Definition;
-use super::reader::{Problems, Table, text, wrong_type};
+use crate::declared::{Problems, Table, text, wrong_type};
 use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 
 /// Indexes of one collection, and fields of one index.
@@ -269,11 +269,4 @@ fn read_acknowledged(operations: Vec<(&str, String)>, problems: &mut Problems) -
         }
     }
     acknowledged
-}
-
-/// A rule's text where it stands alone (the simulator's).
-pub(crate) fn read_rules_alone(value: &Value) -> Result<RuleTexts> {
-    let mut problems = Problems::default();
-    let rules = read_rules(value, "/rules", &mut problems);
-    if problems.is_empty() { Ok(rules) } else { Err(problems.into_error("The rules")) }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use basalt_core::document::{OWN_FIELDS, pointer_token};
 use basalt_core::{Code, Error, FieldError, FieldPath, Result};
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 /// Faults of one document that are told.
 const FAULTS_TOLD: usize = 100;
+const MESSAGE_CHARS: usize = 300;
 const SCHEMA_BYTES: usize = 256 << 10;
 const SCHEMA_DEPTH: usize = 48;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -41,7 +42,8 @@ impl Schema {
             Ok(validator) => Ok(Self { validator }),
             Err(error) => {
                 let path = error.instance_path().to_string();
-                Err(vec![FieldError::new(path, "bad_schema", format!("This schema can't be used: {error}."))])
+                let message = format!("This schema can't be used: {}", shortened(&error));
+                Err(vec![FieldError::new(path, "bad_schema", message)])
             }
         }
     }
@@ -50,7 +52,8 @@ impl Schema {
     pub fn validate(&self, data: Map<String, Value>) -> Result<Map<String, Value>> {
         let value = Value::Object(data);
         if !self.validator.is_valid(&value) {
-            let faults = self.validator.iter_errors(&value).take(FAULTS_TOLD).map(|error| fault(&error)).collect();
+            let errors = self.validator.iter_errors(&value).take(FAULTS_TOLD);
+            let faults = errors.flat_map(|error| faults_of(&error)).take(FAULTS_TOLD).collect();
             let detail = "The document does not fit the schema of its collection.";
             return Err(Error::new(Code::SchemaViolation, detail).with_errors(faults));
         }
@@ -61,15 +64,33 @@ impl Schema {
     }
 }
 
-fn fault(error: &jsonschema::ValidationError<'_>) -> FieldError {
-    let mut path = error.instance_path().to_string();
-    let mut code = error.kind().keyword().to_owned();
-    if let ValidationErrorKind::Required { property } = error.kind() {
-        let name = property.as_str().unwrap_or_default();
-        path = format!("{path}/{}", pointer_token(name));
-        "required".clone_into(&mut code);
+/// A missing or unwanted property is told at its own place, not at its holder's.
+fn faults_of(error: &ValidationError<'_>) -> Vec<FieldError> {
+    let (holder, code) = (error.instance_path().to_string(), error.kind().keyword());
+    let property =
+        |name: &str, message: String| FieldError::new(format!("{holder}/{}", pointer_token(name)), code, message);
+    match error.kind() {
+        ValidationErrorKind::Required { property: missing } => {
+            vec![property(missing.as_str().unwrap_or_default(), "This is required.".to_owned())]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let told = unexpected.iter().map(|name| property(name, "The schema has no such field.".to_owned()));
+            told.collect()
+        }
+        _ => vec![FieldError::new(holder, code, shortened(error))],
     }
-    FieldError::new(path, code, format!("{error}."))
+}
+
+/// The library's sentence; it may quote the value, which may be long.
+fn shortened(error: &ValidationError<'_>) -> String {
+    let mut message = error.to_string();
+    if let Some((cut, _)) = message.char_indices().nth(MESSAGE_CHARS) {
+        message.truncate(cut);
+        message.push('…');
+    }
+    message.push('.');
+    message
 }
 
 /// What is checked before the library sees it: shape, size, dialect, and that nothing points outside.
@@ -105,7 +126,7 @@ fn check(schema: &Value) -> Vec<FieldError> {
             validator
                 .iter_errors(schema)
                 .take(FAULTS_TOLD)
-                .map(|error| FieldError::new(error.instance_path().to_string(), "bad_schema", format!("{error}."))),
+                .map(|error| FieldError::new(error.instance_path().to_string(), "bad_schema", shortened(&error))),
         );
     }
     faults
@@ -202,10 +223,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("", "additionalProperties"),
-                ("/a~1b/c", "required"),
                 ("/at", "format"),
+                ("/a~1b/c", "required"),
                 ("/mail", "format"),
+                ("/more", "additionalProperties"),
                 ("/title", "required"),
                 ("/year", "minimum"),
             ]

@@ -232,7 +232,7 @@ impl Asking<'_> {
     }
 }
 
-fn env<'a>(
+pub(super) fn env<'a>(
     binding: &'a Binding,
     doc: Option<&'a Value>,
     next: Option<&'a Value>,

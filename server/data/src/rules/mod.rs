@@ -6,18 +6,24 @@
 
 mod authorize;
 mod binding;
+mod cases;
 mod compiled;
 mod facts;
 mod limiter;
+mod lint;
 mod readable;
+mod simulate;
 mod texts;
 mod verdict;
 
 pub use authorize::{ListGrant, ListVerdict, Operation, changed_fields};
 pub use binding::Binding;
+pub use cases::{CaseResult, Cases, CasesFormat};
 pub use compiled::{CompiledRules, FieldRules, operation_scope};
 pub use facts::{FactLookups, Facts, NoFacts};
 pub use limiter::LIMIT_SPACE;
+pub use lint::{Access, Finding, FindingKind, Reach, access, is_open, lint};
 pub use readable::{ReadVerdict, Readable, Revealed};
+pub use simulate::{Simulated, Simulation, SimulationStep, Supposed};
 pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 pub use verdict::{Denial, DenialKind, Permit, Verdict};

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use basalt_core::{Change, Clock, Code, Seq, Timestamp};
+use tokio::sync::watch;
+
+use super::Changes;
+use super::tail::Tail;
+
+/// How long a follower waits when the store can't be read.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Something in this process that goes by the log: a cache that forgets, an index that follows.
+pub trait Reader: Send {
+    fn apply(&mut self, changes: &[Change]);
+
+    /// Changes were missed (the log no longer reaches back): everything that was learnt may be untrue.
+    fn reset(&mut self);
+}
+
+/// How far a follower is behind the log; shared with those who have to know (caches, readiness).
+#[derive(Clone, Debug)]
+pub struct Lag(Arc<AtomicI64>);
+
+impl Lag {
+    /// Up to date as of `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(now.millis())))
+    }
+
+    /// The time since the follower last knew that it had seen everything.
+    pub fn behind(&self, now: Timestamp) -> Duration {
+        now.since(Timestamp::from_millis(self.0.load(Ordering::Acquire)))
+    }
+
+    fn caught_up(&self, at: Timestamp) {
+        self.0.fetch_max(at.millis(), Ordering::AcqRel);
+    }
+}
+
+impl Changes {
+    /// Feeds a reader from `since` on until `stop` is true. A store that can't be read is waited for; `lag` grows
+    /// meanwhile.
+    pub async fn follow(
+        &self,
+        since: Seq,
+        reader: &mut dyn Reader,
+        clock: &dyn Clock,
+        lag: &Lag,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut tail = self.tail(since);
+        while !*stop.borrow() {
+            tokio::select! {
+                () = step(self, &mut tail, reader, clock, lag) => {}
+                // A sender that is gone can't say stop any more, which is one.
+                changed = stop.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}
+
+async fn step(changes: &Changes, tail: &mut Tail, reader: &mut dyn Reader, clock: &dyn Clock, lag: &Lag) {
+    let asked_at = clock.now();
+    match tail.next_if_any().await {
+        Ok(batch) if batch.is_empty() => {
+            lag.caught_up(asked_at);
+            tail.wait().await;
+        }
+        Ok(batch) => reader.apply(&batch),
+        Err(error) if error.code() == Code::CursorExpired => {
+            tracing::warn!(position = tail.position(), "a reader of the log fell out of it and starts anew at its end");
+            *tail = changes.tail(changes.end());
+            reader.reset();
+        }
+        Err(error) => {
+            tracing::warn!(?error, "the log can't be read");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_is_the_time_since_the_end_was_seen() {
+        let lag = Lag::new(Timestamp::from_millis(1_000));
+        assert_eq!(lag.behind(Timestamp::from_millis(3_500)), Duration::from_millis(2_500));
+        lag.caught_up(Timestamp::from_millis(3_000));
+        lag.caught_up(Timestamp::from_millis(2_000));
+        assert_eq!(lag.behind(Timestamp::from_millis(3_500)), Duration::from_millis(500));
+    }
+}

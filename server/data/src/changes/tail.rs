@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use basalt_core::{Change, Result, Seq};
+use basalt_store::Store;
+use tokio::sync::watch;
+
+/// Changes of one batch.
+const BATCH: u32 = 500;
+/// A wake-up may get lost (another node's, or a broken connection's): the log is looked at this often anyway.
+const POLL: Duration = Duration::from_millis(500);
+
+/// A reader's place in the log.
+pub struct Tail {
+    store: Store,
+    position: Seq,
+    ends: watch::Receiver<Seq>,
+}
+
+impl Tail {
+    pub(super) fn new(store: Store, since: Seq) -> Self {
+        let ends = store.log_end();
+        Self { store, position: since, ends }
+    }
+
+    /// The last change that was handed out.
+    pub fn position(&self) -> Seq {
+        self.position
+    }
+
+    /// The next changes; waits until there are some. Dropping the future loses nothing. An error leaves the place as it
+    /// was; [`basalt_core::Code::CursorExpired`] says that the log no longer reaches back to it.
+    pub async fn next(&mut self) -> Result<Vec<Change>> {
+        loop {
+            let changes = self.next_if_any().await?;
+            if !changes.is_empty() {
+                return Ok(changes);
+            }
+            self.wait().await;
+        }
+    }
+
+    /// The next changes, or none when the end is reached.
+    pub async fn next_if_any(&mut self) -> Result<Vec<Change>> {
+        // Seen before reading: what is committed meanwhile wakes the next wait.
+        self.ends.borrow_and_update();
+        let changes = self.store.changes(self.position, BATCH).await?;
+        if let Some(last) = changes.last() {
+            self.position = last.seq;
+        }
+        Ok(changes)
+    }
+
+    /// Until something may have been written.
+    pub(super) async fn wait(&mut self) {
+        if let Ok(Err(_)) = tokio::time::timeout(POLL, self.ends.changed()).await {
+            // The store is closing: no wake-up comes any more, and nobody should spin on that.
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}

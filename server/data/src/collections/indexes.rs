@@ -1,0 +1,41 @@
+//! The indexes that a collection really has: asked for, needed by its room, and those that its list rule calls for.
+
+use basalt_core::FieldPath;
+use basalt_core::document::{ID, REV};
+use basalt_store::{IndexKind, IndexSpec, SortField};
+
+use super::builtin::Builtin;
+use super::definition::Definition;
+use crate::rules::CompiledRules;
+
+/// Automatic ones come last, and only where no other index begins with the field.
+pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rules: &CompiledRules) -> Vec<IndexSpec> {
+    let mut indexes = definition.indexes.clone();
+    for index in builtin.map_or(&[][..], |builtin| &builtin.indexes) {
+        if !indexes.contains(index) {
+            indexes.push(index.clone());
+        }
+    }
+    let Some(list) = &rules.list else { return indexes };
+    for field in list.equality_fields().into_iter().filter(|field| ![ID, REV].contains(&field.top())) {
+        if !begins(&indexes, &field) {
+            indexes.push(single(IndexKind::Ordered, field));
+        }
+    }
+    for field in list.contains_fields() {
+        let index = single(IndexKind::Contains, field);
+        if !indexes.contains(&index) {
+            indexes.push(index);
+        }
+    }
+    indexes
+}
+
+/// Whether an index finds this field's values by itself.
+pub(super) fn begins(indexes: &[IndexSpec], field: &FieldPath) -> bool {
+    indexes.iter().any(|index| index.fields.first().is_some_and(|first| first.path == *field))
+}
+
+fn single(kind: IndexKind, path: FieldPath) -> IndexSpec {
+    IndexSpec { kind, fields: vec![SortField { path, descending: false }] }
+}

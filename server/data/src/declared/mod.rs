@@ -1,0 +1,9 @@
+//! Reading what people declare (definitions, manifests, cases of rules): every problem at once, each with its place.
+
+mod reader;
+mod source;
+mod units;
+
+pub(crate) use reader::{Problems, Table, text, wrong_type};
+pub(crate) use source::Source;
+pub(crate) use units::{duration, size};

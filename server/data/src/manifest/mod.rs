@@ -1,0 +1,137 @@
+//! `app.toml`: what an app needs of its server.
+//!
+//! Promises: a manifest is read whole or refused with every problem at once, each with its line and column; a section
+//! or key that would do nothing is refused; nothing outside of the app's folder is read.
+
+mod folder;
+mod sections;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use basalt_core::{Code, CollectionName, Error, Result};
+use serde_json::Value;
+
+use crate::collections::Definition;
+use crate::declared::{Problems, Source, Table, wrong_type};
+
+pub use folder::{AppFolder, Files};
+pub use sections::{AuthLimits, AuthSection, CorsSection, LimitsSection, Role};
+
+/// The file's name in an app's folder.
+pub const FILE_NAME: &str = "app.toml";
+
+/// What was declared. Settings that aren't there are `None`: the server's defaults hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    pub collections: Vec<Definition>,
+    pub auth: AuthSection,
+    pub cors: CorsSection,
+    pub limits: LimitsSection,
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// Sections whose rooms come later.
+const LATER: [&str; 8] =
+    ["buckets", "channels", "schedules", "webhooks", "functions", "config", "messaging", "hosting"];
+
+/// Reads `app.toml` of a folder. `names` gives what `"${NAME}"` stands for (secrets, then the environment).
+pub fn read_folder(folder: &Path, names: &dyn Fn(&str) -> Option<String>) -> Result<Manifest> {
+    let files = AppFolder::open(folder)?;
+    let text =
+        files.read(FILE_NAME).map_err(|why| Error::new(Code::InvalidDefinition, format!("{FILE_NAME}: {why}")))?;
+    read(&text, &files, names)
+}
+
+/// Reads a manifest's text.
+pub fn read(text: &str, files: &dyn Files, names: &dyn Fn(&str) -> Option<String>) -> Result<Manifest> {
+    let mut source = Source::parse_toml(text).map_err(|faults| {
+        Error::new(Code::InvalidDefinition, format!("{FILE_NAME} is not valid TOML.")).with_errors(faults)
+    })?;
+    let mut problems = Problems::default();
+    sections::substitute(&mut source.root, names, &mut problems);
+    let manifest = read_root(&source.root, files, &mut problems);
+    match manifest {
+        Some(manifest) if problems.is_empty() => Ok(manifest),
+        _ => {
+            let mut located = Problems::default();
+            located.extend(source.locate(problems.into_faults()));
+            Err(located.into_error(FILE_NAME))
+        }
+    }
+}
+
+fn read_root(root: &Value, files: &dyn Files, problems: &mut Problems) -> Option<Manifest> {
+    let mut table = Table::open(root, "", problems)?;
+    let mut manifest = Manifest::default();
+    if let Some((collections, path)) = table.take("collections") {
+        manifest.collections = read_collections(collections, &path, files, problems);
+    }
+    if let Some((auth, path)) = table.take("auth") {
+        manifest.auth = sections::read_auth(auth, &path, problems);
+    }
+    if let Some((cors, path)) = table.take("cors") {
+        manifest.cors = sections::read_cors(cors, &path, problems);
+    }
+    if let Some((limits, path)) = table.take("limits") {
+        manifest.limits = sections::read_limits(limits, &path, problems);
+    }
+    if let Some((roles, path)) = table.take("roles") {
+        manifest.roles = sections::read_roles(roles, &path, problems);
+    }
+    for section in LATER {
+        if let Some((_, path)) = table.take(section) {
+            problems.not_available(&path, &format!("The section [{section}]"));
+        }
+    }
+    table.finish(problems);
+    Some(manifest)
+}
+
+fn read_collections(value: &Value, path: &str, files: &dyn Files, problems: &mut Problems) -> Vec<Definition> {
+    let Value::Object(entries) = value else {
+        wrong_type(path, "a table of collections", value, problems);
+        return Vec::new();
+    };
+    let mut definitions = Vec::new();
+    for (name, entry) in entries {
+        let path = format!("{path}/{}", basalt_core::document::pointer_token(name));
+        let Some(name) = CollectionName::parse(name).ok().filter(|name| !name.is_system()) else {
+            let message = "A collection's name is a letter, then up to 62 of A-Z, a-z, 0-9 and _.";
+            problems.add(&path, "bad_name", message);
+            continue;
+        };
+        let Some(entry) = with_schema_file(entry, &path, files, problems) else { continue };
+        if let Some(definition) = Definition::read(&name, &entry, &path, problems) {
+            definition.check(&path, problems);
+            definitions.push(definition);
+        }
+    }
+    definitions
+}
+
+/// A schema that is a text is a file of the folder.
+fn with_schema_file(entry: &Value, path: &str, files: &dyn Files, problems: &mut Problems) -> Option<Value> {
+    let Some(file) = entry.get("schema").and_then(Value::as_str) else { return Some(entry.clone()) };
+    let path = format!("{path}/schema");
+    let text = match files.read(file) {
+        Ok(text) => text,
+        Err(why) => {
+            problems.add(&path, "bad_file", format!("{file}: {why}"));
+            return None;
+        }
+    };
+    let schema: Value = match serde_json::from_str(&text) {
+        Ok(schema) => basalt_core::json::canonical(schema),
+        Err(error) => {
+            problems.add(&path, "bad_json", format!("{file} is not valid JSON: {error}."));
+            return None;
+        }
+    };
+    let mut entry = entry.clone();
+    entry.as_object_mut()?.insert("schema".to_owned(), schema);
+    Some(entry)
+}
+
+#[cfg(test)]
+mod tests;

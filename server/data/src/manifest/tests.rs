@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use super::*;
+
+/// Files by their names.
+struct InMemory(&'static [(&'static str, &'static str)]);
+
+impl Files for InMemory {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let found = self.0.iter().find(|(name, _)| *name == path);
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "there is no such file".to_owned())
+    }
+}
+
+fn names(name: &str) -> Option<String> {
+    (name == "LIFE").then(|| "10m".to_owned())
+}
+
+fn read_text(text: &str) -> Result<Manifest> {
+    let files = InMemory(&[("schemas/note.json", r#"{"type":"object"}"#), ("schemas/broken.json", "{")]);
+    read(text, &files, &names)
+}
+
+/// `line:column code` of each problem.
+fn problems(text: &str) -> Vec<String> {
+    let error = read_text(text).unwrap_err();
+    let told = |fault: &basalt_core::FieldError| {
+        format!("{}:{} {}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.code)
+    };
+    error.errors().iter().map(told).collect()
+}
+
+#[test]
+fn settings_are_typed() {
+    let manifest = read_text(
+        r#"
+        [auth]
+        signUp = true
+        accessTokenLife = "${LIFE}"
+        passwordMinLength = 12
+        [auth.limits]
+        signUpsPerHour = 7
+        [cors]
+        origins = ["https://example.com", "http://localhost:*"]
+        [limits]
+        body = "2MB"
+        [roles.editor]
+        description = "Edits"
+        [roles.chief]
+        inherits = ["editor"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(manifest.auth.sign_up, Some(true));
+    assert_eq!(manifest.auth.anonymous, None);
+    assert_eq!(manifest.auth.access_token_life, Some(Duration::from_mins(10)));
+    assert_eq!(manifest.auth.password_min_length, Some(12));
+    assert_eq!(manifest.auth.limits.sign_ups_per_hour, Some(7));
+    assert_eq!(manifest.cors.origins.unwrap().len(), 2);
+    assert_eq!(manifest.limits.body, Some(2 << 20));
+    assert_eq!(manifest.roles["chief"].inherits, ["editor"]);
+}
+
+#[test]
+fn every_problem_is_told_with_its_line_and_column() {
+    let text = r#"[auth]
+signup = true
+accessTokenLife = "soon"
+passwordMinLength = 1
+requireVerifiedEmail = true
+[auth.providers.google]
+clientId = "${MISSING}"
+[cors]
+origins = ["*", "https://a.b/c"]
+[roles.a]
+inherits = ["b", "c"]
+[roles.b]
+inherits = ["a"]
+[buckets.images]
+[nonsense]
+"#;
+    assert_eq!(
+        problems(text),
+        [
+            "2:1 unknown_field",
+            "3:19 bad_duration",
+            "4:21 out_of_range",
+            "5:1 not_available",
+            "6:7 not_available",
+            "7:12 unknown_name",
+            "9:12 bad_origin",
+            "9:17 bad_origin",
+            "11:12 circle",
+            "11:18 unknown_role",
+            "13:12 circle",
+            "14:2 not_available",
+            "15:2 unknown_field",
+        ]
+    );
+}
+
+#[test]
+fn sections_of_later_versions_are_said_to_be_later() {
+    let error = read_text("[buckets.images]\nmaxSize = \"1MB\"\n").unwrap_err();
+    assert_eq!(error.code(), Code::NotAvailable);
+    assert_eq!(error.errors()[0].line, Some(1));
+    assert_eq!(
+        problems("[collections.a]\nsearch = [\"x\"]\nhistory = true\n"),
+        ["2:1 not_available", "3:1 not_available"]
+    );
+    assert_eq!(
+        problems("[collections.a.references]\nx = { to = \"a\", onDelete = \"cascade\" }\n"),
+        ["2:17 not_available"]
+    );
+}
+
+#[test]
+fn collections_are_read_with_their_schema_files() {
+    let manifest = read_text(
+        r#"
+        [collections.notes]
+        schema = "schemas/note.json"
+        indexes = [{ fields = ["owner", "-updatedAt"] }, { fields = "slug", unique = true }, { contains = "tags" }]
+        references = { owner = "users" }
+        hidden = ["secret"]
+        "#,
+    )
+    .unwrap();
+    let expected = serde_json::json!({
+        "schema": {"type": "object"},
+        "indexes": [
+            {"fields": ["owner", "-updatedAt"]}, {"fields": ["slug"], "unique": true}, {"contains": "tags"},
+        ],
+        "references": {"owner": "users"},
+        "hidden": ["secret"],
+    });
+    assert_eq!(manifest.collections[0].to_json(), expected);
+    let again = Definition::parse(&manifest.collections[0].name, &expected).unwrap();
+    assert_eq!(again, manifest.collections[0]);
+}
+
+#[test]
+fn bad_collections_are_refused_at_their_place() {
+    let text = r#"[collections._system]
+[collections.a]
+schema = "schemas/broken.json"
+[collections.b]
+schema = "../outside.json"
+[collections.c]
+indexes = [{ fields = [] }, { field = "x" }, { contains = "a", unique = true }, { fields = ["a", "-a"] }]
+[collections.d]
+schema = { type = "nonsense" }
+acknowledge = ["read"]
+hidden = ["id"]
+[collections.e.rules]
+read = "true"
+get = "true"
+write = 1
+fetch = "true"
+"#;
+    assert_eq!(
+        problems(text),
+        [
+            "1:14 bad_name",
+            "3:10 bad_json",
+            "5:10 bad_file",
+            "7:12 bad_index",
+            "7:29 bad_index",
+            "7:31 unknown_field",
+            "7:46 bad_index",
+            "7:81 bad_index",
+            "9:19 bad_schema",
+            "10:16 bad_acknowledge",
+            "11:11 bad_field_name",
+            "13:8 ambiguous",
+            "15:9 wrong_type",
+            "16:1 unknown_field",
+        ]
+    );
+}

@@ -1,0 +1,223 @@
+//! Who can read what, and rules that look like mistakes.
+
+use basalt_core::filter::Filter;
+use basalt_core::principal::Request;
+use basalt_core::{Caller, FieldPath, Principal, Timestamp};
+use basalt_expr::{Env, Expression, Lowered, NoLookups, Outcome};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::binding::Binding;
+use super::compiled::CompiledRules;
+use super::facts::{FactLookups, NoFacts};
+use super::texts::RuleOp;
+
+/// How far a rule lets somebody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// Nothing, whatever the document.
+    Never,
+    /// Some documents, or some of such people.
+    Depends,
+    /// Everything.
+    Always,
+}
+
+/// One operation of one collection.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    pub collection: String,
+    pub op: &'static str,
+    /// People without a token.
+    pub visitor: Reach,
+    /// Whoever made himself an account.
+    pub signed_in: Reach,
+    /// `None`: there is no rule, so it is nobody's.
+    pub rule: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// Everybody may do this, without signing in.
+    Open,
+    /// Whoever makes an account may do this to everything.
+    SignedInIsAllowed,
+    /// An update rule that doesn't look at what comes out.
+    NextIgnored,
+    /// An update rule that tests a field which the update may change.
+    TestedFieldMayChange,
+    /// A field that the list rule tests without an index.
+    NoIndex,
+}
+
+/// A rule that looks like a mistake.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    pub kind: FindingKind,
+    pub collection: String,
+    pub rule: &'static str,
+    pub message: String,
+}
+
+/// Who can do what, as far as rules say without a document.
+pub fn access(rules: &CompiledRules) -> Vec<Access> {
+    let entry = |op: RuleOp| {
+        let rule = rules.operation(op);
+        Access {
+            collection: rules.collection().to_string(),
+            op: op.as_str(),
+            visitor: rule.map_or(Reach::Never, |rule| reach(rule, &visitor())),
+            signed_in: rule.map_or(Reach::Never, reach_of_signed_in),
+            rule: rule.map(|rule| rule.source().to_owned()),
+        }
+    };
+    RuleOp::ALL.map(entry).into()
+}
+
+/// Whether everybody may do this, signed in or not, whatever the document.
+pub fn is_open(rule: &Expression) -> bool {
+    reach(rule, &visitor()) == Reach::Always
+}
+
+/// What looks like a mistake. `indexed` says whether an index begins with a field.
+pub fn lint(rules: &CompiledRules, indexed: &dyn Fn(&FieldPath) -> bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |kind, rule: RuleOp, message: String| {
+        let collection = rules.collection().to_string();
+        findings.push(Finding { kind, collection, rule: rule.as_str(), message });
+    };
+    for op in RuleOp::ALL {
+        let Some(rule) = rules.operation(op) else { continue };
+        if is_open(rule) {
+            add(FindingKind::Open, op, open_message(op));
+        } else if op.is_write() && reach_of_signed_in(rule) == Reach::Always {
+            let message = format!("Whoever makes an account may {} every document.", op.as_str());
+            add(FindingKind::SignedInIsAllowed, op, message);
+        }
+    }
+    if let Some(update) = rules.update.as_ref().filter(|update| !is_constant(update)) {
+        lint_update(update, &mut |kind, message| add(kind, RuleOp::Update, message));
+    }
+    if let Some(list) = &rules.list {
+        for field in list.doc_fields().unwrap_or_default() {
+            if field.top() != basalt_core::document::ID && !indexed(&field) {
+                let message = format!("The list rule tests {field}, and no index begins with it.");
+                add(FindingKind::NoIndex, RuleOp::List, message);
+            }
+        }
+    }
+    findings
+}
+
+fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
+    let source = update.source();
+    let looks_at_next = update.names().contains(&"next") || source.contains("unchanged");
+    if !looks_at_next {
+        let message = "The update rule never looks at next: whoever may update may write anything, also another owner.";
+        add(FindingKind::NextIgnored, message.to_owned());
+    }
+    for field in update.equality_fields() {
+        let top = field.top();
+        let settled = mentions_next(source, top) || mentions_unchanged(source, top);
+        if looks_at_next && !settled && top != basalt_core::document::ID {
+            let message =
+                format!("The update rule tests doc.{field}, and the update may change it: add unchanged('{top}').");
+            add(FindingKind::TestedFieldMayChange, message);
+        }
+    }
+}
+
+fn mentions_next(source: &str, field: &str) -> bool {
+    [format!("next.{field}"), format!("next['{field}']"), format!("next[\"{field}\"]")]
+        .iter()
+        .any(|mention| source.contains(mention.as_str()))
+}
+
+fn mentions_unchanged(source: &str, field: &str) -> bool {
+    source.split("unchanged").skip(1).any(|rest| {
+        let arguments = rest.split(')').next().unwrap_or_default();
+        arguments.contains(&format!("'{field}'")) || arguments.contains(&format!("\"{field}\""))
+    })
+}
+
+fn open_message(op: RuleOp) -> String {
+    match op {
+        RuleOp::Get | RuleOp::List => "Everybody may read this, without signing in.".to_owned(),
+        RuleOp::Create | RuleOp::Update | RuleOp::Delete => {
+            format!("Everybody may {} documents, without signing in.", op.as_str())
+        }
+    }
+}
+
+fn is_constant(rule: &Expression) -> bool {
+    rule.names().is_empty()
+}
+
+fn visitor() -> Value {
+    Value::Null
+}
+
+/// Somebody who has nothing but an account, whose id no document holds.
+fn newcomer() -> Value {
+    json!({
+        "id": "newcomer-of-the-linter", "email": null, "emailVerified": false, "anonymous": true, "roles": [],
+        "claims": {}, "mfa": false, "method": "anonymous", "orgs": {},
+    })
+}
+
+/// What is false for a newcomer may be true for a holder of a role or a claim.
+fn reach_of_signed_in(rule: &Expression) -> Reach {
+    match reach(rule, &newcomer()) {
+        Reach::Never if rule.names().contains(&"auth") => Reach::Depends,
+        reach => reach,
+    }
+}
+
+/// What is true, or false, without the documents is so with them (errors are unknowns); a rule of `doc` alone that is
+/// undecided is lowered, which tells an unknown of the document from one of the caller.
+fn reach(rule: &Expression, auth: &Value) -> Reach {
+    let caller = Caller {
+        principal: Principal::Visitor,
+        request: Request { id: "lint".into(), time: Timestamp::from_millis(0), ip: None, method: "GET".into() },
+    };
+    let binding = Binding::with_auth(caller, auth.clone());
+    let names = rule.names();
+    if names.contains(&"request") {
+        return Reach::Depends;
+    }
+    let lookups = FactLookups::new(&NoFacts);
+    let env = Env {
+        auth: binding.auth(),
+        request: Some(binding.request()),
+        doc: None,
+        next: None,
+        vars: None,
+        params: None,
+        lookups: &lookups,
+        limiter: Some(&AlwaysGranted),
+    };
+    match rule.evaluate(&env) {
+        Outcome::True => Reach::Always,
+        Outcome::False => Reach::Never,
+        Outcome::Need(_) | Outcome::Limited => Reach::Depends,
+        Outcome::Error(_) if !names.contains(&"doc") && !names.contains(&"next") => Reach::Never,
+        Outcome::Error(_) if names.contains(&"next") => Reach::Depends,
+        Outcome::Error(_) => match rule.lower(&Env { lookups: &NoLookups, ..env }) {
+            Ok(Lowered::Filter(Filter::False | Filter::Error)) => Reach::Never,
+            Ok(Lowered::Filter(Filter::True)) => Reach::Always,
+            _ => Reach::Depends,
+        },
+    }
+}
+
+/// Every `limit()` has a token left.
+pub(super) struct AlwaysGranted;
+
+impl basalt_expr::Limiter for AlwaysGranted {
+    fn take(&self, _: &str, _: u32, _: std::time::Duration) -> bool {
+        true
+    }
+}
