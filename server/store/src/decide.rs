@@ -86,6 +86,49 @@ impl View {
     pub fn cell(&self, key: &CellKey) -> Option<Option<&Cell>> {
         self.cells.get(key).map(Option::as_ref)
     }
+
+    pub(crate) fn holds(&self, read: &Read) -> bool {
+        match read {
+            Read::Document { collection, id } => self.document(collection, id).is_some(),
+            Read::Unique { collection, index, key } => self.unique(collection, index, key).is_some(),
+            Read::Cell(key) => self.cell(key).is_some(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, read: Read, found: Found) {
+        match (read, found) {
+            (Read::Document { collection, id }, Found::Document(document)) => {
+                self.documents.insert((collection, id), document.map(Arc::new));
+            }
+            (Read::Unique { collection, index, key }, Found::Holder(holder)) => {
+                self.unique.insert((collection, index, key), holder);
+            }
+            (Read::Cell(key), Found::Cell(cell)) => {
+                self.cells.insert(key, cell);
+            }
+            (Read::Document { .. } | Read::Unique { .. } | Read::Cell(_), _) => {
+                debug_assert!(false, "what was found is of the kind that was asked for");
+            }
+        }
+    }
+}
+
+/// The answer to a [`Read`], of its kind.
+pub(crate) enum Found {
+    Document(Option<Document>),
+    Holder(Option<DocumentId>),
+    Cell(Option<Cell>),
+}
+
+impl Writes {
+    /// Nothing to write.
+    pub fn none(origin: Origin) -> Self {
+        Self { documents: Vec::new(), cells: Vec::new(), jobs: Vec::new(), origin }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.cells.is_empty() && self.jobs.is_empty()
+    }
 }
 
 /// What a decision writes, all of it or nothing.

@@ -5,16 +5,31 @@
 //! the group, the commit and the log.
 
 pub mod catalog;
+mod changes;
+mod commit;
 pub mod decide;
+mod define;
+mod dialect;
+mod driver;
 pub mod jobs;
+mod keys;
+mod known;
+mod maintenance;
+mod migrate;
+mod postgres;
 pub mod query;
 pub mod records;
+mod shared;
 pub mod sql;
+mod sqlite;
 mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState};
 pub use decide::{
     Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
 };
+pub use migrate::SchemaPlan;
 pub use query::{Aggregate, AggregatePage, Count, Keyset, List, Measure, MeasureOp, Page, SortField};
 pub use store::{Engine, Options, Store};

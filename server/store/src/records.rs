@@ -1,12 +1,239 @@
 //! Append-only observations (request records, logs, invocations …): batched, kept for a time, dropped (and counted)
 //! rather than slowing anything down.
 
-use basalt_core::Timestamp;
-use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-#[derive(Clone, Debug)]
+use basalt_core::{Clock, Error, Result, Timestamp};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::driver::Driver;
+use crate::postgres::Postgres;
+use crate::sql::{Dialect, Row, SqlValue, Statement};
+use crate::sqlite;
+
+/// Records that wait to be written.
+const QUEUE: usize = 10_000;
+/// Records of one transaction.
+const BATCH: usize = 1_000;
+/// How long records are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(200);
+const TRIM_EVERY: Duration = Duration::from_secs(60);
+/// Records that one step of the trimming removes.
+const TRIM_STEP: u32 = 10_000;
+const MAX_LIMIT: u32 = 10_000;
+
+/// The schema of SQLite's file of its own; on PostgreSQL the table is in the migrations.
+const SQLITE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, \
+                             at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
+                             CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, at); \
+                             CREATE INDEX IF NOT EXISTS records_by_time ON records (at);";
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub at: Timestamp,
     pub body: Value,
+}
+
+/// Takes records and writes them in batches.
+pub(crate) struct Recorder {
+    queue: Mutex<Option<mpsc::Sender<Command>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    target: Target,
+}
+
+enum Command {
+    Append(Record),
+    /// Answers once all before it is written.
+    Flush(oneshot::Sender<()>),
+}
+
+#[derive(Clone)]
+enum Target {
+    Sqlite(Arc<Mutex<rusqlite::Connection>>),
+    Postgres(Arc<Postgres>),
+}
+
+impl Recorder {
+    pub(crate) async fn start(driver: &Driver, clock: Arc<dyn Clock>, max_age: Duration) -> Result<Self> {
+        let target = match driver {
+            Driver::Sqlite(sqlite) => {
+                let path = sqlite.records_path();
+                let open = move || sqlite::open_records(&path, SQLITE_SCHEMA);
+                let connection = tokio::task::spawn_blocking(open).await.map_err(Error::internal)??;
+                Target::Sqlite(Arc::new(Mutex::new(connection)))
+            }
+            Driver::Postgres(postgres) => Target::Postgres(Arc::clone(postgres)),
+        };
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let writer = RecordWriter { target: target.clone(), clock, max_age, trimmed: None };
+        let task = tokio::spawn(writer.serve(commands));
+        Ok(Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), target })
+    }
+
+    pub(crate) fn append(&self, record: Record) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = queue.as_ref().is_some_and(|queue| queue.try_send(Command::Append(record)).is_ok());
+        if !taken {
+            dropped(1);
+        }
+    }
+
+    /// The newest in `from..to`, those appended before this call included.
+    pub(crate) async fn read(&self, kind: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Record>> {
+        self.flush().await;
+        let sql = "SELECT kind, at, body FROM records WHERE kind = $1 AND at >= $2 AND at < $3 \
+                   ORDER BY at DESC, id DESC LIMIT $4";
+        let limit = i64::from(limit.min(MAX_LIMIT));
+        let values = vec![kind.into(), from.millis().into(), to.millis().into(), limit.into()];
+        let statement = Statement { sql: self.target.dialect().sql(sql), values };
+        let rows = self.target.run(vec![statement]).await?.pop().unwrap_or_default();
+        rows.iter().map(record).collect()
+    }
+
+    async fn flush(&self) {
+        let (reply, written) = oneshot::channel();
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(queue) = queue
+            && queue.send(Command::Flush(reply)).await.is_ok()
+        {
+            // The writer has gone: then there is nothing to wait for.
+            drop(written.await);
+        }
+    }
+
+    /// Writes what waits, then ends.
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer of records panicked");
+        }
+    }
+}
+
+struct RecordWriter {
+    target: Target,
+    clock: Arc<dyn Clock>,
+    max_age: Duration,
+    trimmed: Option<Instant>,
+}
+
+impl RecordWriter {
+    async fn serve(mut self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(first) = commands.recv().await {
+            let (mut batch, mut waiting) = (Vec::new(), Vec::new());
+            let mut take = |command| match command {
+                Command::Append(record) => batch.push(record),
+                Command::Flush(reply) => waiting.push(reply),
+            };
+            take(first);
+            gather(&mut commands, &mut take).await;
+            self.write(batch).await;
+            for reply in waiting {
+                // Who asked may have gone.
+                drop(reply.send(()));
+            }
+            self.trim().await;
+        }
+    }
+
+    async fn write(&self, batch: Vec<Record>) {
+        if batch.is_empty() {
+            return;
+        }
+        let count = batch.len() as u64;
+        if let Err(error) = self.target.run(vec![insert(&batch, self.target.dialect())]).await {
+            tracing::warn!(?error, count, "records are lost");
+            dropped(count);
+        }
+    }
+
+    async fn trim(&mut self) {
+        if self.trimmed.is_some_and(|at| at.elapsed() < TRIM_EVERY) {
+            return;
+        }
+        self.trimmed = Some(Instant::now());
+        let oldest = self.clock.now().minus(self.max_age).millis();
+        let sql = format!(
+            "DELETE FROM records WHERE id IN (SELECT id FROM records WHERE at < $1 ORDER BY at LIMIT {TRIM_STEP})"
+        );
+        let statement = Statement { sql: self.target.dialect().sql(&sql), values: vec![oldest.into()] };
+        if let Err(error) = self.target.run(vec![statement]).await {
+            tracing::warn!(?error, "old records can't be removed");
+        }
+    }
+}
+
+/// Takes what comes within a moment, or until someone waits for it.
+async fn gather(commands: &mut mpsc::Receiver<Command>, take: &mut impl FnMut(Command)) {
+    let until = tokio::time::Instant::now() + GATHER;
+    for _ in 1..BATCH {
+        match tokio::time::timeout_at(until, commands.recv()).await {
+            Ok(Some(command)) => {
+                let flush = matches!(command, Command::Flush(_));
+                take(command);
+                if flush {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+fn insert(batch: &[Record], dialect: Dialect) -> Statement {
+    let tuples: Vec<String> =
+        (0..batch.len()).map(|n| format!("(${}, ${}, ${})", 3 * n + 1, 3 * n + 2, 3 * n + 3)).collect();
+    let values = batch
+        .iter()
+        .flat_map(|record| [SqlValue::from(&*record.kind), record.at.millis().into(), record.body.to_string().into()]);
+    Statement {
+        sql: dialect.sql(&format!("INSERT INTO records (kind, at, body) VALUES {}", tuples.join(", "))),
+        values: values.collect(),
+    }
+}
+
+fn record(row: &Row) -> Result<Record> {
+    let odd = || Error::internal("a record is odd");
+    let text = |n: usize| row.get(n).and_then(SqlValue::as_text).ok_or_else(odd);
+    Ok(Record {
+        kind: Cow::Owned(text(0)?.to_owned()),
+        at: Timestamp::from_millis(row.get(1).and_then(SqlValue::as_int).ok_or_else(odd)?),
+        body: serde_json::from_str(text(2)?).map_err(Error::internal)?,
+    })
+}
+
+fn dropped(count: u64) {
+    metrics::counter!("basalt_records_dropped_total").increment(count);
+}
+
+impl Target {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs statements in one transaction.
+    async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(connection) => {
+                let connection = Arc::clone(connection);
+                let run = move || {
+                    let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                    sqlite::run_batch(&connection, &statements)
+                };
+                tokio::task::spawn_blocking(run).await.map_err(Error::internal)?
+            }
+            Self::Postgres(postgres) => postgres.write(statements).await,
+        }
+    }
 }

@@ -1,16 +1,24 @@
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use basalt_core::random::Random;
-use basalt_core::{Change, Clock, CollectionName, Document, DocumentId, Result, Seq, Timestamp};
-use tokio::sync::watch;
+use basalt_core::{Change, Clock, CollectionName, Document, DocumentId, Error, Result, Seq, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 use crate::catalog::{Catalog, CatalogChange};
+use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
-use crate::jobs::Job;
-use crate::query::{Aggregate, AggregatePage, Count, List, Page};
-use crate::records::Record;
+use crate::driver::Driver;
+use crate::jobs::{self, Job};
+use crate::migrate::SchemaPlan;
+use crate::postgres::{self, Postgres};
+use crate::query::{self, Aggregate, AggregatePage, Count, List, Page};
+use crate::records::{Record, Recorder};
+use crate::shared::{Hooks, Shared};
+use crate::sql::Statement;
+use crate::{changes, define, maintenance, sqlite};
 
 /// Which database, and where.
 #[derive(Clone, Debug)]
@@ -30,120 +38,232 @@ pub struct Options {
     pub engine: Engine,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
-    /// How long the log is kept.
+    /// How long the log (and records) are kept.
     pub log_max_age: Duration,
     pub log_max_bytes: u64,
 }
 
-/// The opened database; cheap to clone.
+/// The opened database; cheap to clone. [`Store::close`] it: dropping it leaves what is under way to itself.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) driver: Driver,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log_max_age: Duration,
+    pub(crate) log_max_bytes: u64,
+    /// Wakes the builder of indexes.
+    pub(crate) build: Notify,
+    log_id: String,
+    records: Recorder,
+    background: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl Store {
     /// Opens, migrates (after a backup, where there is something to lose) and starts the committer.
-    pub async fn open(_options: Options) -> Result<Self> {
-        unimplemented!()
+    pub async fn open(options: Options) -> Result<Self> {
+        Self::open_with(options, Hooks::default()).await
+    }
+
+    pub(crate) async fn open_with(options: Options, hooks: Hooks) -> Result<Self> {
+        let Options { engine, clock, random, log_max_age, log_max_bytes } = options;
+        let (driver, shared) = match engine {
+            Engine::Sqlite { folder } => {
+                let now = clock.now();
+                let prepared = move || sqlite::Prepared::open(&folder, now);
+                let (prepared, opened) = tokio::task::spawn_blocking(prepared).await.map_err(Error::internal)??;
+                let shared = Arc::new(Shared::new(opened.known, opened.end, clock, random, hooks));
+                (Driver::Sqlite(prepared.start(Arc::clone(&shared))?), shared)
+            }
+            Engine::Postgres { url, max_connections } => {
+                let (prepared, opened) = postgres::Prepared::open(&url, max_connections, clock.now()).await?;
+                let shared = Arc::new(Shared::new(opened.known, opened.end, clock, random, hooks));
+                (Driver::Postgres(prepared.start(Arc::clone(&shared))), shared)
+            }
+        };
+        let log_id = log_id(&driver, &*shared.random).await?;
+        let records = Recorder::start(&driver, Arc::clone(&shared.clock), log_max_age).await?;
+        let build = Notify::new();
+        let background = Mutex::new(Vec::new());
+        let inner = Arc::new(Inner { driver, shared, log_max_age, log_max_bytes, build, log_id, records, background });
+        let tasks = vec![
+            tokio::spawn(define::build_indexes(Arc::downgrade(&inner))),
+            tokio::spawn(maintenance::run(Arc::downgrade(&inner))),
+        ];
+        *inner.background.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        inner.build.notify_one();
+        Ok(Self { inner })
+    }
+
+    /// What [`Store::open`] would do to the schema of a database (`basalt upgrade --check`); changes nothing.
+    pub async fn schema_plan(engine: &Engine) -> Result<SchemaPlan> {
+        match engine {
+            Engine::Sqlite { folder } => sqlite::schema_plan(folder),
+            Engine::Postgres { url, .. } => postgres::schema_plan(url).await,
+        }
     }
 
     /// Answers what is under way, then closes.
     pub async fn close(&self) {
-        unimplemented!()
+        let tasks = std::mem::take(&mut *self.inner.background.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in &tasks {
+            task.abort();
+        }
+        for task in tasks {
+            // An aborted task answers so.
+            drop(task.await);
+        }
+        self.inner.records.close().await;
+        let inner = Arc::clone(&self.inner);
+        match &inner.driver {
+            Driver::Sqlite(_) => {
+                let close = move || {
+                    if let Driver::Sqlite(sqlite) = &inner.driver {
+                        sqlite.close();
+                    }
+                };
+                if tokio::task::spawn_blocking(close).await.is_err() {
+                    tracing::error!("closing the database panicked");
+                }
+            }
+            Driver::Postgres(postgres) => postgres.close().await,
+        }
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        unimplemented!()
+        self.inner.driver.read_one("SELECT 1", Vec::new()).await.map(|_| ())
     }
 
     /// The catalog as this node knows it.
     pub fn catalog(&self) -> Arc<Catalog> {
-        unimplemented!()
+        Arc::clone(&self.inner.shared.known().catalog)
     }
 
     /// Changes of the catalog, as this node learns of them.
     pub fn catalog_changes(&self) -> watch::Receiver<Arc<Catalog>> {
-        unimplemented!()
+        self.inner.shared.catalog.subscribe()
     }
 
     /// Changes the catalog if its epoch still is `expected` (else the error is a stale epoch). Indexes are built in the
     /// background.
-    pub async fn define(&self, _expected: u64, _changes: Vec<CatalogChange>) -> Result<Arc<Catalog>> {
-        unimplemented!()
+    pub async fn define(&self, expected: u64, changes: Vec<CatalogChange>) -> Result<Arc<Catalog>> {
+        define::define(&self.inner, expected, changes).await
     }
 
     /// Waits until no index is being built (tests, imports).
     pub async fn indexes_built(&self) -> Result<()> {
-        unimplemented!()
+        define::indexes_built(&self.inner).await
     }
 
     /// Decides and commits durably, in a group with others.
-    pub async fn commit<D: Decide>(&self, _decide: D) -> Result<(D::Out, Committed)> {
-        unimplemented!()
+    pub async fn commit<D: Decide>(&self, decide: D) -> Result<(D::Out, Committed)> {
+        let (ticket, answer) = Ticket::new(decide);
+        self.inner.driver.submit(Box::new(ticket));
+        answer.await.map_err(|_| Error::internal("the committer dropped a batch"))?
     }
 
     /// Decides on one consistent snapshot without writing (what it writes has to be empty).
-    pub async fn inspect<D: Decide>(&self, _decide: D) -> Result<D::Out> {
-        unimplemented!()
+    pub async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
+        self.inner.driver.inspect(decide).await
     }
 
-    pub async fn document(&self, _collection: &CollectionName, _id: &DocumentId) -> Result<Option<Document>> {
-        unimplemented!()
+    pub async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
+        self.inner.driver.document(collection, id).await
     }
 
-    pub async fn cell(&self, _key: &CellKey) -> Result<Option<Cell>> {
-        unimplemented!()
+    pub async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
+        self.inner.driver.cell(key).await
     }
 
-    pub async fn list(&self, _list: List) -> Result<Page> {
-        unimplemented!()
+    pub async fn list(&self, list: List) -> Result<Page> {
+        let (driver, catalog) = (&self.inner.driver, self.catalog());
+        let dialect = driver.dialect();
+        let mut statements = vec![query::list_statement(&catalog, &list, dialect)?, statement(changes::SELECT_END)];
+        if list.count {
+            statements.push(query::count_statement(&catalog, &list.collection, &list.filter, dialect)?);
+        }
+        let answers = driver.read(statements).await?;
+        let rows = |n: usize| answers.get(n).map(Vec::as_slice).unwrap_or_default();
+        let (documents, next) = query::decode_list(&list, rows(0))?;
+        let total = list.count.then(|| query::decode_count(rows(2))).transpose()?;
+        Ok(Page { documents, next, total, seq: changes::end(rows(1))? })
     }
 
-    pub async fn count(&self, _count: Count) -> Result<u64> {
-        unimplemented!()
+    pub async fn count(&self, count: Count) -> Result<u64> {
+        let (driver, catalog) = (&self.inner.driver, self.catalog());
+        let statement = query::count_statement(&catalog, &count.collection, &count.filter, driver.dialect())?;
+        let answers = driver.read(vec![statement]).await?;
+        query::decode_count(answers.first().map(Vec::as_slice).unwrap_or_default())
     }
 
-    pub async fn aggregate(&self, _aggregate: Aggregate) -> Result<AggregatePage> {
-        unimplemented!()
+    pub async fn aggregate(&self, aggregate: Aggregate) -> Result<AggregatePage> {
+        let (driver, catalog) = (&self.inner.driver, self.catalog());
+        let statement = query::aggregate_statement(&catalog, &aggregate, driver.dialect())?;
+        let answers = driver.read(vec![statement]).await?;
+        query::decode_aggregate(&aggregate, answers.first().map(Vec::as_slice).unwrap_or_default())
     }
 
     /// The identity of this log; another one after a restore or a move between engines.
     pub fn log_id(&self) -> &str {
-        unimplemented!()
+        &self.inner.log_id
     }
 
     /// The changes after `since`, in order, at most `limit`. A `since` older than what is kept is
     /// [`basalt_core::Code::CursorExpired`].
-    pub async fn changes(&self, _since: Seq, _limit: u32) -> Result<Vec<Change>> {
-        unimplemented!()
+    pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
+        let select = changes::select(since, limit, self.inner.driver.dialect());
+        let answers = self.inner.driver.read(vec![select]).await?;
+        changes::decode(since, answers.into_iter().next().unwrap_or_default())
     }
 
     /// The log's end; a hint that there is something to read ([`Store::changes`] tells).
     pub fn log_end(&self) -> watch::Receiver<Seq> {
-        unimplemented!()
+        self.inner.shared.end.subscribe()
     }
 
     /// Claims due jobs of these kinds for `lease`, at most 100.
-    pub async fn claim_jobs(&self, _kinds: &[&str], _limit: u32, _lease: Duration) -> Result<Vec<Job>> {
-        unimplemented!()
+    pub async fn claim_jobs(&self, kinds: &[&str], limit: u32, lease: Duration) -> Result<Vec<Job>> {
+        jobs::claim(&self.inner.driver, kinds, limit, lease, self.inner.shared.clock.now()).await
     }
 
     /// Removes done jobs; those whose token no longer holds are left and returned.
-    pub async fn complete_jobs(&self, _jobs: &[Job]) -> Result<Vec<i64>> {
-        unimplemented!()
+    pub async fn complete_jobs(&self, done: &[Job]) -> Result<Vec<i64>> {
+        jobs::complete(&self.inner.driver, done).await
     }
 
     /// Puts a job back, to be tried again at `run_at`. `false`: the token no longer holds.
-    pub async fn retry_job(&self, _job: &Job, _run_at: Timestamp, _error: &str) -> Result<bool> {
-        unimplemented!()
+    pub async fn retry_job(&self, job: &Job, run_at: Timestamp, error: &str) -> Result<bool> {
+        jobs::retry(&self.inner.driver, job, run_at, error).await
     }
 
     /// Appends without waiting; drops and counts when the queue is full.
-    pub fn record(&self, _record: Record) {
-        unimplemented!()
+    pub fn record(&self, record: Record) {
+        self.inner.records.append(record);
     }
 
     /// The newest records of a kind in `from..to`, at most `limit`.
-    pub async fn records(&self, _kind: &str, _from: Timestamp, _to: Timestamp, _limit: u32) -> Result<Vec<Record>> {
-        unimplemented!()
+    pub async fn records(&self, kind: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Record>> {
+        self.inner.records.read(kind, from, to, limit).await
     }
+}
+
+fn statement(sql: &str) -> Statement {
+    Statement { sql: sql.to_owned(), values: Vec::new() }
+}
+
+/// The log's id; the first who opens a database draws it.
+async fn log_id(driver: &Driver, random: &dyn Random) -> Result<String> {
+    const SELECT: &str = "SELECT value FROM meta WHERE name = 'log_id'";
+    let read = || async { driver.read_one(SELECT, Vec::new()).await };
+    let text = |rows: Vec<crate::sql::Row>| rows.first().and_then(|row| row[0].as_text().map(str::to_owned));
+    if let Some(id) = text(read().await?) {
+        return Ok(id);
+    }
+    let id = basalt_core::random::base32hex(&basalt_core::random::bytes::<10>(random));
+    let sql = "INSERT INTO meta (name, value) VALUES ('log_id', $1) ON CONFLICT (name) DO NOTHING";
+    driver.write(vec![Statement { sql: driver.dialect().sql(sql), values: vec![id.into()] }]).await?;
+    text(read().await?).ok_or_else(|| Error::internal("the log has no id"))
 }

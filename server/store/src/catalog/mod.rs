@@ -1,5 +1,8 @@
 //! What collections there are: definitions and indexes under one epoch.
 
+pub(crate) mod evolve;
+pub(crate) mod stored;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,7 +51,7 @@ pub enum IndexKind {
     /// Like `Ordered`; no two documents have equal keys in all fields. A document that lacks one of the fields (missing
     /// or null) conflicts with none.
     Unique,
-    /// One field that holds a list: its elements are found.
+    /// One field that holds a list: its scalar elements are found (of a map: its names, which `in` looks for, too).
     Contains,
 }
 

@@ -1,0 +1,121 @@
+//! Documents as the database keeps them: JSON is written once and spliced into what the log keeps.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
+use basalt_core::{ChangeOp, CollectionName, Document, DocumentId, Error, Result};
+use serde_json::{Map, Value};
+
+use crate::decide::Origin;
+
+/// A row of the log, but for its place.
+pub(crate) struct ChangeRow {
+    pub(crate) collection: CollectionName,
+    pub(crate) id: DocumentId,
+    pub(crate) op: ChangeOp,
+    pub(crate) after: Option<String>,
+    pub(crate) before: Option<String>,
+    pub(crate) origin: Arc<Origin>,
+}
+
+impl ChangeRow {
+    /// What retention counts: the bodies and about what the rest of the row takes.
+    pub(crate) fn bytes(&self) -> usize {
+        160 + self.after.as_ref().map_or(0, String::len) + self.before.as_ref().map_or(0, String::len)
+    }
+}
+
+pub(crate) fn op_number(op: ChangeOp) -> i64 {
+    match op {
+        ChangeOp::Create => 1,
+        ChangeOp::Update => 2,
+        ChangeOp::Delete => 3,
+    }
+}
+
+pub(crate) fn op_from_number(number: i64) -> Result<ChangeOp> {
+    match number {
+        1 => Ok(ChangeOp::Create),
+        2 => Ok(ChangeOp::Update),
+        3 => Ok(ChangeOp::Delete),
+        other => Err(Error::internal(format!("the log has an operation {other}"))),
+    }
+}
+
+/// The user's fields as JSON text.
+pub(crate) fn data(document: &Document) -> Result<String> {
+    serde_json::to_string(&document.data).map_err(Error::internal)
+}
+
+/// The flat document as JSON text, given its user's fields as such.
+pub(crate) fn flat(document: &Document, data: &str) -> String {
+    let mut text = String::with_capacity(data.len() + 160);
+    // Ids, revisions and times hold nothing that JSON escapes.
+    let written = write!(
+        text,
+        "{{\"{ID}\":\"{}\",\"{REV}\":\"{}\",\"{CREATED_AT}\":\"{}\",\"{UPDATED_AT}\":\"{}\"",
+        document.id, document.rev, document.created_at, document.updated_at
+    );
+    debug_assert!(written.is_ok(), "writing to a String");
+    if data.len() > 2 {
+        text.push(',');
+        text.push_str(&data[1..]);
+    } else {
+        text.push('}');
+    }
+    text
+}
+
+/// The old values of the top-level fields that differ, as JSON text.
+pub(crate) fn changed(previous: &Document, next: &Document) -> Result<String> {
+    let mut old = Map::new();
+    for (name, value) in &previous.data {
+        if next.data.get(name) != Some(value) {
+            old.insert(name.clone(), value.clone());
+        }
+    }
+    if previous.rev != next.rev {
+        old.insert(REV.to_owned(), Value::from(previous.rev.as_str()));
+    }
+    if previous.created_at != next.created_at {
+        old.insert(CREATED_AT.to_owned(), Value::from(previous.created_at.to_string()));
+    }
+    if previous.updated_at != next.updated_at {
+        old.insert(UPDATED_AT.to_owned(), Value::from(previous.updated_at.to_string()));
+    }
+    serde_json::to_string(&old).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basalt_core::{Rev, Timestamp};
+    use serde_json::json;
+
+    fn document(data: Value) -> Document {
+        let Value::Object(data) = data else { panic!("an object") };
+        let now = Timestamp::from_millis(1_000);
+        let (id, rev) = (DocumentId::parse("a").unwrap(), Rev::parse("r1").unwrap());
+        Document { id, rev, created_at: now, updated_at: now, data }
+    }
+
+    #[test]
+    fn the_spliced_text_is_the_flat_document() {
+        for body in [json!({}), json!({"x": 1}), json!({"q": "\"\\é", "l": [1, {"z": null}]})] {
+            let document = document(body);
+            let text = flat(&document, &data(&document).unwrap());
+            let parsed: Map<String, Value> = serde_json::from_str(&text).unwrap();
+            assert_eq!(parsed, document.to_flat());
+        }
+    }
+
+    #[test]
+    fn before_holds_old_values_of_changed_fields_only() {
+        let previous = document(json!({"same": 1, "changed": 1, "gone": true}));
+        let mut next = document(json!({"same": 1, "changed": 2, "new": 3}));
+        next.rev = Rev::parse("r2").unwrap();
+        let before: Value = serde_json::from_str(&changed(&previous, &next).unwrap()).unwrap();
+        assert_eq!(before, json!({"changed": 1, "gone": true, "rev": "r1"}));
+    }
+}

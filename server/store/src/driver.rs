@@ -1,0 +1,137 @@
+//! The narrow interface that both drivers have: everything above it is said once for both.
+
+use std::sync::Arc;
+
+use basalt_core::{CollectionName, Document, DocumentId, Result, Seq};
+
+use crate::commit::Attempt;
+use crate::decide::{Cell, CellKey, Decide};
+use crate::known::Known;
+use crate::postgres::{BuilderTurn, Postgres};
+use crate::sql::{Dialect, Row, Statement};
+use crate::sqlite::Sqlite;
+
+pub(crate) enum Driver {
+    Sqlite(Sqlite),
+    Postgres(Arc<Postgres>),
+}
+
+/// What is found in a database at the start.
+pub(crate) struct Opened {
+    pub(crate) known: Known,
+    pub(crate) end: Seq,
+}
+
+/// A change of the catalog: run in one transaction that no commit overlaps.
+pub(crate) struct Alteration {
+    /// The epoch that it was worked out under.
+    pub(crate) expected: u64,
+    /// Each has to find no rows.
+    pub(crate) checks: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
+}
+
+pub(crate) enum Altered {
+    Done,
+    /// The epoch is another by now.
+    Stale,
+    /// What the first failing check found.
+    Refused(Vec<Row>),
+}
+
+/// Given back when dropped.
+pub(crate) enum Turn {
+    /// There is no other node.
+    Mine,
+    Shared(#[expect(dead_code, reason = "held, not used")] BuilderTurn),
+}
+
+impl Driver {
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs statements in one read transaction.
+    pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(statements).await,
+            Self::Postgres(postgres) => postgres.read(statements).await,
+        }
+    }
+
+    /// Runs a statement written with `$1`, `$2` ….
+    pub(crate) async fn read_one(&self, sql: &str, values: Vec<crate::sql::SqlValue>) -> Result<Vec<Row>> {
+        let statement = Statement { sql: self.dialect().sql(sql), values };
+        Ok(self.read(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    /// Runs statements in one durable transaction; never on documents or the log's new rows, which go through commits.
+    pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(statements).await,
+            Self::Postgres(postgres) => postgres.write(statements).await,
+        }
+    }
+
+    /// As [`Driver::write`], while no commit is under way.
+    pub(crate) async fn write_alone(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(statements).await,
+            Self::Postgres(postgres) => postgres.write_alone(statements).await,
+        }
+    }
+
+    /// Runs a statement that can't be in a transaction on PostgreSQL (`… CONCURRENTLY`).
+    pub(crate) async fn run_outside(&self, sql: String) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(vec![Statement { sql, values: Vec::new() }]).await.map(|_| ()),
+            Self::Postgres(postgres) => postgres.run_outside(&sql).await,
+        }
+    }
+
+    /// The turn to build indexes, which one node has at a time; none while another has it.
+    pub(crate) async fn builder_turn(&self) -> Result<Option<Turn>> {
+        match self {
+            Self::Sqlite(_) => Ok(Some(Turn::Mine)),
+            Self::Postgres(postgres) => Ok(postgres.builder_turn().await?.map(Turn::Shared)),
+        }
+    }
+
+    pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.alter(alteration).await,
+            Self::Postgres(postgres) => postgres.alter(alteration).await,
+        }
+    }
+
+    pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.submit(attempt),
+            Self::Postgres(postgres) => postgres.submit(attempt),
+        }
+    }
+
+    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.inspect(decide).await,
+            Self::Postgres(postgres) => postgres.inspect(decide).await,
+        }
+    }
+
+    pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.document(collection, id),
+            Self::Postgres(postgres) => postgres.document(collection, id).await,
+        }
+    }
+
+    pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.cell(key),
+            Self::Postgres(postgres) => postgres.cell(key).await,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The schema's versions: what is embedded, what a database has, and what would have to be done.
+
+use basalt_core::{Code, Error, Result};
+use sha2::{Digest, Sha256};
+
+use crate::sql::{Dialect, Row, SqlValue, Statement};
+
+/// One step of the schema, the same number and name on both engines.
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    pub(crate) name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../../../migrations/sqlite/", $file)),
+            postgres: include_str!(concat!("../../../migrations/postgres/", $file)),
+        }
+    };
+}
+
+const MIGRATIONS: &[Migration] = &[migration!(1, "store", "0001_store.sql")];
+
+/// What opening a database would do to its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaPlan {
+    /// 0: the database is new.
+    pub current: i64,
+    pub target: i64,
+    /// Names of the steps to take, in order.
+    pub pending: Vec<String>,
+    /// What the operator should know or do before.
+    pub note: Option<String>,
+}
+
+pub(crate) const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL \
+                                          PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT \
+                                          NOT NULL)";
+pub(crate) const SELECT_VERSIONS: &str = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
+
+impl Migration {
+    pub(crate) fn sql(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+
+    fn checksum(&self, dialect: Dialect) -> String {
+        Sha256::digest(self.sql(dialect)).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Notes the step as taken.
+    pub(crate) fn note(&self, now: basalt_core::Timestamp, dialect: Dialect) -> Statement {
+        let sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+        let values = vec![self.version.into(), self.name.into(), self.checksum(dialect).into(), now.to_string().into()];
+        Statement { sql: dialect.sql(sql), values }
+    }
+}
+
+/// The steps that a database lacks, given its [`SELECT_VERSIONS`]. Refuses one that a newer Basalt wrote, and one
+/// whose steps were others than ours.
+pub(crate) fn pending(applied: &[Row], dialect: Dialect) -> Result<&'static [Migration]> {
+    let latest = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    for row in applied {
+        let version = row.first().and_then(SqlValue::as_int).unwrap_or_default();
+        let text = |n: usize| row.get(n).and_then(SqlValue::as_text).unwrap_or_default();
+        let Some(ours) = MIGRATIONS.iter().find(|migration| migration.version == version) else {
+            let detail = format!(
+                "The database has schema version {version} ({:?}), and this Basalt knows versions up to {latest}: a \
+                 newer Basalt wrote it. Start that one, or restore the backup made before its migration.",
+                text(1)
+            );
+            return Err(Error::new(Code::Unavailable, detail));
+        };
+        if ours.checksum(dialect) != text(2) {
+            let detail =
+                format!("Step {version} ({:?}) of the database's schema is another one than this Basalt's.", text(1));
+            return Err(Error::new(Code::Unavailable, detail));
+        }
+    }
+    MIGRATIONS.get(applied.len()..).ok_or_else(|| Error::internal("the schema has more steps than are known"))
+}
+
+pub(crate) fn plan(applied: &[Row], dialect: Dialect, note: Option<String>) -> Result<SchemaPlan> {
+    let pending = pending(applied, dialect)?;
+    let current = version(applied);
+    Ok(SchemaPlan {
+        current,
+        target: pending.last().map_or(current, |migration| migration.version),
+        pending: pending.iter().map(|migration| format!("{:04}_{}", migration.version, migration.name)).collect(),
+        note: if current > 0 && !pending.is_empty() { note } else { None },
+    })
+}
+
+/// The last step that a database has taken.
+pub(crate) fn version(applied: &[Row]) -> i64 {
+    applied.last().and_then(|row| row.first()).and_then(SqlValue::as_int).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(migration: &Migration) -> Row {
+        vec![migration.version.into(), migration.name.into(), migration.checksum(Dialect::Sqlite).into()]
+    }
+
+    #[test]
+    fn steps_are_numbered_without_gaps() {
+        for (n, migration) in (1..).zip(MIGRATIONS) {
+            assert_eq!(migration.version, n);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let mut applied: Vec<Row> = MIGRATIONS.iter().map(row).collect();
+        assert!(pending(&applied, Dialect::Sqlite).unwrap().is_empty());
+        applied.push(vec![9_999.into(), "later".into(), "x".into()]);
+        let Err(error) = pending(&applied, Dialect::Sqlite) else { panic!("taken") };
+        assert!(error.detail().contains("newer Basalt"), "{error}");
+    }
+
+    #[test]
+    fn a_changed_step_is_refused() {
+        let mut applied: Vec<Row> = MIGRATIONS.iter().map(row).collect();
+        applied[0][2] = "another".into();
+        assert!(pending(&applied, Dialect::Sqlite).is_err());
+    }
+}

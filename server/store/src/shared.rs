@@ -1,0 +1,85 @@
+//! What all parts of an opened store have in common.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use basalt_core::random::Random;
+use basalt_core::{Clock, Seq};
+use tokio::sync::watch;
+
+use crate::catalog::Catalog;
+use crate::known::Known;
+
+pub(crate) struct Shared {
+    known: RwLock<Arc<Known>>,
+    pub(crate) catalog: watch::Sender<Arc<Catalog>>,
+    pub(crate) end: watch::Sender<Seq>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) hooks: Hooks,
+}
+
+/// Where tests take hold.
+#[derive(Clone)]
+pub(crate) struct Hooks {
+    /// Called when the outcome of a commit can't be known any more because the disk failed. Not expected to return.
+    pub(crate) on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Whether the next commit is to fail as if the disk did.
+    pub(crate) fail_commit: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether the connection is to be lost right after the next commit, before its answer is read (PostgreSQL).
+    pub(crate) lose_answer: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// How long a statement may read.
+    pub(crate) read_time: Duration,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { on_fatal: Arc::new(exit), fail_commit: None, lose_answer: None, read_time: Duration::from_secs(5) }
+    }
+}
+
+/// After a failed fsync the page cache no longer tells what is on the disk: only a restart, which reads it anew, does.
+fn exit(reason: &str) {
+    tracing::error!(reason, "the disk failed in a commit; the server stops, so that nothing is answered on a guess");
+    std::process::exit(74);
+}
+
+impl Shared {
+    pub(crate) fn new(known: Known, end: Seq, clock: Arc<dyn Clock>, random: Arc<dyn Random>, hooks: Hooks) -> Self {
+        let catalog = watch::Sender::new(Arc::clone(&known.catalog));
+        Self { known: RwLock::new(Arc::new(known)), catalog, end: watch::Sender::new(end), clock, random, hooks }
+    }
+
+    pub(crate) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a newer catalog; an older one is ignored.
+    pub(crate) fn learn(&self, known: Known) {
+        let catalog = Arc::clone(&known.catalog);
+        {
+            let mut current = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            if known.epoch() <= current.epoch() {
+                return;
+            }
+            *current = Arc::new(known);
+        }
+        self.catalog.send_if_modified(|held| {
+            let newer = catalog.epoch > held.epoch;
+            if newer {
+                *held = catalog;
+            }
+            newer
+        });
+    }
+
+    pub(crate) fn reached(&self, seq: Seq) {
+        self.end.send_if_modified(|end| {
+            let further = seq > *end;
+            if further {
+                *end = seq;
+            }
+            further
+        });
+    }
+}

@@ -1,0 +1,278 @@
+//! The driver for SQLite: one thread writes, points are read inline, long reads have threads of their own.
+
+mod connection;
+mod error;
+mod folder;
+mod migrate;
+mod readers;
+mod write;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use basalt_core::{Code, CollectionName, Document, DocumentId, Error, Result, Timestamp};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
+use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
+use crate::decide::{Cell, CellKey, Decide, Found, Read, View};
+use crate::driver::{Alteration, Altered, Opened};
+use crate::known::Known;
+use crate::migrate::SchemaPlan;
+use crate::shared::Shared;
+use crate::sql::{Dialect, Row, SqlValue, Statement};
+use connection::{Durability, open_reader, open_writer, run};
+use error::map;
+use folder::Folder;
+use readers::Readers;
+use writer::{Command, LogEnd, Writer, gone};
+
+/// Reads of an inspection's first round up to which it runs on the caller's thread.
+const INLINE_READS: usize = 32;
+
+pub(crate) struct Sqlite {
+    shared: Arc<Shared>,
+    queue: SyncSender<Command>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    folder: Folder,
+}
+
+/// A folder that is locked and migrated, before anything runs on it.
+pub(crate) struct Prepared {
+    folder: Folder,
+    connection: Connection,
+    log: LogEnd,
+}
+
+impl Prepared {
+    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<(Self, Opened)> {
+        let folder = Folder::open(path)?;
+        let connection = open_writer(&folder.database(), Durability::Full)?;
+        migrate::migrate(&connection, &folder, now)?;
+        let stored = load(&connection)?;
+        let log = log_end(&connection)?;
+        let opened = Opened { known: Known::new(stored.catalog(), Dialect::Sqlite), end: log.seq };
+        Ok((Self { folder, connection, log }, opened))
+    }
+
+    pub(crate) fn start(self, shared: Arc<Shared>) -> Result<Sqlite> {
+        let Self { folder, connection, log } = self;
+        let database = folder.database();
+        let readers = Readers::open(&database, shared.hooks.read_time)?;
+        let (queue, commands) = sync_channel(QUEUE_BATCHES);
+        let mut wal = database.into_os_string();
+        wal.push("-wal");
+        let writer = Writer::new(connection, Arc::clone(&shared), log, PathBuf::from(wal));
+        let serve = move || writer.serve(&commands);
+        let thread =
+            std::thread::Builder::new().name("basalt-writer".to_owned()).spawn(serve).map_err(Error::internal)?;
+        Ok(Sqlite { shared, queue, readers, writer: Mutex::new(Some(thread)), folder })
+    }
+}
+
+impl Sqlite {
+    pub(crate) fn records_path(&self) -> PathBuf {
+        self.folder.records()
+    }
+
+    /// Answers what is under way, then closes; blocks.
+    pub(crate) fn close(&self) {
+        // Fails when the writer has closed already.
+        drop(self.queue.send(Command::Close));
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer thread panicked");
+        }
+        self.readers.close();
+    }
+
+    pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {
+        let refused = match self.queue.try_send(Command::Commit(attempt)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(command)) => (command, overloaded()),
+            Err(TrySendError::Disconnected(command)) => (command, gone()),
+        };
+        if let (Command::Commit(attempt), error) = refused {
+            attempt.answer(Err(error));
+        }
+    }
+
+    /// Runs something on the writer's thread, between groups.
+    async fn on_writer<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let task = Command::Task(Box::new(move |writer| drop(reply.send(task(writer)))));
+        self.queue.try_send(task).map_err(|error| match error {
+            TrySendError::Full(_) => overloaded(),
+            TrySendError::Disconnected(_) => gone(),
+        })?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        self.on_writer(move |writer| writer.transact(&statements)).await
+    }
+
+    pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
+        self.on_writer(move |writer| alter(writer, &alteration)).await
+    }
+
+    /// Runs statements in one read transaction.
+    pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        self.readers
+            .pooled(move |connection| {
+                in_snapshot(connection, || {
+                    statements.iter().map(|statement| run(connection, statement).map_err(|error| map(&error))).collect()
+                })
+            })
+            .await
+    }
+
+    pub(crate) fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
+        let read = Read::Document { collection: collection.clone(), id: id.clone() };
+        match self.point(&read)? {
+            Found::Document(document) => Ok(document),
+            Found::Holder(_) | Found::Cell(_) => Ok(None),
+        }
+    }
+
+    pub(crate) fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
+        match self.point(&Read::Cell(key.clone()))? {
+            Found::Cell(cell) => Ok(cell),
+            Found::Document(_) | Found::Holder(_) => Ok(None),
+        }
+    }
+
+    fn point(&self, read: &Read) -> Result<Found> {
+        let (known, now) = (self.shared.known(), self.shared.clock.now());
+        self.readers.inline(|connection| connection::find(connection, &known, read, now))
+    }
+
+    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
+        let mut inspection = Inspection::new(decide);
+        let known = self.shared.known();
+        check_epoch(inspection.epoch(), known.epoch())?;
+        let mut view = View::default();
+        let first = inspection.step(&view)?;
+        if !first.is_empty() {
+            let now = self.shared.clock.now();
+            let many = first.len() > INLINE_READS;
+            let rounds = move |connection: &Connection| {
+                in_snapshot(connection, || {
+                    rounds(connection, &known, &mut inspection, &mut view, first, now)?;
+                    Ok(inspection.out)
+                })
+            };
+            let out = if many { self.readers.pooled(rounds).await? } else { self.readers.inline(rounds)? };
+            return out.ok_or_else(|| Error::internal("an inspection without a decision"));
+        }
+        inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
+    }
+}
+
+fn rounds<D: Decide>(
+    connection: &Connection,
+    known: &Known,
+    inspection: &mut Inspection<D>,
+    view: &mut View,
+    first: Vec<Read>,
+    now: Timestamp,
+) -> Result<()> {
+    let (mut needed, mut round) = (first, 0);
+    while !needed.is_empty() {
+        for read in unread(view, needed, round)? {
+            let found = connection::find(connection, known, &read, now)?;
+            view.insert(read, found);
+        }
+        needed = inspection.step(view)?;
+        round += 1;
+    }
+    Ok(())
+}
+
+/// Runs reads that see one state.
+fn in_snapshot<T>(connection: &Connection, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let step = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+    step("BEGIN").map_err(|error| map(&error))?;
+    let result = read();
+    // An interrupted statement may have ended the transaction already.
+    if !connection.is_autocommit()
+        && let Err(error) = step("ROLLBACK")
+    {
+        return Err(map(&error));
+    }
+    result
+}
+
+/// Changes the schema and the catalog if the epoch still is the expected one.
+fn alter(writer: &mut Writer, alteration: &Alteration) -> Result<Altered> {
+    if writer.shared.known().epoch() != alteration.expected {
+        return Ok(Altered::Stale);
+    }
+    for check in &alteration.checks {
+        let rows = run(&writer.connection, check).map_err(|error| map(&error))?;
+        if !rows.is_empty() {
+            return Ok(Altered::Refused(rows));
+        }
+    }
+    writer.transact(&alteration.statements)?;
+    let stored = load(&writer.connection)?;
+    writer.shared.learn(Known::new(stored.catalog(), Dialect::Sqlite));
+    Ok(Altered::Done)
+}
+
+fn load(connection: &Connection) -> Result<Stored> {
+    let select = |sql: &str| {
+        run(connection, &Statement { sql: sql.to_owned(), values: Vec::new() }).map_err(|error| map(&error))
+    };
+    Stored::load(&select(SELECT_META)?, &select(SELECT_COLLECTIONS)?)
+}
+
+fn log_end(connection: &Connection) -> Result<LogEnd> {
+    let select = |sql: &str| {
+        run(connection, &Statement { sql: sql.to_owned(), values: Vec::new() }).map_err(|error| map(&error))
+    };
+    let seq = crate::changes::end(&select(crate::changes::SELECT_END)?)?;
+    let last = select("SELECT total_bytes FROM changes ORDER BY seq DESC LIMIT 1")?;
+    let total_bytes = last.first().and_then(|row| row[0].as_int()).unwrap_or(0);
+    Ok(LogEnd { seq, total_bytes })
+}
+
+/// What opening the folder would do to its schema.
+pub(crate) fn schema_plan(path: &Path) -> Result<SchemaPlan> {
+    let database = path.join("data.db");
+    let note = "A copy of the database is made first, in the folder's backups/.".to_owned();
+    if !database.exists() {
+        return crate::migrate::plan(&[], Dialect::Sqlite, None);
+    }
+    let connection = open_reader(&database)?;
+    crate::migrate::plan(&migrate::applied(&connection)?, Dialect::Sqlite, Some(note))
+}
+
+fn overloaded() -> Error {
+    Error::new(Code::Overloaded, "Too many writes are waiting.").retry_after(Duration::from_secs(1))
+}
+
+/// Opens the file for records, whose last moments may be lost in a power loss.
+pub(crate) fn open_records(path: &Path, schema: &str) -> Result<Connection> {
+    let connection = open_writer(path, Durability::Normal)?;
+    connection.execute_batch(schema).map_err(|error| map(&error))?;
+    Ok(connection)
+}
+
+/// Runs statements as one transaction.
+pub(crate) fn run_batch(connection: &Connection, statements: &[Statement]) -> Result<Vec<Vec<Row>>> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| map(&error))?;
+    let rows: rusqlite::Result<Vec<Vec<Row>>> = statements.iter().map(|statement| run(connection, statement)).collect();
+    let end = if rows.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    connection.execute_batch(end).map_err(|error| map(&error))?;
+    rows.map_err(|error| map(&error))
+}

@@ -1,0 +1,171 @@
+//! Writes a decided group, row by row, within the writer's transaction.
+
+use basalt_core::{Document, Error, Result, Seq};
+use rusqlite::{CachedStatement, Connection, ToSql};
+
+use super::error::map;
+use crate::commit::{ChangeRow, DocumentState, Group, op_number};
+use crate::decide::CellKey;
+use crate::keys;
+
+pub(crate) fn group(connection: &Connection, group: &Group, first_seq: Seq, total_bytes: i64) -> Result<()> {
+    if group.writes_nothing() {
+        return Ok(());
+    }
+    documents(connection, group)?;
+    changes(connection, group, first_seq, total_bytes)?;
+    cells(connection, group)?;
+    jobs(connection, group)
+}
+
+fn documents(connection: &Connection, group: &Group) -> Result<()> {
+    for state in group.documents().filter(|state| state.last.is_none()) {
+        execute(connection, &state.tables.sql.delete, &[&state.id.as_str()], Rows::One)?;
+        sides(connection, state)?;
+    }
+    for state in group.releases() {
+        execute(connection, &state.tables.sql.release, &[&state.id.as_str()], Rows::One)?;
+    }
+    for state in group.documents() {
+        if let Some(last) = &state.last {
+            put(connection, state, &last.document, &last.data)?;
+            sides(connection, state)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(connection: &Connection, state: &DocumentState, document: &Document, data: &str) -> Result<()> {
+    let tables = &state.tables;
+    let keys = keys::all(document, tables);
+    let sql = match &state.initial {
+        None => &tables.sql.insert,
+        Some(initial) if !tables.filling && keys::all(initial, tables) == keys => &tables.sql.update_body,
+        Some(_) => &tables.sql.update,
+    };
+    let with_keys = !std::ptr::eq(sql, &tables.sql.update_body);
+    let mut statement = connection.prepare_cached(sql).map_err(|error| map(&error))?;
+    let (created, updated) = (document.created_at.to_string(), document.updated_at.to_string());
+    let texts = [document.id.as_str(), document.rev.as_str(), &created, &updated, data];
+    for (n, text) in texts.iter().enumerate() {
+        bind(&mut statement, n, text)?;
+    }
+    if with_keys {
+        for (n, key) in keys.iter().enumerate() {
+            bind(&mut statement, texts.len() + n, &key.as_slice())?;
+        }
+    }
+    done(statement.raw_execute(), Rows::One)
+}
+
+fn sides(connection: &Connection, state: &DocumentState) -> Result<()> {
+    for side in &state.tables.sides {
+        let old = state.initial.as_ref().map(|document| keys::elements(document, &side.path)).unwrap_or_default();
+        let new = state.last.as_ref().map(|last| keys::elements(&last.document, &side.path)).unwrap_or_default();
+        for key in old.difference(&new) {
+            execute(connection, &side.delete, &[&key.as_slice(), &state.id.as_str()], Rows::Any)?;
+        }
+        // While the table is being filled, elements that were there before may not be in it yet.
+        for key in new.iter().filter(|key| !side.ready || !old.contains(*key)) {
+            execute(connection, &side.insert, &[&key.as_slice(), &state.id.as_str()], Rows::Any)?;
+        }
+    }
+    Ok(())
+}
+
+fn changes(connection: &Connection, group: &Group, first_seq: Seq, mut total_bytes: i64) -> Result<()> {
+    const INSERT: &str = "INSERT INTO changes (seq, collection, id, op, after_body, before_body, actor_type, actor_id, \
+                          request_id, at, total_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    if group.changes.is_empty() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached(INSERT).map_err(|error| map(&error))?;
+    for (n, change) in group.changes.iter().enumerate() {
+        total_bytes += i64::try_from(change.bytes()).unwrap_or(i64::MAX);
+        let seq = i64::try_from(first_seq + n as Seq).map_err(Error::internal)?;
+        insert_change(&mut statement, change, seq, total_bytes)?;
+    }
+    Ok(())
+}
+
+fn insert_change(statement: &mut CachedStatement<'_>, change: &ChangeRow, seq: i64, total_bytes: i64) -> Result<()> {
+    let origin = &change.origin;
+    let values: [&dyn ToSql; 11] = [
+        &seq,
+        &change.collection.as_str(),
+        &change.id.as_str(),
+        &op_number(change.op),
+        &change.after,
+        &change.before,
+        &crate::changes::actor_text(origin.actor.kind),
+        &origin.actor.id,
+        &origin.request_id,
+        &origin.at.millis(),
+        &total_bytes,
+    ];
+    for (n, value) in values.iter().enumerate() {
+        bind(statement, n, value)?;
+    }
+    done(statement.raw_execute(), Rows::One)
+}
+
+fn cells(connection: &Connection, group: &Group) -> Result<()> {
+    const PUT: &str = "INSERT INTO cells (space, cell_key, value, expires_at, version) VALUES (?1, ?2, ?3, ?4, 1) \
+                       ON CONFLICT (space, cell_key) DO UPDATE SET value = excluded.value, \
+                       expires_at = excluded.expires_at, version = cells.version + 1";
+    const DELETE: &str = "DELETE FROM cells WHERE space = ?1 AND cell_key = ?2";
+    for (CellKey { space, key }, state) in &group.cells {
+        match state {
+            Some(cell) => {
+                let value = serde_json::to_string(&cell.value).map_err(Error::internal)?;
+                let expires_at = cell.expires_at.map(basalt_core::Timestamp::millis);
+                execute(connection, PUT, &[space, key, &value, &expires_at], Rows::One)?;
+            }
+            None => execute(connection, DELETE, &[space, key], Rows::Any)?,
+        }
+    }
+    Ok(())
+}
+
+fn jobs(connection: &Connection, group: &Group) -> Result<()> {
+    const INSERT: &str = "INSERT INTO jobs (kind, job_key, order_key, payload, run_at, attempt, token, lease_until, \
+                          enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6) ON CONFLICT DO NOTHING";
+    for (job, origin) in &group.jobs {
+        let payload = serde_json::to_string(&job.payload).map_err(Error::internal)?;
+        let (run_at, enqueued_at) = (job.run_at.millis(), origin.at.millis());
+        execute(
+            connection,
+            INSERT,
+            &[&job.kind, &job.key, &job.order_key, &payload, &run_at, &enqueued_at],
+            Rows::Any,
+        )?;
+    }
+    Ok(())
+}
+
+/// How many rows a statement has to touch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    One,
+    Any,
+}
+
+fn execute(connection: &Connection, sql: &str, values: &[&dyn ToSql], rows: Rows) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| map(&error))?;
+    for (n, value) in values.iter().enumerate() {
+        bind(&mut statement, n, value)?;
+    }
+    done(statement.raw_execute(), rows)
+}
+
+fn bind(statement: &mut CachedStatement<'_>, n: usize, value: &dyn ToSql) -> Result<()> {
+    statement.raw_bind_parameter(n + 1, value).map_err(|error| map(&error))
+}
+
+fn done(result: rusqlite::Result<usize>, rows: Rows) -> Result<()> {
+    match (result, rows) {
+        (Ok(1), Rows::One) | (Ok(_), Rows::Any) => Ok(()),
+        (Ok(count), Rows::One) => Err(Error::internal(format!("a write touched {count} rows instead of one"))),
+        (Err(error), _) => Err(map(&error)),
+    }
+}
