@@ -1,6 +1,5 @@
 //! The decision on a whole request: its operations in order, all or nothing, and the kept answer of its key.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use basalt_core::{Code, Error, Timestamp};
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::behaviour::Behaviours;
 use super::idempotency::{Claim, Kept};
+use super::reads::Reads;
 use super::state::{State, Stop};
 use super::write::{Context, Effect, Operation, Pin, Prepared, execute};
 use crate::collections::Compiled;
@@ -48,6 +48,7 @@ pub(super) struct Decision {
     /// For each operation; empty where no before-hook was asked.
     pub pins: Vec<Option<Pin>>,
     pub purpose: Purpose,
+    pub reads: Reads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(super) enum Decided {
     Replay(Vec<Kept>),
     /// A document changed after a before-hook saw it.
     Moved,
+    /// Look-ups led to ever further ones: to be decided anew with these, read at once.
+    Again(Reads),
 }
 
 impl Form {
@@ -83,12 +86,13 @@ impl Decide for Decision {
     }
 
     fn step(&mut self, view: &View) -> Step<Decided> {
-        let mut state = State::new(view, &self.definitions.catalog);
-        let unread = self.unread(&state);
-        if !unread.is_empty() {
-            return Step::Need(unread);
+        if let Some(missing) = self.reads.missing(view) {
+            return Step::Need(missing);
         }
-        if let Some(claim) = &self.request.claim
+        let request = Arc::clone(&self.request);
+        let definitions = Arc::clone(&self.definitions);
+        let mut state = State::new(view, &definitions.catalog);
+        if let Some(claim) = &request.claim
             && let Some(Some(cell)) = Facts::cell(&state, &claim.cell)
         {
             return match claim.replay(&cell.value) {
@@ -98,29 +102,29 @@ impl Decide for Decision {
         }
         match self.run(&mut state) {
             Ok(effects) => self.finish(state, effects),
-            Err(Stop::Need(reads)) => Step::Need(reads),
+            Err(Stop::Need(reads)) => match self.reads.ask(reads) {
+                Some(reads) => Step::Need(reads),
+                None => Step::Done(self.nothing(), Decided::Again(self.reads.clone())),
+            },
             Err(Stop::Refuse(error)) => Step::Refuse(error),
             Err(Stop::Moved) => Step::Done(self.nothing(), Decided::Moved),
         }
     }
 }
 
-impl Decision {
-    /// The documents of all operations and the key's cell, as far as they aren't read yet.
-    fn unread(&self, state: &State<'_>) -> Vec<Read> {
-        let mut asked = HashSet::new();
-        let documents = self.request.operations.iter().filter(|operation| {
-            Facts::document(state, &operation.collection, &operation.id).is_none()
-                && asked.insert((&operation.collection, &operation.id))
-        });
-        let mut reads: Vec<Read> = documents
-            .map(|operation| Read::Document { collection: operation.collection.clone(), id: operation.id.clone() })
-            .collect();
-        let cell = self.request.claim.as_ref().map(|claim| &claim.cell);
-        reads.extend(cell.filter(|cell| Facts::cell(state, cell).is_none()).map(|cell| Read::Cell(cell.clone())));
-        reads
+impl Request {
+    /// What is read in any case: the documents of all operations, and the key's cell.
+    pub(super) fn reads(&self) -> Reads {
+        let documents = self
+            .operations
+            .iter()
+            .map(|operation| Read::Document { collection: operation.collection.clone(), id: operation.id.clone() });
+        let cell = self.claim.iter().map(|claim| Read::Cell(claim.cell.clone()));
+        Reads::new(documents.chain(cell))
     }
+}
 
+impl Decision {
     /// All operations in order. Where one needs more to be read the later ones are still tried, so that one round
     /// reads for all of them; a refusal counts only once nothing before it is open.
     fn run(&self, state: &mut State<'_>) -> Result<Vec<Effect>, Stop> {

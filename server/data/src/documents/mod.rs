@@ -20,6 +20,7 @@ mod idempotency;
 mod input;
 mod list;
 mod patch;
+mod reads;
 mod select;
 mod service;
 mod sort;

@@ -13,11 +13,12 @@ use super::behaviour::Behaviours;
 use super::cursor::CursorKey;
 use super::decision::{Decided, Decision, Definitions, Form, Purpose, Request};
 use super::definitions::{of_request, with_fresh};
-use super::get::Get;
+use super::get::{Get, Got};
 use super::hooks::{BeforeWrite, Hooks, Verdict};
 use super::idempotency::{Claim, Kept, TooLargeToKeep};
 use super::input::{Idempotency, PatchBody, WriteOptions};
 use super::patch::Patch;
+use super::reads::{Reads, TRIES, too_deep};
 use super::select::Selection;
 use super::transaction::{self, Draw, created_id};
 use super::write::{Act, Effect, EffectKind, Operation, Pin};
@@ -160,8 +161,14 @@ impl Documents {
         let readable = with_fresh(&inner.store, || async {
             let compiled = inner.collections.get(collection)?;
             caller.bypasses_rules(collection, basalt_core::principal::Access::Read)?;
-            let catalog = inner.store.catalog();
-            inner.store.inspect(Get { compiled, catalog, binding: binding.clone(), id: id.clone() }).await
+            let mut get = Get::new(compiled, inner.store.catalog(), binding.clone(), id.clone());
+            for _ in 0..TRIES {
+                match inner.store.inspect(get.clone()).await? {
+                    Got::Document(document) => return Ok(document),
+                    Got::Again(reads) => get.reads = reads,
+                }
+            }
+            Err(too_deep())
         })
         .await?;
         Ok(readable.into_inner())
@@ -242,23 +249,29 @@ impl Documents {
     async fn decide(&self, request: &Arc<Request>) -> Result<Outcome> {
         let inner = &self.0;
         let definitions = Arc::new(of_request(&inner.store, &inner.collections, request)?);
-        for _ in 0..HOOK_TRIES {
-            let pins = match self.ask_hooks(request, &definitions).await? {
+        let mut reads = request.reads();
+        let mut moved = 0;
+        for _ in 0..TRIES {
+            let pins = match self.ask_hooks(request, &definitions, &mut reads).await? {
                 Asked::Pins(pins) => pins,
                 Asked::Replay(answers) => return self.replay(request, answers).await,
             };
-            let decision = self.decision(request, &definitions, pins, Purpose::Commit);
+            let decision = self.decision(request, &definitions, pins, Purpose::Commit, reads.clone());
             match inner.store.commit(decision).await? {
                 (Decided::Effects(effects), committed) => {
                     let answers = effects.into_iter().map(Effect::into_kept).collect();
                     return Ok(Outcome { answers, seq: committed.seq(), replayed: false });
                 }
                 (Decided::Replay(answers), _) => return self.replay(request, answers).await,
-                (Decided::Moved, _) => {}
+                (Decided::Moved, _) if moved < HOOK_TRIES => moved += 1,
+                (Decided::Moved, _) => {
+                    let detail = "The document keeps changing while hooks look at it; try again.";
+                    return Err(Error::new(Code::ConditionFailed, detail));
+                }
+                (Decided::Again(further), _) => reads = further,
             }
         }
-        let detail = "The document keeps changing while hooks look at it; try again.";
-        Err(Error::new(Code::ConditionFailed, detail))
+        Err(too_deep())
     }
 
     fn decision(
@@ -267,6 +280,7 @@ impl Documents {
         definitions: &Arc<Definitions>,
         pins: Vec<Option<Pin>>,
         purpose: Purpose,
+        reads: Reads,
     ) -> Decision {
         Decision {
             request: Arc::clone(request),
@@ -274,11 +288,17 @@ impl Documents {
             behaviours: self.0.behaviours.clone(),
             pins,
             purpose,
+            reads,
         }
     }
 
     /// Shows before-hooks what would be written: the caller's own write has passed schema and rules by then.
-    async fn ask_hooks(&self, request: &Arc<Request>, definitions: &Arc<Definitions>) -> Result<Asked> {
+    async fn ask_hooks(
+        &self,
+        request: &Arc<Request>,
+        definitions: &Arc<Definitions>,
+        reads: &mut Reads,
+    ) -> Result<Asked> {
         let hooks = &self.0.hooks;
         let concerned = |operation: &Operation| {
             let ops = [ChangeOp::Create, ChangeOp::Update, ChangeOp::Delete];
@@ -287,12 +307,20 @@ impl Documents {
         if !request.operations.iter().any(concerned) {
             return Ok(Asked::Pins(Vec::new()));
         }
-        let draft = self.decision(request, definitions, Vec::new(), Purpose::Draft);
-        let effects = match self.0.store.inspect(draft).await? {
-            Decided::Effects(effects) => effects,
-            Decided::Replay(answers) => return Ok(Asked::Replay(answers)),
-            Decided::Moved => return Err(Error::internal("a draft without pins moved")),
-        };
+        let mut drafted = None;
+        for _ in 0..TRIES {
+            let draft = self.decision(request, definitions, Vec::new(), Purpose::Draft, reads.clone());
+            match self.0.store.inspect(draft).await? {
+                Decided::Effects(effects) => {
+                    drafted = Some(effects);
+                    break;
+                }
+                Decided::Replay(answers) => return Ok(Asked::Replay(answers)),
+                Decided::Again(further) => *reads = further,
+                Decided::Moved => return Err(Error::internal("a draft without pins moved")),
+            }
+        }
+        let effects = drafted.ok_or_else(too_deep)?;
         let mut pins = Vec::with_capacity(effects.len());
         for (index, (effect, operation)) in effects.into_iter().zip(&request.operations).enumerate() {
             let pin = self.ask_hook(request.binding.caller(), &operation.collection, effect).await;
