@@ -1,1 +1,42 @@
-//! What this crate keeps in built-in collections.
+//! What these rooms keep in built-in collections.
+
+use basalt_core::{CollectionName, FieldPath, Result};
+use basalt_data::collections::Builtin;
+use basalt_data::rules::RuleOp;
+use basalt_store::{IndexKind, IndexSpec, SortField};
+
+use crate::auth::OWNED;
+use crate::common::names::{AUDIT, KEYS, OPERATOR_SESSIONS, OPERATORS, SESSIONS, USERS};
+
+/// The built-in collections of this crate's rooms, to be declared when the server is assembled.
+pub fn builtins() -> Result<Vec<Builtin>> {
+    let expiry = vec![index("expiresAt")?];
+    Ok(vec![
+        users()?,
+        system(&SESSIONS, expiry.clone()),
+        system(&KEYS, Vec::new()),
+        system(&OPERATORS, Vec::new()),
+        system(&OPERATOR_SESSIONS, expiry),
+        system(&AUDIT, Vec::new()),
+    ])
+}
+
+/// Made and deleted by sign-up, by the user himself and by the admin API alone.
+fn users() -> Result<Builtin> {
+    Ok(Builtin {
+        name: USERS.clone(),
+        indexes: vec![index("email")?, index("username")?],
+        owned_fields: OWNED.iter().map(ToString::to_string).collect(),
+        owned_read: Some("auth.id == doc.id".to_owned()),
+        ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
+    })
+}
+
+fn system(name: &CollectionName, indexes: Vec<IndexSpec>) -> Builtin {
+    Builtin { name: name.clone(), indexes, owned_fields: Vec::new(), owned_read: None, ruled: Vec::new() }
+}
+
+fn index(field: &str) -> Result<IndexSpec> {
+    let field = SortField { path: FieldPath::parse(field)?, descending: false };
+    Ok(IndexSpec { kind: IndexKind::Ordered, fields: vec![field] })
+}

@@ -1,4 +1,4 @@
-//! The rooms above documents: who may come in (auth, keys, operators), what is set (settings) and what was done (audit).
+//! The rooms above documents: who may come in (auth, keys, operators) and what was done (audit).
 //!
 //! No HTTP and no SQL. Each room stands on the store and on `data`, and on no sibling; what several need is in
 //! [`common`], and [`principals`] puts the ways of proving who one is behind one door.
@@ -10,7 +10,6 @@ pub mod common;
 pub mod keys;
 pub mod operators;
 pub mod principals;
-pub mod settings;
 
-pub use common::{Db, Device, MasterSecret, Passwords, Secret};
+pub use common::{Db, Device, Live, MasterSecret, PasswordCost, Passwords, Secret, human_duration};
 pub use principals::Principals;

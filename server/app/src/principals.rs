@@ -1,6 +1,7 @@
 //! The one door at which a request proves who it speaks for.
 
 use basalt_core::{Change, Principal, Result};
+use basalt_data::changes::Reader;
 
 use crate::auth::UserPrincipals;
 use crate::common::Secret;
@@ -33,11 +34,21 @@ impl Principals {
     pub async fn operator(&self, cookie: &Secret) -> Result<Principal> {
         Ok(Principal::Operator(self.operators.authenticate(cookie).await?))
     }
+}
 
-    /// Forgets what a change of the log makes untrue: called by the node's tailer for every change.
-    pub fn apply(&self, change: &Change) {
-        self.users.apply(change);
-        self.keys.apply(change);
-        self.operators.apply(change);
+/// Fed by the node's tailer, whose [`basalt_data::changes::Lag`] the three know too.
+impl Reader for Principals {
+    fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.users.apply(change);
+            self.keys.apply(change);
+            self.operators.apply(change);
+        }
+    }
+
+    fn reset(&mut self) {
+        self.users.reset();
+        self.keys.reset();
+        self.operators.reset();
     }
 }

@@ -60,6 +60,7 @@ codes! {
     SignUpDisabled "sign_up_disabled" 403 "Sign-up is switched off";
     MethodDisabled "method_disabled" 403 "Sign-in method is switched off";
     AccountDisabled "account_disabled" 403 "Account disabled";
+    EmailNotVerified "email_not_verified" 403 "E-mail address not confirmed";
     ServiceKeyInBrowser "service_key_in_browser" 403 "Service key in a browser";
     OperatorRoleMissing "operator_role_missing" 403 "Operator role missing";
     OriginRefused "origin_refused" 403 "Origin refused";

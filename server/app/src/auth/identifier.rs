@@ -3,7 +3,7 @@
 use basalt_core::{Code, Error, FieldError, Result};
 use basalt_store::CellKey;
 
-use crate::common::text::{canonical, has_invisible};
+use crate::common::text::{canonical, has_invisible, is_email};
 
 /// A checked, canonical identifier. One account at most holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,23 +81,6 @@ impl Identifier {
         };
         CellKey::new(space, self.canonical())
     }
-}
-
-/// One `@`, something before it, a name with a dot or a single label after it, nothing invisible. More can only be
-/// learned by sending a mail.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-    };
-    (1..=64).contains(&local.len())
-        && text.len() <= 254
-        && !has_invisible(text)
-        && !local.contains(['<', '>', '"', ',', ';', ':', '\\', '(', ')', '[', ']'])
-        && domain.split('.').all(label)
 }
 
 fn bad(path: &str, message: &str) -> Error {

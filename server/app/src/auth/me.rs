@@ -1,21 +1,67 @@
+use std::collections::BTreeSet;
+
 use basalt_core::{Caller, Document, Result, Seq};
+use basalt_data::collections::Compiled;
+use basalt_data::rules::{Binding, Operation};
 use serde_json::{Map, Value};
 
-use super::Auth;
+use super::principal::session_ended;
+use super::profile::Profile;
+use super::signing_in::own_profile;
+use super::{Auth, account, own, session};
+use crate::common::names::USERS;
+use crate::common::{Flow, Tx};
 
 impl Auth {
-    /// The caller's own user, all of it. Needs no rule.
-    pub async fn me(&self, _caller: &Caller) -> Result<Document> {
-        unimplemented!()
+    /// The caller's own user, as he may read it. Needs no rule.
+    pub async fn me(&self, caller: &Caller) -> Result<Document> {
+        let (id, _) = own(caller)?;
+        let user = self.parts.db.store().document(&USERS, &id).await?.ok_or_else(session_ended)?;
+        self.shown(caller.clone(), user).await
     }
 
-    /// Changes the caller's own fields: a merge patch whose values may be operators. Needs no rule.
-    pub async fn update_me(&self, _caller: &Caller, _patch: Map<String, Value>) -> Result<(Document, Option<Seq>)> {
-        unimplemented!()
+    /// Changes the caller's own fields by a merge patch whose values may be operators. Needs no rule; an update rule
+    /// and field rules that there are hold here too.
+    pub async fn update_me(&self, caller: &Caller, patch: Map<String, Value>) -> Result<(Document, Option<Seq>)> {
+        let (id, _) = own(caller)?;
+        let patch = Profile::parse(patch)?;
+        let binding = Binding::new(caller.clone());
+        let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
+            let Some(user) = tx.document(&USERS, &id)? else { return Err(session_ended().into()) };
+            let rules = own_profile(&users.rules);
+            let readable = tx.readable(&rules, &binding, (*user).clone())?;
+            let unreadable = unreadable(users, &user, &readable);
+            let data = patch.apply(&user, readable, &unreadable, users, tx.now())?;
+            let (doc, next) = (flat(&user, &user.data), flat(&user, &data));
+            users.check_protected(Some(&doc), Some(&next))?;
+            tx.authorize(&rules, &binding, Operation::Update { doc: &doc, next: &next })?;
+            account::put(tx, users, &id, Some(&user), data)
+        };
+        let outcome = self.parts.commit_users(caller, decide).await?;
+        let shown = self.shown(caller.clone(), std::sync::Arc::unwrap_or_clone(outcome.value)).await?;
+        Ok((shown, outcome.seq))
     }
 
     /// Deletes the caller with all that belongs to his account.
-    pub async fn delete_me(&self, _caller: &Caller) -> Result<Option<Seq>> {
-        unimplemented!()
+    pub async fn delete_me(&self, caller: &Caller) -> Result<Option<Seq>> {
+        let (id, _) = own(caller)?;
+        let decide = move |tx: &mut Tx<'_>| -> Flow<()> {
+            tx.need([account::document_read(&id), session::list_read(&id)])?;
+            match tx.document(&USERS, &id)? {
+                Some(user) => account::delete(tx, &user),
+                None => Err(session_ended().into()),
+            }
+        };
+        Ok(self.parts.commit(caller, decide).await?.seq)
     }
+}
+
+/// The fields of his own that a user may not read, whether they are there or not.
+fn unreadable(users: &Compiled, stored: &Document, readable: &Document) -> BTreeSet<String> {
+    let masked = stored.data.keys().filter(|name| !readable.data.contains_key(*name));
+    users.definition.hidden.iter().chain(masked).cloned().collect()
+}
+
+fn flat(user: &Document, data: &Map<String, Value>) -> Value {
+    Value::Object(Document { data: data.clone(), ..user.clone() }.into_flat())
 }

@@ -7,7 +7,9 @@
 //! * No secret is kept in clear: passwords as argon2id, refresh tokens not at all (a counter and a MAC).
 
 mod access_token;
+mod account;
 mod anonymous;
+mod credential;
 mod discovery;
 mod identifier;
 mod keyring;
@@ -16,27 +18,36 @@ mod log_out;
 mod me;
 mod password;
 mod principal;
-mod records;
+mod profile;
 mod refresh;
 mod refresh_token;
+mod session;
 mod sessions;
+mod settings;
 mod sign_up;
+mod signing_in;
+mod sweep;
+mod user;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use basalt_core::{Document, DocumentId, Result, Seq, Timestamp};
+use basalt_core::{Caller, CollectionName, Document, DocumentId, Error, Result, Seq, Timestamp};
+use basalt_data::collections::{Collections, Compiled};
 
-pub use identifier::Identifier;
-pub use keyring::KeyRing;
+pub use identifier::{Identifier, Username};
+pub use keyring::{FormerKeys, KeyRing};
 pub use log_in::LogIn;
 pub use password::ChangePassword;
 pub use principal::UserPrincipals;
+pub use settings::{AuthSettings, Limits};
 pub use sign_up::SignUp;
+pub(crate) use user::OWNED;
 pub use users::{NewUser, UserChange, Users};
 
-use crate::common::{Db, Passwords, Secret};
-use crate::settings::Settings;
+use crate::common::names::USERS;
+use crate::common::{Db, Flow, Live, Outcome, Passwords, Secret, Tx};
 
 /// The room's use cases, each in a file of its own; cheap to clone.
 #[derive(Clone)]
@@ -47,10 +58,11 @@ pub struct Auth {
 /// What the room is made of.
 pub struct AuthParts {
     pub db: Db,
+    pub collections: Collections,
     pub keyring: KeyRing,
     pub passwords: Passwords,
     pub principals: UserPrincipals,
-    pub settings: Settings,
+    pub settings: Live<AuthSettings>,
 }
 
 impl Auth {
@@ -67,7 +79,7 @@ impl Auth {
 /// The answer of every call that signs in.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// The user as he sees himself: all of it.
+    /// The user as he reads himself.
     pub user: Document,
     /// `None` while something is still to be proven first.
     pub session: Option<SessionTokens>,
@@ -82,7 +94,7 @@ pub struct SessionTokens {
     pub access_token: Secret,
     pub refresh_token: Secret,
     /// Of the access token.
-    pub expires_in: std::time::Duration,
+    pub expires_in: Duration,
 }
 
 /// A session as its user and operators see it.
@@ -106,4 +118,38 @@ pub enum LogOutScope {
     Current,
     Others,
     All,
+}
+
+impl AuthParts {
+    /// Commits, and forgets at once what the commit makes untrue.
+    async fn commit<T, F>(&self, caller: &Caller, decide: F) -> Result<Outcome<T>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
+    {
+        let outcome = self.db.commit(caller, decide).await?;
+        self.forget(&outcome.touched);
+        Ok(outcome)
+    }
+
+    /// The same under the definition of `users`.
+    async fn commit_users<T, F>(&self, caller: &Caller, decide: F) -> Result<Outcome<T>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Compiled) -> Flow<T> + Send + Sync + 'static,
+    {
+        let outcome = self.db.commit_defined(caller, (&self.collections, &USERS), decide).await?;
+        self.forget(&outcome.touched);
+        Ok(outcome)
+    }
+
+    fn forget(&self, touched: &[(CollectionName, DocumentId)]) {
+        touched.iter().for_each(|(collection, id)| self.principals.forget(collection, id));
+    }
+}
+
+/// The caller's own user and session; these calls are for users.
+fn own(caller: &Caller) -> Result<(DocumentId, DocumentId)> {
+    let user = caller.user().ok_or_else(Error::unauthenticated)?;
+    Ok((user.id.clone(), user.session.clone()))
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::random::{self, Random};
-use basalt_core::{Caller, Clock, Code, CollectionName, Document, DocumentId, Error, Result, Rev, Timestamp};
+use basalt_core::{Caller, Clock, Code, CollectionName, Document, DocumentId, Error, Result, Rev, Seq, Timestamp};
+use basalt_data::collections::{Collections, Compiled};
+use basalt_data::rules::{Binding, CompiledRules, Facts, Operation, ReadVerdict, Verdict};
 use basalt_store::decide::is_stale_epoch;
-use basalt_store::{
-    Catalog, CellKey, CellWrite, Committed, Decide, DocumentWrite, Origin, Read, Step, Store, View, Writes,
-};
+use basalt_store::{CellKey, CellWrite, Committed, Decide, DocumentWrite, Origin, Read, Step, Store, View, Writes};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -48,33 +48,38 @@ impl Db {
     }
 
     /// Decides and commits where no definition matters (system collections and cells).
-    pub(crate) async fn commit<T, F>(&self, caller: &Caller, decide: F) -> Result<(T, Committed)>
+    pub(crate) async fn commit<T, F>(&self, caller: &Caller, decide: F) -> Result<Outcome<T>>
     where
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
     {
-        self.store.commit(self.decision(caller, None, Arc::new(decide))).await
+        self.store.commit(self.decision(caller, None, Arc::new(decide))).await.map(Outcome::new)
     }
 
-    /// Decides under the definitions as they are at the commit.
-    pub(crate) async fn commit_defined<T, F>(&self, caller: &Caller, decide: F) -> Result<(T, Committed)>
+    /// Decides under a collection's definition as it is at the commit.
+    pub(crate) async fn commit_defined<T, F>(
+        &self,
+        caller: &Caller,
+        (collections, name): (&Collections, &CollectionName),
+        decide: F,
+    ) -> Result<Outcome<T>>
     where
         T: Send + 'static,
-        F: Fn(&mut Tx<'_>, &Catalog) -> Flow<T> + Send + Sync + 'static,
+        F: Fn(&mut Tx<'_>, &Compiled) -> Flow<T> + Send + Sync + 'static,
     {
         let decide = Arc::new(decide);
         let mut newer = self.store.catalog_changes();
-        for _ in 1..EPOCH_TRIES {
-            let catalog = self.store.catalog();
-            let (seen, shared) = (catalog.epoch, Arc::clone(&decide));
-            let under = Arc::new(move |tx: &mut Tx<'_>| shared(tx, &catalog));
+        for _ in 0..EPOCH_TRIES {
+            let compiled = collections.any(name)?;
+            let (seen, shared) = (compiled.epoch, Arc::clone(&decide));
+            let under = Arc::new(move |tx: &mut Tx<'_>| shared(tx, &compiled));
             match self.store.commit(self.decision(caller, Some(seen), under)).await {
                 Err(error) if is_stale_epoch(&error) => {
                     let moved = newer.wait_for(|catalog| catalog.epoch != seen);
                     // Where nothing is heard in time the next try says so.
                     let _ = tokio::time::timeout(EPOCH_WAIT, moved).await;
                 }
-                outcome => return outcome,
+                outcome => return outcome.map(Outcome::new),
             }
         }
         Err(Error::new(Code::Unavailable, "The definitions are changing; try again."))
@@ -87,7 +92,7 @@ impl Db {
         F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
     {
         let caller = Caller::system(self.now());
-        self.store.inspect(self.decision(&caller, None, Arc::new(decide))).await
+        self.store.inspect(self.decision(&caller, None, Arc::new(decide))).await.map(|(value, _)| value)
     }
 
     fn decision<T, F>(&self, caller: &Caller, epoch: Option<u64>, decide: Arc<F>) -> Decision<F>
@@ -97,6 +102,21 @@ impl Db {
         let at = self.now();
         let origin = Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at };
         Decision { decide, epoch, origin, seed: random::bytes(&*self.random) }
+    }
+}
+
+/// What a commit did.
+pub(crate) struct Outcome<T> {
+    pub value: T,
+    /// The last place in the log, if something was logged.
+    pub seq: Option<Seq>,
+    /// The documents that it wrote.
+    pub touched: Vec<(CollectionName, DocumentId)>,
+}
+
+impl<T> Outcome<T> {
+    fn new(((value, touched), committed): ((T, Vec<(CollectionName, DocumentId)>), Committed)) -> Self {
+        Self { value, seq: committed.seq(), touched }
     }
 }
 
@@ -137,16 +157,19 @@ where
     T: Send + 'static,
     F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
 {
-    type Out = T;
+    type Out = (T, Vec<(CollectionName, DocumentId)>);
 
     fn epoch(&self) -> Option<u64> {
         self.epoch
     }
 
-    fn step(&mut self, view: &View) -> Step<T> {
+    fn step(&mut self, view: &View) -> Step<Self::Out> {
         let mut tx = Tx::new(view, self.seed, self.origin.at);
         match (self.decide)(&mut tx) {
-            Ok(out) => Step::Done(tx.into_writes(self.origin.clone()), out),
+            Ok(out) => {
+                let touched = tx.documents.keys().cloned().collect();
+                Step::Done(tx.into_writes(self.origin.clone()), (out, touched))
+            }
             Err(Stop::Need) => Step::Need(tx.missing),
             Err(Stop::Refuse(error)) => Step::Refuse(error),
         }
@@ -203,6 +226,32 @@ impl<'v> Tx<'v> {
         }
         self.need([Read::Document { collection: collection.clone(), id: id.clone() }])?;
         Ok(self.view.document(collection, id).flatten().cloned())
+    }
+
+    /// A document as rules let the caller read it.
+    pub(crate) fn readable(&mut self, rules: &CompiledRules, binding: &Binding, document: Document) -> Flow<Document> {
+        match rules.read(binding, document, self) {
+            ReadVerdict::Readable(document) => Ok(document.into_inner()),
+            ReadVerdict::Hidden(denial) => Err(denial.into_error(binding.caller()).into()),
+            ReadVerdict::Need(reads) => self.need_more(reads),
+        }
+    }
+
+    /// Whether rules allow an operation; what `limit()` took is written with it.
+    pub(crate) fn authorize(&mut self, rules: &CompiledRules, binding: &Binding, operation: Operation<'_>) -> Flow<()> {
+        match rules.authorize(binding, operation, self) {
+            Verdict::Allow(permit) => {
+                self.cell_writes.extend(permit.cells());
+                Ok(())
+            }
+            Verdict::Deny(denial) => Err(denial.into_error(binding.caller()).into()),
+            Verdict::Need(reads) => self.need_more(reads),
+        }
+    }
+
+    fn need_more<T>(&mut self, reads: Vec<Read>) -> Flow<T> {
+        self.missing.extend(reads);
+        Err(Stop::Need)
     }
 
     /// The document that holds `key` in a unique index, as it was before this decision.
@@ -281,6 +330,18 @@ impl<'v> Tx<'v> {
 
     fn into_writes(self, origin: Origin) -> Writes {
         Writes { documents: self.document_writes, cells: self.cell_writes, jobs: Vec::new(), origin }
+    }
+}
+
+/// What rules look up while a decision is under way.
+impl Facts for Tx<'_> {
+    fn document(&self, collection: &CollectionName, id: &DocumentId) -> Option<Option<&Arc<Document>>> {
+        let written = self.documents.get(&(collection.clone(), id.clone()));
+        written.map_or_else(|| self.view.document(collection, id), |document| Some(document.as_ref()))
+    }
+
+    fn cell(&self, key: &CellKey) -> Option<Option<&basalt_store::Cell>> {
+        self.view.cell(key)
     }
 }
 

@@ -2,16 +2,32 @@
 
 mod attempts;
 mod db;
+pub(crate) mod duration;
+mod guard;
+mod live;
 mod master;
+pub(crate) mod names;
 mod passwords;
+mod recall;
+pub(crate) mod rights;
 mod secret;
 pub(crate) mod text;
+mod trail;
 
+pub(crate) use attempts::{Quota, network};
 pub use db::Db;
-pub(crate) use db::{Flow, Tx, cell, refuse};
+pub(crate) use db::{Flow, Outcome, Tx, cell, refuse};
+pub use duration::human_duration;
+pub(crate) use guard::{Guard, GuardLimits};
+pub use live::Live;
 pub use master::MasterSecret;
+pub(crate) use passwords::{NewPassword, Verdict};
 pub use passwords::{PasswordCost, Passwords};
+pub(crate) use recall::Recall;
 pub use secret::Secret;
+pub(crate) use secret::hex;
+pub use trail::Entry;
+pub(crate) use trail::Trail;
 
 /// What a caller came with, as he says himself.
 #[derive(Clone, Debug, Default)]

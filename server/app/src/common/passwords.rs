@@ -1,22 +1,407 @@
-use std::sync::Arc;
+//! Password hashing: argon2id on a few threads of its own, so that signing in never holds up anything else.
+//!
+//! The queue is bounded: what doesn't fit is 503 `overloaded` at once. A hash whose caller has gone is not computed.
 
-use basalt_core::Result;
-use basalt_core::random::Random;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// What a hash costs.
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use basalt_core::random::{self, Random};
+use basalt_core::{Code, Error, FieldError, Result};
+use subtle::ConstantTimeEq;
+use tokio::sync::oneshot;
+use zxcvbn::Score;
+use zxcvbn::matching::patterns::MatchPattern;
+
+use super::Secret;
+
+/// Longer ones are refused rather than cut.
+const PASSWORD_BYTES: usize = 1_024;
+/// A stored hash that costs more than this is not computed: it can't be one of ours.
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
+const MOST_PASSES: u32 = 64;
+const OUTPUT_BYTES: usize = 32;
+/// How long a thread without work keeps its memory.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// What a hash costs. The default is the first choice of OWASP's Password Storage Cheat Sheet for argon2id with one
+/// lane: 19 MiB, two passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordCost {
     pub memory_kib: u32,
     pub passes: u32,
 }
 
-/// Hashes passwords on threads of their own; cheap to clone.
+impl Default for PasswordCost {
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2 }
+    }
+}
+
+/// What came of comparing a password with a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and the hash was made at another cost than today's.
+    RightButOutdated,
+}
+
+/// Hashes passwords; cheap to clone. The threads end with the last clone.
 #[derive(Clone)]
-pub struct Passwords {}
+pub struct Passwords {
+    pool: Arc<Pool>,
+    random: Arc<dyn Random>,
+    params: Params,
+}
 
 impl Passwords {
-    /// `threads` at a time, up to `queue` waiting; more is 503 `overloaded`.
-    pub fn start(_threads: usize, _queue: usize, _cost: PasswordCost, _random: Arc<dyn Random>) -> Result<Self> {
-        unimplemented!()
+    /// `threads` hashes at a time, up to `queue` waiting.
+    pub fn start(threads: usize, queue: usize, cost: PasswordCost, random: Arc<dyn Random>) -> Result<Self> {
+        let params =
+            Params::new(cost.memory_kib, cost.passes, 1, Some(OUTPUT_BYTES)).map_err(|error| Error::internal(error))?;
+        Ok(Self { pool: Pool::start(threads, queue)?, random, params })
+    }
+
+    /// How many hashes were computed so far.
+    pub fn computed(&self) -> u64 {
+        self.pool.shared.computed.load(Ordering::Relaxed)
+    }
+
+    /// The hash of a new password as a PHC string, unless the password is refused: too short, too long, or one that
+    /// is tried first (`inputs` are what everybody knows of the account).
+    pub(crate) async fn hash_new(&self, password: &Secret, rules: NewPassword) -> Result<String> {
+        check_length(password, rules.min_length)?;
+        let (password, params) = (password.clone(), self.params.clone());
+        let salt = random::bytes::<16>(&*self.random);
+        let job = move |memory: &mut Memory| {
+            check_strength(&password, &rules)?;
+            hash(&password, &salt, &params, memory)
+        };
+        self.pool.run(job).await?
+    }
+
+    /// The hash of a password that was accepted before.
+    pub(crate) async fn rehash(&self, password: &Secret) -> Result<String> {
+        let (password, params) = (password.clone(), self.params.clone());
+        let salt = random::bytes::<16>(&*self.random);
+        self.pool.run(move |memory: &mut Memory| hash(&password, &salt, &params, memory)).await?
+    }
+
+    /// Compares a password with a stored hash. Where there is none it is compared with nothing at the same cost, so
+    /// that time does not tell.
+    pub(crate) async fn verify(&self, password: &Secret, stored: Option<String>) -> Result<Verdict> {
+        let (password, params) = (password.clone(), self.params.clone());
+        let salt = random::bytes::<16>(&*self.random);
+        let too_long = password.expose().len() > PASSWORD_BYTES;
+        let job = move |memory: &mut Memory| match stored {
+            Some(stored) if !too_long => verify(&password, &stored, &params, memory),
+            _ => derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
+        };
+        self.pool.run(job).await?
+    }
+}
+
+/// What a new password has to stand up to.
+#[derive(Clone, Debug)]
+pub(crate) struct NewPassword {
+    /// In characters.
+    pub min_length: usize,
+    /// The field of the request, as a JSON Pointer.
+    pub path: &'static str,
+    /// Addresses and names of the account.
+    pub inputs: Vec<String>,
+}
+
+fn check_length(password: &Secret, min_length: usize) -> Result<()> {
+    if password.expose().len() > PASSWORD_BYTES {
+        return Err(weak("/password", &format!("A password has at most {PASSWORD_BYTES} bytes.")));
+    }
+    if password.expose().chars().count() < min_length {
+        return Err(weak("/password", &format!("A password has at least {min_length} characters.")));
+    }
+    Ok(())
+}
+
+/// Refuses what guessers try first: guessed within a thousand tries, or nothing but one word of the list of leaked
+/// passwords (also reversed or with letters swapped for digits).
+fn check_strength(password: &Secret, rules: &NewPassword) -> Result<()> {
+    let inputs: Vec<&str> = rules.inputs.iter().map(String::as_str).collect();
+    let entropy = zxcvbn::zxcvbn(password.expose(), &inputs);
+    let one_word = matches!(entropy.sequence(), [only] if matches!(only.pattern, MatchPattern::Dictionary(_)));
+    if entropy.score() == Score::Zero || one_word {
+        return Err(weak(rules.path, "This password is too easy to guess."));
+    }
+    Ok(())
+}
+
+fn weak(path: &str, message: &str) -> Error {
+    Error::new(Code::WeakPassword, message).with_errors(vec![FieldError::new(path, "weak_password", message)])
+}
+
+/// The blocks that a thread keeps between hashes.
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    fn of(&mut self, params: &Params) -> &mut [Block] {
+        if self.0.len() < params.block_count() {
+            self.0 = Vec::new();
+            self.0.resize(params.block_count(), Block::default());
+        }
+        &mut self.0
+    }
+}
+
+fn derive(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> Result<[u8; OUTPUT_BYTES]> {
+    let mut output = [0; OUTPUT_BYTES];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+        .hash_password_into_with_memory(password, salt, &mut output, memory.of(params))
+        .map_err(Error::internal)?;
+    Ok(output)
+}
+
+fn hash(password: &Secret, salt: &[u8], params: &Params, memory: &mut Memory) -> Result<String> {
+    let output = derive(password.expose().as_bytes(), salt, params, memory)?;
+    let phc = PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).map_err(Error::internal)?,
+        salt: Some(Salt::new(salt).map_err(Error::internal)?),
+        hash: Some(Output::new(&output).map_err(Error::internal)?),
+    };
+    Ok(phc.to_string())
+}
+
+fn verify(password: &Secret, stored: &str, today: &Params, memory: &mut Memory) -> Result<Verdict> {
+    let unreadable = |what: &str| Error::internal(format!("a stored password hash is unreadable: {what}"));
+    let phc = PasswordHash::new(stored).map_err(|_| unreadable("not a PHC string"))?;
+    let params = Params::try_from(&phc).map_err(|_| unreadable("its parameters"))?;
+    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else { return Err(unreadable("no salt or hash")) };
+    let ours = phc.algorithm == ARGON2ID_IDENT
+        && params.m_cost() <= MOST_MEMORY_KIB
+        && params.t_cost() <= MOST_PASSES
+        && expected.as_bytes().len() == OUTPUT_BYTES;
+    if !ours {
+        return Err(unreadable("not one of ours"));
+    }
+    let output = derive(password.expose().as_bytes(), &salt, &params, memory)?;
+    if !bool::from(output.ct_eq(expected.as_bytes())) {
+        return Ok(Verdict::Wrong);
+    }
+    let same = (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost());
+    Ok(if same { Verdict::Right } else { Verdict::RightButOutdated })
+}
+
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+
+struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    capacity: usize,
+    computed: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Pool {
+    fn start(threads: usize, capacity: usize) -> Result<Arc<Self>> {
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity, computed: AtomicU64::new(0) });
+        for _ in 0..threads.max(1) {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name("basalt-passwords".into());
+            thread.spawn(move || shared.work()).map_err(Error::internal)?;
+        }
+        Ok(Arc::new(Self { shared }))
+    }
+
+    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
+        let (answer, result) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.push(Box::new(move |memory| {
+            if !answer.is_closed() {
+                let _ = answer.send(job(memory));
+                shared.computed.fetch_add(1, Ordering::Relaxed);
+            }
+        }))?;
+        result.await.map_err(|_| Error::internal("a password hash was not computed"))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, job: Job) -> Result<()> {
+        let mut queue = self.lock();
+        if queue.jobs.len() >= self.capacity {
+            let busy = Error::new(Code::Overloaded, "Too many people are signing in; try again in a moment.");
+            return Err(busy.retry_after(Duration::from_secs(1)));
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut memory = Memory::default();
+        while let Some(job) = self.next(&mut memory) {
+            // A panic ends this one job: its caller hears that there is no answer.
+            if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
+                memory = Memory::default();
+            }
+        }
+    }
+
+    fn next(&self, memory: &mut Memory) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                return Some(job);
+            }
+            if queue.closed {
+                return None;
+            }
+            let (guard, waited) = self.wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+            queue = guard;
+            if waited.timed_out() && queue.jobs.is_empty() {
+                *memory = Memory::default();
+                queue = self
+                    .wake
+                    .wait_while(queue, |queue| queue.jobs.is_empty() && !queue.closed)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(AtomicU64);
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            let n = self.0.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+            bytes.iter_mut().zip(n.iter().cycle()).for_each(|(byte, n)| *byte = *n);
+        }
+    }
+
+    const CHEAP: PasswordCost = PasswordCost { memory_kib: 64, passes: 1 };
+
+    fn passwords(cost: PasswordCost) -> Passwords {
+        Passwords::start(1, 4, cost, Arc::new(Counting(AtomicU64::new(1)))).unwrap()
+    }
+
+    fn rules(inputs: &[&str]) -> NewPassword {
+        let inputs = inputs.iter().map(ToString::to_string).collect();
+        NewPassword { min_length: 8, path: "/password", inputs }
+    }
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_and_no_other() {
+        let passwords = passwords(CHEAP);
+        let secret = Secret::new("correct horse battery");
+        let phc = passwords.hash_new(&secret, rules(&[])).await.unwrap();
+        assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
+        assert_eq!(passwords.verify(&secret, Some(phc.clone())).await.unwrap(), Verdict::Right);
+        let wrong = Secret::new("correct horse batterx");
+        assert_eq!(passwords.verify(&wrong, Some(phc)).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn hashes_are_salted_and_other_implementations_read_them() {
+        use argon2::PasswordVerifier;
+        let passwords = passwords(CHEAP);
+        let secret = Secret::new("correct horse battery");
+        let one = passwords.rehash(&secret).await.unwrap();
+        assert_ne!(one, passwords.rehash(&secret).await.unwrap());
+        let parsed = PasswordHash::new(&one).unwrap();
+        Argon2::default().verify_password(secret.expose().as_bytes(), &parsed).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_cost_is_right_but_outdated() {
+        let secret = Secret::new("correct horse battery");
+        let old = passwords(CHEAP).rehash(&secret).await.unwrap();
+        let today = passwords(PasswordCost { memory_kib: 128, passes: 1 });
+        assert_eq!(today.verify(&secret, Some(old)).await.unwrap(), Verdict::RightButOutdated);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_costs_one_hash_like_a_known_one() {
+        let passwords = passwords(CHEAP);
+        assert_eq!(passwords.verify(&Secret::new("whatever"), None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.computed(), 1);
+        let too_long = Secret::new("x".repeat(PASSWORD_BYTES + 1));
+        assert_eq!(passwords.verify(&too_long, None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.computed(), 2);
+    }
+
+    #[tokio::test]
+    async fn foreign_hashes_are_errors_and_not_matches() {
+        let passwords = passwords(CHEAP);
+        for foreign in ["", "secret", "$2b$10$abc", "$argon2id$v=19$m=4194304,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA"] {
+            let error = passwords.verify(&Secret::new("secret"), Some(foreign.into())).await.unwrap_err();
+            assert_eq!(error.code(), Code::Internal, "{foreign:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn weak_passwords_are_refused() {
+        let passwords = passwords(CHEAP);
+        let long = "x".repeat(PASSWORD_BYTES + 1);
+        let inputs = ["annabellesmith@example.com", "annabellesmith"];
+        for weak in ["", "short", "password", "12345678", "qwertyuiop", "aaaaaaaa", "P@ssw0rd", "annabellesmith", &long]
+        {
+            let error = passwords.hash_new(&Secret::new(weak), rules(&inputs)).await.unwrap_err();
+            assert_eq!(error.code(), Code::WeakPassword, "{weak:?}");
+            assert_eq!(error.errors()[0].path, "/password");
+        }
+        for good in ["correct horse battery", "Zq9!kd02", "пароль-пример-7", &"long-".repeat(200)] {
+            assert!(passwords.hash_new(&Secret::new(good), rules(&inputs)).await.is_ok(), "{good:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_queue_is_refused_at_once() {
+        let passwords = passwords(PasswordCost { memory_kib: 4096, passes: 3 });
+        let secret = Secret::new("x");
+        let all = (0..32).map(|_| passwords.verify(&secret, None)).collect::<Vec<_>>();
+        let outcomes = futures_util::future::join_all(all).await;
+        let refused = outcomes.iter().filter(|o| o.as_ref().is_err_and(|e| e.code() == Code::Overloaded)).count();
+        assert!(refused >= 32 - 4 - 2, "one running and four waiting: {refused} refused");
+        assert!(outcomes.iter().any(Result::is_ok));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_job_only() {
+        let passwords = passwords(CHEAP);
+        let panicked = passwords.pool.run(|_| panic!("on purpose")).await;
+        assert_eq!(panicked.map(|(): ()| ()).unwrap_err().code(), Code::Internal);
+        assert_eq!(passwords.verify(&Secret::new("x"), None).await.unwrap(), Verdict::Wrong);
     }
 }

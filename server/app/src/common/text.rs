@@ -15,6 +15,23 @@ pub(crate) fn has_invisible(text: &str) -> bool {
     text.chars().any(|c| c.is_control() || c.is_whitespace() || invisible(c))
 }
 
+/// One `@`, something before it, a name with a dot or a single label after it, nothing invisible. More can only be
+/// learned by sending a mail.
+pub(crate) fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    (1..=64).contains(&local.len())
+        && text.len() <= 254
+        && !has_invisible(text)
+        && !local.contains(['<', '>', '"', ',', ';', ':', '\\', '(', ')', '[', ']'])
+        && domain.split('.').all(label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

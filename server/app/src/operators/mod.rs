@@ -1,14 +1,48 @@
 //! Room `operators`: the people of the console, their one-time set-up and their sessions.
+//!
+//! Nobody claims a fresh server without the set-up token; there always is an owner from then on. A session is a random
+//! cookie, kept as its SHA-256, and holds for twelve hours.
+
+mod account;
+mod create;
+mod log_in;
+mod manage;
+mod principal;
+mod session;
+mod set_up;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use basalt_core::principal::{OperatorPrincipal, OperatorRole};
-use basalt_core::{Caller, Change, DocumentId, Result, Timestamp};
+use basalt_core::principal::OperatorRole;
+use basalt_core::{Caller, Change, CollectionName, DocumentId, Result, Timestamp};
+use basalt_data::changes::Lag;
 
-use crate::common::{Db, Passwords, Secret};
+pub use create::NewOperator;
+pub use manage::OperatorChange;
 
+use crate::common::names::{OPERATOR_SESSIONS, OPERATORS};
+use crate::common::{Db, Flow, Guard, GuardLimits, NewPassword, Outcome, Passwords, Recall, Secret, Tx};
+
+/// How long an operator's session holds.
+const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// Operators change data of everybody: longer than users' own passwords.
+const PASSWORD_MIN_LENGTH: usize = 10;
+const GUARD: GuardLimits = GuardLimits { of_account: 5, of_network: 50, longest_wait: Duration::from_secs(15 * 60) };
+/// All operators are forgotten together: they change rarely.
+const ANY: &str = "operators";
+
+/// The room's use cases, each in a file of its own; cheap to clone.
 #[derive(Clone)]
-pub struct Operators {}
+pub struct Operators {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    passwords: Passwords,
+    known: Recall<Arc<principal::Known>>,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperatorInfo {
@@ -17,21 +51,6 @@ pub struct OperatorInfo {
     pub role: OperatorRole,
     pub created_at: Timestamp,
     pub last_login_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-pub struct NewOperator {
-    pub email: String,
-    pub role: OperatorRole,
-    pub password: Secret,
-}
-
-/// What to change; `None` leaves a thing as it is.
-#[derive(Clone, Debug, Default)]
-pub struct OperatorChange {
-    pub role: Option<OperatorRole>,
-    /// Ends the operator's sessions.
-    pub password: Option<Secret>,
 }
 
 /// An operator's session: `cookie` goes into a cookie and nowhere else.
@@ -43,61 +62,46 @@ pub struct OperatorSession {
 }
 
 impl Operators {
-    pub fn new(_db: Db, _passwords: Passwords) -> Self {
-        unimplemented!()
-    }
-
-    /// A new set-up token while there is no operator yet, for the link that the server prints; else `None`.
-    pub async fn setup_token(&self) -> Result<Option<Secret>> {
-        unimplemented!()
-    }
-
-    /// Makes the first owner by the one-time token and signs him in. 409 `setup_done` once there is an operator.
-    pub async fn set_up(
-        &self,
-        _caller: &Caller,
-        _token: &Secret,
-        _email: &str,
-        _password: &Secret,
-    ) -> Result<OperatorSession> {
-        unimplemented!()
-    }
-
-    pub async fn log_in(&self, _caller: &Caller, _email: &str, _password: &Secret) -> Result<OperatorSession> {
-        unimplemented!()
-    }
-
-    /// Ends the session of this cookie, if there is one.
-    pub async fn log_out(&self, _caller: &Caller, _cookie: &Secret) -> Result<()> {
-        unimplemented!()
-    }
-
-    pub async fn create(&self, _caller: &Caller, _operator: NewOperator) -> Result<OperatorInfo> {
-        unimplemented!()
-    }
-
-    pub async fn update(&self, _caller: &Caller, _id: &DocumentId, _change: OperatorChange) -> Result<OperatorInfo> {
-        unimplemented!()
-    }
-
-    pub async fn list(&self, _caller: &Caller) -> Result<Vec<OperatorInfo>> {
-        unimplemented!()
-    }
-
-    pub async fn get(&self, _caller: &Caller, _id: &DocumentId) -> Result<OperatorInfo> {
-        unimplemented!()
-    }
-
-    pub async fn delete(&self, _caller: &Caller, _id: &DocumentId) -> Result<()> {
-        unimplemented!()
-    }
-
-    pub async fn authenticate(&self, _cookie: &Secret) -> Result<Arc<OperatorPrincipal>> {
-        unimplemented!()
+    /// `lag` is how far the node's tailer is behind the log.
+    pub fn new(db: Db, passwords: Passwords, lag: Lag) -> Self {
+        Self { inner: Arc::new(Inner { db, passwords, known: Recall::new(1_000, lag) }) }
     }
 
     /// Forgets what a change of the log makes untrue.
-    pub fn apply(&self, _change: &Change) {
-        unimplemented!()
+    pub fn apply(&self, change: &Change) {
+        self.forget(&change.collection);
     }
+
+    /// Forgets everything (changes were missed).
+    pub fn reset(&self) {
+        self.inner.known.reset();
+    }
+
+    fn forget(&self, collection: &CollectionName) {
+        if *collection == *OPERATORS || *collection == *OPERATOR_SESSIONS {
+            self.inner.known.forget(ANY);
+        }
+    }
+
+    /// Commits, and forgets at once what the commit makes untrue.
+    async fn commit<T, F>(&self, caller: &Caller, decide: F) -> Result<Outcome<T>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
+    {
+        let outcome = self.inner.db.commit(caller, decide).await?;
+        outcome.touched.iter().for_each(|(collection, _)| self.forget(collection));
+        Ok(outcome)
+    }
+
+    async fn hash(&self, password: &Secret, email: &str) -> Result<String> {
+        let mut inputs = vec![email.to_owned()];
+        inputs.extend(email.split('@').map(str::to_owned));
+        let rules = NewPassword { min_length: PASSWORD_MIN_LENGTH, path: "/password", inputs };
+        self.inner.passwords.hash_new(password, rules).await
+    }
+}
+
+fn guard(caller: &Caller, email: &str) -> Guard {
+    Guard::new("operators", email, caller.request.ip, GUARD)
 }

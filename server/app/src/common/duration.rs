@@ -20,7 +20,7 @@ pub fn human_duration(text: &str) -> Option<Duration> {
     number.checked_mul(millis).map(Duration::from_millis)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     human_duration(&text).ok_or_else(|| serde::de::Error::custom("expected a duration such as \"15m\" or \"30d\""))
 }

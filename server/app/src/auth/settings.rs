@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::duration::deserialize;
+use crate::common::duration::deserialize;
 
 /// How people sign up and in: the section `[auth]` of `app.toml`, and who issues the tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -1,0 +1,73 @@
+use basalt_core::principal::Access;
+use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
+use basalt_data::collections::Compiled;
+use serde_json::{Map, Value};
+
+use super::{Users, entry};
+use crate::auth::user::{new_user, own_fields, set_identifiers};
+use crate::auth::{Identifier, account, credential};
+use crate::common::names::USERS;
+use crate::common::{Secret, Trail, Tx, refuse, rights};
+
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    pub id: Option<DocumentId>,
+    pub identifiers: Vec<Identifier>,
+    pub password: Option<Secret>,
+    pub email_verified: bool,
+    pub roles: Vec<String>,
+    pub claims: Map<String, Value>,
+    pub disabled: bool,
+    /// The fields that are the user's own.
+    pub data: Map<String, Value>,
+}
+
+impl Users {
+    /// Makes an account for somebody. Without a password he can't sign in by one.
+    pub async fn create(&self, caller: &Caller, user: NewUser) -> Result<(Document, Option<Seq>)> {
+        rights::users(caller, Access::Write)?;
+        if user.identifiers.is_empty() {
+            return Err(Error::new(Code::BadRequest, "Give an email or a username."));
+        }
+        let parts = &self.auth.parts;
+        let phc = match &user.password {
+            Some(password) => {
+                let rules = self.auth.new_password(&user.identifiers);
+                Some(parts.passwords.hash_new(password, rules).await?)
+            }
+            None => None,
+        };
+        let trail = Trail::new(&parts.db, caller);
+        let id = user.id.clone().unwrap_or_else(|| parts.db.new_id());
+        let data = first_data(&user)?;
+        let identifiers = user.identifiers;
+        let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
+            tx.need(identifiers.iter().map(account::claim_read).chain([account::document_read(&id)]))?;
+            if tx.document(&USERS, &id)?.is_some() {
+                return refuse(Code::DocumentExists, "There is a user with this id already.");
+            }
+            for identifier in &identifiers {
+                account::claim(tx, identifier, &id)?;
+            }
+            let document = account::put(tx, users, &id, None, data.clone())?;
+            if let Some(phc) = &phc {
+                credential::set_password(tx, &id, phc);
+            }
+            trail.note(tx, entry("users.create", &id, None, Some(document.data.clone())))?;
+            Ok(document)
+        };
+        let outcome = parts.commit_users(caller, decide).await?;
+        Ok((std::sync::Arc::unwrap_or_clone(outcome.value), outcome.seq))
+    }
+}
+
+fn first_data(user: &NewUser) -> Result<Map<String, Value>> {
+    let mut data = new_user(false);
+    data.extend(own_fields(user.data.clone())?);
+    set_identifiers(&mut data, &user.identifiers);
+    data.insert("emailVerified".into(), user.email_verified.into());
+    data.insert("roles".into(), user.roles.clone().into());
+    data.insert("claims".into(), user.claims.clone().into());
+    data.insert("disabled".into(), user.disabled.into());
+    Ok(data)
+}

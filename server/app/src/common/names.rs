@@ -1,0 +1,30 @@
+//! The built-in collections of these rooms.
+
+use std::sync::LazyLock;
+
+use basalt_core::CollectionName;
+
+pub(crate) static USERS: LazyLock<CollectionName> = LazyLock::new(|| name("users"));
+pub(crate) static SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_sessions"));
+pub(crate) static KEYS: LazyLock<CollectionName> = LazyLock::new(|| name("_keys"));
+pub(crate) static OPERATORS: LazyLock<CollectionName> = LazyLock::new(|| name("_operators"));
+pub(crate) static OPERATOR_SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_operator_sessions"));
+pub(crate) static AUDIT: LazyLock<CollectionName> = LazyLock::new(|| name("_audit"));
+
+#[expect(clippy::expect_used, reason = "constants, each used by a test")]
+fn name(text: &str) -> CollectionName {
+    CollectionName::parse(text).expect("a valid name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_valid_and_all_but_users_are_the_systems() {
+        assert!(!USERS.is_system());
+        for name in [&SESSIONS, &KEYS, &OPERATORS, &OPERATOR_SESSIONS, &AUDIT] {
+            assert!(name.is_system());
+        }
+    }
+}
