@@ -1,0 +1,114 @@
+//! Which names and fields an expression reads.
+
+use basalt_core::FieldPath;
+
+use crate::tree::{Kind, Name, Node};
+
+/// The paths of `doc` that are read; `None`: all of it.
+pub(crate) fn doc_fields(root: &Node) -> Option<Vec<FieldPath>> {
+    let mut found = Vec::new();
+    read(root, &mut found)?;
+    Some(paths(found))
+}
+
+/// Fields of `doc` that are compared by `==` with something that isn't of `doc`, tested by `in`, or stand as conditions.
+pub(crate) fn equality_fields(root: &Node) -> Vec<FieldPath> {
+    let mut found = Vec::new();
+    condition(root, &mut found);
+    visit(root, &mut |node| match &node.kind {
+        Kind::Equal { sides, .. } if !sides[1].open => found.extend(field(&sides[0])),
+        Kind::Equal { sides, .. } if !sides[0].open => found.extend(field(&sides[1])),
+        Kind::In(sides) if !sides[1].open => found.extend(field(&sides[0])),
+        Kind::In(sides) if !sides[0].open => {
+            if let Kind::List(items) = &sides[1].kind {
+                found.extend(items.iter().filter_map(field));
+            }
+        }
+        _ => {}
+    });
+    paths(found)
+}
+
+/// Lists of `doc` that are asked by `x in doc.list`.
+pub(crate) fn contains_fields(root: &Node) -> Vec<FieldPath> {
+    let mut found = Vec::new();
+    visit(root, &mut |node| match &node.kind {
+        Kind::In(sides) if !sides[0].open => found.extend(field(&sides[1])),
+        _ => {}
+    });
+    paths(found)
+}
+
+/// `auth`, `request`, `doc`, `next`, `vars`, `params`, in this order, where they are used.
+pub(crate) fn names(root: &Node) -> Vec<&'static str> {
+    const NAMES: [&str; 6] = ["auth", "request", "doc", "next", "vars", "params"];
+    let mut used = [false; 6];
+    visit(root, &mut |node| match &node.kind {
+        Kind::Name(Name::Auth) => used[0] = true,
+        Kind::Request(_) => used[1] = true,
+        Kind::Name(Name::Doc) => used[2] = true,
+        Kind::Name(Name::Next) => used[3] = true,
+        Kind::Name(Name::Vars) => used[4] = true,
+        Kind::Name(Name::Params) => used[5] = true,
+        Kind::Unchanged(_) => (used[2], used[3]) = (true, true),
+        _ => {}
+    });
+    NAMES.into_iter().zip(used).filter(|(_, is_used)| *is_used).map(|(name, _)| name).collect()
+}
+
+fn visit<'n>(node: &'n Node, see: &mut impl FnMut(&'n Node)) {
+    see(node);
+    for child in node.children() {
+        visit(child, see);
+    }
+}
+
+fn field(node: &Node) -> Option<Vec<String>> {
+    node.doc_path().filter(|path| !path.is_empty())
+}
+
+/// A field that is itself a condition, as in `doc.public || …`.
+fn condition(node: &Node, found: &mut Vec<Vec<String>>) {
+    match &node.kind {
+        Kind::And(parts) | Kind::Or(parts) => parts.iter().for_each(|part| condition(part, found)),
+        Kind::Not(of) => condition(of, found),
+        Kind::Ternary(parts) => parts.iter().for_each(|part| condition(part, found)),
+        _ => found.extend(field(node)),
+    }
+}
+
+fn read(node: &Node, found: &mut Vec<Vec<String>>) -> Option<()> {
+    if let Some(path) = node.doc_path() {
+        if path.is_empty() {
+            return None;
+        }
+        found.push(path);
+        return Some(());
+    }
+    match &node.kind {
+        Kind::Has { of, name } => match of.doc_path() {
+            Some(mut path) => {
+                path.push(name.to_string());
+                found.push(path);
+                Some(())
+            }
+            None => read(of, found),
+        },
+        // `'name' in doc` asks for one field.
+        Kind::In(sides) if matches!(sides[1].kind, Kind::Name(Name::Doc)) => {
+            found.push(vec![sides[0].constant_text()?.to_owned()]);
+            Some(())
+        }
+        Kind::Unchanged(paths) => {
+            found.extend(paths.iter().map(|path| path.names().to_vec()));
+            Some(())
+        }
+        _ => node.children().into_iter().try_for_each(|child| read(child, found)),
+    }
+}
+
+fn paths(mut found: Vec<Vec<String>>) -> Vec<FieldPath> {
+    found.sort();
+    found.dedup();
+    found.into_iter().map(FieldPath::from_names).collect()
+}

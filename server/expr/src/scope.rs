@@ -1,0 +1,103 @@
+//! Which names an expression may use, and what is declared about fields.
+
+use basalt_core::FieldPath;
+
+use crate::tree::{Name, RequestField};
+
+/// The names that an expression may use. What is not in scope is a compile-time fault.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each name is in scope or not, independently of the others")]
+pub struct Scope {
+    pub auth: bool,
+    pub request: bool,
+    pub doc: bool,
+    pub next: bool,
+    /// `vars.x`: values bound beside the expression.
+    pub vars: bool,
+    /// `params.x`: what a pattern captured (channels).
+    pub params: bool,
+    /// A bare name that is nothing else means `doc.name` (filters).
+    pub bare_fields: bool,
+    /// `get(collection, id)` and `exists(collection, id)`.
+    pub lookups: bool,
+    /// `unchanged('field', …)`; needs `doc` and `next`.
+    pub unchanged: bool,
+    /// `limit('name', count, duration)`.
+    pub limit: bool,
+    /// The expression has to have an exact SQL form (list rules and filters): see [`crate::Expression::lower`].
+    pub lowered: bool,
+}
+
+/// What is declared about a collection's fields.
+pub trait FieldTypes {
+    /// Whether the field is stored as a UTC time text (`format: date-time`, `createdAt`, `updatedAt`, the TTL field).
+    fn is_time(&self, path: &FieldPath) -> bool;
+}
+
+/// No field but `createdAt` and `updatedAt` is declared.
+pub struct Undeclared;
+
+impl FieldTypes for Undeclared {
+    fn is_time(&self, path: &FieldPath) -> bool {
+        matches!(path.names(), [name] if name == "createdAt" || name == "updatedAt")
+    }
+}
+
+/// The fields that `auth` has.
+pub(crate) const AUTH_FIELDS: [&str; 9] =
+    ["id", "email", "emailVerified", "anonymous", "roles", "claims", "mfa", "method", "orgs"];
+
+pub(crate) const REQUEST_FIELDS: [(&str, RequestField); 4] = [
+    ("time", RequestField::Time),
+    ("ip", RequestField::Ip),
+    ("method", RequestField::Method),
+    ("id", RequestField::Id),
+];
+
+/// What a reserved name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    Value(Name),
+    Request,
+}
+
+pub(crate) const RESERVED: [(&str, Reserved); 6] = [
+    ("auth", Reserved::Value(Name::Auth)),
+    ("request", Reserved::Request),
+    ("doc", Reserved::Value(Name::Doc)),
+    ("next", Reserved::Value(Name::Next)),
+    ("vars", Reserved::Value(Name::Vars)),
+    ("params", Reserved::Value(Name::Params)),
+];
+
+pub(crate) fn reserved(name: &str) -> Option<Reserved> {
+    RESERVED.iter().find(|(text, _)| *text == name).map(|(_, reserved)| *reserved)
+}
+
+impl Scope {
+    pub(crate) fn has(&self, name: Reserved) -> bool {
+        match name {
+            Reserved::Request => self.request,
+            Reserved::Value(Name::Auth) => self.auth,
+            Reserved::Value(Name::Doc) => self.doc,
+            Reserved::Value(Name::Next) => self.next,
+            Reserved::Value(Name::Vars) => self.vars,
+            Reserved::Value(Name::Params) => self.params,
+        }
+    }
+
+    /// What is in scope, for messages.
+    pub(crate) fn listed(&self) -> String {
+        let names = RESERVED.iter().filter(|(_, name)| self.has(*name)).map(|(text, _)| *text);
+        let functions = [
+            (self.lookups, "get()"),
+            (self.lookups, "exists()"),
+            (self.unchanged, "unchanged()"),
+            (self.limit, "limit()"),
+        ];
+        let functions = functions.iter().filter(|(in_scope, _)| *in_scope).map(|(_, text)| *text);
+        let fields = self.bare_fields.then_some("the document's fields");
+        let all: Vec<&str> = names.chain(functions).chain(fields).collect();
+        if all.is_empty() { "Nothing is in scope.".to_owned() } else { format!("In scope: {}.", all.join(", ")) }
+    }
+}
