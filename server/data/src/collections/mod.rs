@@ -125,3 +125,6 @@ pub fn compile_rules(definition: &Definition, builtins: &Builtins) -> Result<Com
         _ => Err(problems.into_error(&format!("The definition of {:?}", definition.name))),
     }
 }
+
+#[cfg(test)]
+mod tests;

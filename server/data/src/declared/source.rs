@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Nesting of a declared file.
 const DEPTH: usize = 32;
+/// Codes of faults that are the key's, not the value's.
+const OF_THE_KEY: [&str; 4] = ["unknown_field", "not_available", "bad_name", "bad_field_name"];
 
 pub(crate) struct Source<'t> {
     text: &'t str,
@@ -66,7 +68,7 @@ impl<'t> Source<'t> {
         };
         let at = match (fault.line, fault.column) {
             (Some(line), Some(column)) => self.within(place, line, column),
-            _ if fault.code == "unknown_field" || fault.code == "not_available" => place.key.start,
+            _ if OF_THE_KEY.contains(&fault.code.as_str()) => place.key.start,
             _ => place.value.start,
         };
         located(self.text, at, fault)

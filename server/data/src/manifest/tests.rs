@@ -168,7 +168,7 @@ fetch = "true"
             "7:29 bad_index",
             "7:31 unknown_field",
             "7:46 bad_index",
-            "7:81 bad_index",
+            "7:98 bad_index",
             "9:19 bad_schema",
             "10:16 bad_acknowledge",
             "11:11 bad_field_name",

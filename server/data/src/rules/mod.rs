@@ -27,3 +27,6 @@ pub use readable::{ReadVerdict, Readable, Revealed};
 pub use simulate::{Simulated, Simulation, SimulationStep, Supposed};
 pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 pub use verdict::{Denial, DenialKind, Permit, Verdict};
+
+#[cfg(test)]
+mod tests;
