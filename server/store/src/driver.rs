@@ -40,10 +40,9 @@ pub(crate) enum Altered {
 }
 
 /// Given back when dropped.
-pub(crate) enum Turn {
-    /// There is no other node.
-    Mine,
-    Shared(#[expect(dead_code, reason = "held, not used")] BuilderTurn),
+pub(crate) struct Turn {
+    /// `None` where there is no other node.
+    _shared: Option<BuilderTurn>,
 }
 
 impl Driver {
@@ -95,8 +94,8 @@ impl Driver {
     /// The turn to build indexes, which one node has at a time; none while another has it.
     pub(crate) async fn builder_turn(&self) -> Result<Option<Turn>> {
         match self {
-            Self::Sqlite(_) => Ok(Some(Turn::Mine)),
-            Self::Postgres(postgres) => Ok(postgres.builder_turn().await?.map(Turn::Shared)),
+            Self::Sqlite(_) => Ok(Some(Turn { _shared: None })),
+            Self::Postgres(postgres) => Ok(postgres.builder_turn().await?.map(|turn| Turn { _shared: Some(turn) })),
         }
     }
 

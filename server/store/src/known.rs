@@ -2,11 +2,12 @@
 //! collection's tables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use basalt_core::{CollectionName, Error, FieldPath, Result};
 
 use crate::catalog::{Catalog, Collection, IndexKind, IndexState};
+use crate::postgres::SetStatements;
 use crate::sql::Dialect;
 
 #[derive(Default)]
@@ -21,13 +22,13 @@ pub(crate) struct Tables {
     pub(crate) name: CollectionName,
     /// `c_<short id>`.
     pub(crate) documents: String,
-    /// The names of all key columns, joined by commas.
-    pub(crate) key_columns: String,
     /// Whether a key column is still being filled: then every write of a row has to write all of them.
     pub(crate) filling: bool,
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) sides: Vec<SideTable>,
     pub(crate) sql: TableStatements,
+    /// Statements on sets of rows (PostgreSQL), made when first needed.
+    sets: OnceLock<SetStatements>,
 }
 
 /// A unique index that enforces.
@@ -87,10 +88,10 @@ impl Tables {
             collection: Arc::clone(collection),
             name: collection.name.clone(),
             sql: TableStatements::new(&documents, &columns, dialect),
-            key_columns: columns.join(", "),
             filling: collection.key_columns.iter().any(|column| !column.ready),
             unique: collection.unique_indexes().map(|index| unique(collection, index, &documents, dialect)).collect(),
             sides: side_tables(collection, dialect),
+            sets: OnceLock::new(),
             documents,
         }
     }
@@ -98,6 +99,10 @@ impl Tables {
     pub(crate) fn unique_index(&self, name: &str) -> Result<&UniqueIndex> {
         let found = self.unique.iter().find(|index| index.name == name);
         found.ok_or_else(|| Error::internal(format!("{} has no unique index {name}", self.name)))
+    }
+
+    pub(crate) fn sets(&self) -> &SetStatements {
+        self.sets.get_or_init(|| SetStatements::new(self))
     }
 
     pub(crate) fn key_paths(&self) -> impl Iterator<Item = &FieldPath> {

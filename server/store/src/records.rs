@@ -138,7 +138,7 @@ impl RecordWriter {
             self.write(batch).await;
             for reply in waiting {
                 // Who asked may have gone.
-                drop(reply.send(()));
+                reply.send(()).unwrap_or_default();
             }
             self.trim().await;
         }

@@ -13,7 +13,7 @@ use crate::decide::{Cell, CellKey, Committed, Decide};
 use crate::driver::Driver;
 use crate::jobs::{self, Job};
 use crate::migrate::SchemaPlan;
-use crate::postgres::{self, Postgres};
+use crate::postgres;
 use crate::query::{self, Aggregate, AggregatePage, Count, List, Page};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};

@@ -4,9 +4,9 @@ mod attempt;
 mod encode;
 mod group;
 
-pub(crate) use attempt::{Asked, Attempt, Inspection, MAX_ROUNDS, Ticket, check_epoch, stale_epoch, unread};
+pub(crate) use attempt::{Asked, Attempt, Inspection, Ticket, check_epoch, stale_epoch, unread};
 pub(crate) use encode::{ChangeRow, op_from_number, op_number};
-pub(crate) use group::{CellState, DocumentState, Group, Staged};
+pub(crate) use group::{DocumentState, Group, Staged};
 
 /// A group closes at so many batches …
 pub(crate) const GROUP_BATCHES: usize = 256;

@@ -1,67 +1,369 @@
-//! The driver for PostgreSQL.
+//! The driver for PostgreSQL: any number of nodes on one database. Writes go through the optimistic committer, reads
+//! through the pool; what other nodes commit is learnt of by NOTIFY and, for certain, by asking twice a second.
 
-use std::sync::Arc;
+mod committer;
+mod error;
+mod listen;
+mod migrate;
+mod read;
+mod statements;
+mod value;
+mod write;
 
-use basalt_core::{CollectionName, Document, DocumentId, Error, Result, Timestamp};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::commit::Attempt;
-use crate::decide::{Cell, CellKey, Decide};
+use basalt_core::{Code, CollectionName, Document, DocumentId, Error, Result, Timestamp};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
+use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
+use crate::decide::{Cell, CellKey, Decide, Read, View};
 use crate::driver::{Alteration, Altered, Opened};
-use crate::migrate::SchemaPlan;
+use crate::known::Known;
 use crate::shared::Shared;
-use crate::sql::{Row, Statement};
+use crate::sql::{Dialect, Row, Statement};
+use error::{is_lost, map};
+use read::Expectations;
 
-pub(crate) struct Postgres {}
-pub(crate) struct Prepared {}
-pub(crate) struct BuilderTurn {}
+pub(crate) use migrate::schema_plan;
+pub(crate) use statements::SetStatements;
 
-fn later() -> Error {
-    Error::new(basalt_core::Code::NotAvailable, "PostgreSQL is not built yet.")
+/// The lock that orders the log: `pg_advisory_xact_lock` of this number, which `basalt_commit` spells, too.
+const COMMIT_LOCK: i64 = 7_089_051_234_867_429_377;
+/// Held by the node that builds indexes.
+const BUILD_LOCK: i64 = COMMIT_LOCK + 1;
+/// Held while migrating.
+const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
+
+/// Groups in flight.
+const COMMITTERS: u32 = 4;
+
+pub(crate) struct Postgres {
+    core: Arc<Core>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Attempt>>>>,
+    committers: Mutex<Vec<JoinHandle<()>>>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+pub(crate) struct Core {
+    pub(crate) pool: PgPool,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// A database that is migrated, before anything runs on it.
+pub(crate) struct Prepared {
+    pool: PgPool,
+    max_connections: u32,
+}
+
+/// The turn to build indexes; given back by closing the connection that holds it.
+pub(crate) struct BuilderTurn {
+    _connection: PoolConnection<sqlx::Postgres>,
 }
 
 impl Prepared {
-    pub(crate) async fn open(_url: &str, _max: u32, _now: Timestamp) -> Result<(Self, Opened)> {
-        Err(later())
+    pub(crate) async fn open(url: &str, max_connections: u32, now: Timestamp) -> Result<(Self, Opened)> {
+        let options = connect_options(url)?;
+        migrate::migrate(&options, now).await?;
+        // One for each committer's group, one that listens, and one for those who read.
+        let max_connections = max_connections.max(4);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(3))
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(|error| map(&error))?;
+        let mut connection = pool.acquire().await.map_err(|error| map(&error))?;
+        let stored = load(&mut connection).await?;
+        let end = select(&mut connection, crate::changes::SELECT_END).await?;
+        let opened =
+            Opened { known: Known::new(stored.catalog(), Dialect::Postgres), end: crate::changes::end(&end)? };
+        Ok((Self { pool, max_connections }, opened))
     }
-    pub(crate) fn start(self, _shared: Arc<Shared>) -> Arc<Postgres> {
-        Arc::new(Postgres {})
+
+    pub(crate) fn start(self, shared: Arc<Shared>) -> Arc<Postgres> {
+        let core = Arc::new(Core { pool: self.pool, shared });
+        let (queue, attempts) = mpsc::channel(QUEUE_BATCHES);
+        let attempts = Arc::new(tokio::sync::Mutex::new(attempts));
+        let count = COMMITTERS.min(self.max_connections / 2);
+        let committer = |_| tokio::spawn(committer::serve(Arc::clone(&core), Arc::clone(&attempts)));
+        let committers = (0..count).map(committer).collect();
+        let listeners =
+            vec![tokio::spawn(listen::listen(Arc::clone(&core))), tokio::spawn(listen::poll(Arc::clone(&core)))];
+        let (queue, committers) = (Mutex::new(Some(queue)), Mutex::new(committers));
+        Arc::new(Postgres { core, queue, committers, listeners })
     }
 }
 
-pub(crate) async fn schema_plan(_url: &str) -> Result<SchemaPlan> {
-    Err(later())
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}
+
+impl Core {
+    async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>> {
+        self.pool.acquire().await.map_err(|error| map(&error))
+    }
+
+    /// Learns the catalog as it now is.
+    async fn refresh(&self) -> Result<()> {
+        let mut connection = self.acquire().await?;
+        let stored = load(&mut connection).await?;
+        self.shared.learn(Known::new(stored.catalog(), Dialect::Postgres));
+        Ok(())
+    }
+
+    fn group_id(&self) -> String {
+        basalt_core::random::base32hex(&basalt_core::random::bytes::<20>(&*self.shared.random))
+    }
 }
 
 impl Postgres {
-    pub(crate) async fn close(&self) {}
-    pub(crate) async fn read(&self, _statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        Err(later())
+    /// Answers what is under way, then closes.
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let committers = std::mem::take(&mut *self.committers.lock().unwrap_or_else(PoisonError::into_inner));
+        for committer in committers {
+            if committer.await.is_err() {
+                tracing::error!("a committer panicked");
+            }
+        }
+        for listener in &self.listeners {
+            listener.abort();
+        }
+        self.core.pool.close().await;
     }
-    pub(crate) async fn write(&self, _statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        Err(later())
-    }
-    pub(crate) async fn write_alone(&self, _statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        Err(later())
-    }
-    pub(crate) async fn run_outside(&self, _sql: &str) -> Result<()> {
-        Err(later())
-    }
-    pub(crate) async fn builder_turn(&self) -> Result<Option<BuilderTurn>> {
-        Err(later())
-    }
-    pub(crate) async fn alter(&self, _alteration: Alteration) -> Result<Altered> {
-        Err(later())
-    }
+
     pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {
-        attempt.answer(Err(later()));
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = match queue.as_ref().map(|queue| queue.try_send(attempt)) {
+            Some(Ok(())) => return,
+            Some(Err(mpsc::error::TrySendError::Full(attempt))) => (attempt, overloaded()),
+            Some(Err(mpsc::error::TrySendError::Closed(attempt))) => (attempt, closed()),
+            None => return,
+        };
+        drop(queue);
+        let (attempt, error) = refused;
+        attempt.answer(Err(error));
     }
-    pub(crate) async fn inspect<D: Decide>(&self, _decide: D) -> Result<D::Out> {
-        Err(later())
+
+    /// Runs statements in one read transaction.
+    pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self.try_read(&statements).await {
+            // A connection that broke while it was idle.
+            Err(error) if is_lost(&error) => self.try_read(&statements).await.map_err(|error| map(&error))?,
+            other => other.map_err(|error| map(&error))?,
+        }
     }
-    pub(crate) async fn document(&self, _collection: &CollectionName, _id: &DocumentId) -> Result<Option<Document>> {
-        Err(later())
+
+    async fn try_read(&self, statements: &[Statement]) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
+        let mut connection = self.core.pool.acquire().await?;
+        if let [statement] = statements {
+            let rows = value::run(&mut connection, statement).await?;
+            return Ok(value::rows(&rows).map(|rows| vec![rows]));
+        }
+        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut answers = Vec::with_capacity(statements.len());
+        for statement in statements {
+            answers.push(value::run(&mut transaction, statement).await?);
+        }
+        transaction.commit().await?;
+        Ok(answers.iter().map(|rows| value::rows(rows)).collect())
     }
-    pub(crate) async fn cell(&self, _key: &CellKey) -> Result<Option<Cell>> {
-        Err(later())
+
+    /// Runs statements in one transaction.
+    pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        let mut connection = self.core.acquire().await?;
+        if let [statement] = statements.as_slice() {
+            let rows = value::run(&mut connection, statement).await.map_err(|error| map(&error))?;
+            return Ok(vec![value::rows(&rows)?]);
+        }
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        let answers = run_all(&mut transaction, &statements).await?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        Ok(answers)
     }
+
+    /// Runs statements in one transaction while no commit is under way.
+    pub(crate) async fn write_alone(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        let mut connection = self.core.acquire().await?;
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        lock(&mut transaction).await?;
+        let answers = run_all(&mut transaction, &statements).await?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        Ok(answers)
+    }
+
+    /// Runs a statement outside of any transaction, for as long as it takes.
+    pub(crate) async fn run_outside(&self, sql: &str) -> Result<()> {
+        let mut connection = self.core.acquire().await?;
+        // The limits that are lifted here go with the connection.
+        connection.close_on_drop();
+        let limits = connection.execute("SET statement_timeout = 0; SET lock_timeout = 0");
+        limits.await.map_err(|error| map(&error))?;
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.map_err(|error| map(&error))?;
+        Ok(())
+    }
+
+    pub(crate) async fn builder_turn(&self) -> Result<Option<BuilderTurn>> {
+        let mut connection = self.core.acquire().await?;
+        connection.close_on_drop();
+        let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(BUILD_LOCK).fetch_one(&mut *connection).await;
+        let mine: bool = row.and_then(|row| row.try_get(0)).map_err(|error| map(&error))?;
+        Ok(mine.then_some(BuilderTurn { _connection: connection }))
+    }
+
+    pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
+        let mut connection = self.core.acquire().await?;
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        let patience = transaction.execute("SET LOCAL statement_timeout = '60s'");
+        patience.await.map_err(|error| map(&error))?;
+        lock(&mut transaction).await?;
+        if epoch(&mut transaction).await? != Some(alteration.expected) {
+            return Ok(Altered::Stale);
+        }
+        for check in &alteration.checks {
+            let rows = value::run(&mut transaction, check).await.map_err(|error| map(&error))?;
+            if !rows.is_empty() {
+                return Ok(Altered::Refused(value::rows(&rows)?));
+            }
+        }
+        run_all(&mut transaction, &alteration.statements).await?;
+        transaction.execute("SELECT pg_notify('basalt_catalog', '')").await.map_err(|error| map(&error))?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        drop(connection);
+        self.core.refresh().await?;
+        Ok(Altered::Done)
+    }
+
+    pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
+        let known = self.core.shared.known();
+        let reads = vec![Read::Document { collection: collection.clone(), id: id.clone() }];
+        let view = self.view(&known, reads).await?;
+        let document = view.documents.into_values().next().flatten();
+        Ok(document.map(|document| Arc::try_unwrap(document).unwrap_or_else(|shared| (*shared).clone())))
+    }
+
+    pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
+        let known = self.core.shared.known();
+        let view = self.view(&known, vec![Read::Cell(key.clone())]).await?;
+        Ok(view.cells.into_values().next().flatten())
+    }
+
+    async fn view(&self, known: &Known, reads: Vec<Read>) -> Result<View> {
+        let mut view = View::default();
+        let now = self.core.shared.clock.now();
+        for last in [false, true] {
+            let mut connection = self.core.acquire().await?;
+            let into = (&mut view, &mut Expectations::default());
+            match read::read(&mut connection, known, reads.clone(), now, into).await {
+                // A connection that broke while it was idle.
+                Err(error) if error.code() == Code::Unavailable && !last => connection.close_on_drop(),
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        Ok(view)
+    }
+
+    /// What is decided on one round of reads has seen one snapshot, that of their one statement. Where more is needed,
+    /// all of it is read in a transaction that keeps its snapshot.
+    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
+        let undecided = || Error::internal("an inspection without a decision");
+        let mut inspection = Inspection::new(decide);
+        let known = self.core.shared.known();
+        check_epoch(inspection.epoch(), known.epoch())?;
+        let first = inspection.step(&View::default())?;
+        if first.is_empty() {
+            return inspection.out.ok_or_else(undecided);
+        }
+        let first = unread(&View::default(), first, 0)?;
+        let view = self.view(&known, first.clone()).await?;
+        let mut needed = inspection.step(&view)?;
+        if needed.is_empty() {
+            return inspection.out.ok_or_else(undecided);
+        }
+        let now = self.core.shared.clock.now();
+        let mut connection = self.core.acquire().await?;
+        let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let mut transaction = begin.await.map_err(|error| map(&error))?;
+        needed.extend(first);
+        let (mut view, mut round) = (View::default(), 1);
+        while !needed.is_empty() {
+            let reads = unread(&view, needed, round)?;
+            read::read(&mut transaction, &known, reads, now, (&mut view, &mut Expectations::default())).await?;
+            needed = inspection.step(&view)?;
+            round += 1;
+        }
+        transaction.commit().await.map_err(|error| map(&error))?;
+        inspection.out.ok_or_else(undecided)
+    }
+}
+
+async fn lock(connection: &mut PgConnection) -> Result<()> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COMMIT_LOCK);
+    lock.execute(connection).await.map(|_| ()).map_err(|error| map(&error))
+}
+
+async fn run_all(connection: &mut PgConnection, statements: &[Statement]) -> Result<Vec<Vec<Row>>> {
+    let mut answers = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let rows = value::run(connection, statement).await.map_err(|error| map(&error))?;
+        answers.push(value::rows(&rows)?);
+    }
+    Ok(answers)
+}
+
+async fn select(connection: &mut PgConnection, sql: &str) -> Result<Vec<Row>> {
+    let statement = Statement { sql: sql.to_owned(), values: Vec::new() };
+    let rows = value::run(connection, &statement).await.map_err(|error| map(&error))?;
+    value::rows(&rows)
+}
+
+async fn epoch(connection: &mut PgConnection) -> Result<Option<u64>> {
+    let rows = select(connection, "SELECT value FROM meta WHERE name = 'epoch'").await?;
+    Ok(rows.first().and_then(|row| row[0].as_text()).and_then(|text| text.parse().ok()))
+}
+
+/// Epoch and collections of one moment: each change of the catalog is seen by both statements or found out by the
+/// next look.
+async fn load(connection: &mut PgConnection) -> Result<Stored> {
+    let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let mut transaction = begin.await.map_err(|error| map(&error))?;
+    let stored = Stored::load(
+        &select(&mut transaction, SELECT_META).await?,
+        &select(&mut transaction, SELECT_COLLECTIONS).await?,
+    )?;
+    transaction.commit().await.map_err(|error| map(&error))?;
+    Ok(stored)
+}
+
+fn connect_options(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| Error::new(Code::Unavailable, "The database's URL can't be read.").caused_by(error))?;
+    Ok(options.application_name("basalt").statement_cache_capacity(512).options([
+        ("lock_timeout", "2s"),
+        ("statement_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("jit", "off"),
+        ("timezone", "UTC"),
+    ]))
+}
+
+fn overloaded() -> Error {
+    Error::new(Code::Overloaded, "Too many writes are waiting.").retry_after(Duration::from_secs(1))
+}
+
+fn closed() -> Error {
+    Error::new(Code::Unavailable, "The store is closed.")
 }

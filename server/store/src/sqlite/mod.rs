@@ -25,7 +25,7 @@ use crate::driver::{Alteration, Altered, Opened};
 use crate::known::Known;
 use crate::migrate::SchemaPlan;
 use crate::shared::Shared;
-use crate::sql::{Dialect, Row, SqlValue, Statement};
+use crate::sql::{Dialect, Row, Statement};
 use connection::{Durability, open_reader, open_writer, run};
 use error::map;
 use folder::Folder;

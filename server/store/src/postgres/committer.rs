@@ -1,0 +1,377 @@
+//! The optimistic committer: groups are read and decided on without a lock, and committed by one call that checks that
+//! all that was read still holds. Where it doesn't, the group is decided anew, in the end under the lock.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use basalt_core::{Code, Error, Result, Seq};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+use tokio::sync::{Mutex, mpsc};
+
+use super::error::{is_contention, is_lost, map};
+use super::read::{Expectations, read};
+use super::write::{Call, Outcome, Ticket};
+use super::{COMMIT_LOCK, Core};
+use crate::commit::{
+    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, unread,
+};
+use crate::decide::{Committed, Read};
+
+/// Tries without the lock.
+const OPTIMISTIC_TRIES: usize = 5;
+/// Tries with it: what can still come between are commits of cells alone, and the catalog.
+const LOCKED_TRIES: usize = 5;
+/// For how long a lost commit is looked for.
+const SEARCH_TIME: Duration = Duration::from_secs(5);
+/// For how long a group can be looked up.
+const GROUP_KEPT: Duration = Duration::from_secs(600);
+
+pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Attempt>>>>;
+
+/// A batch with what was decided on it.
+struct Batch {
+    attempt: Box<dyn Attempt>,
+    /// Where its changes are among the group's, or why it is refused.
+    verdict: Option<Result<Range<usize>>>,
+    rounds: usize,
+}
+
+/// A group that was decided.
+struct Decided {
+    group: Group,
+    expectations: Expectations,
+    /// So many of the batches, from the front.
+    taken: usize,
+    /// How often was read: more than once isn't one snapshot.
+    reads: usize,
+}
+
+/// How a try ended that ended well.
+enum Tried {
+    /// With the group's first place in the log.
+    Done(Decided, Seq),
+    Again,
+}
+
+/// Serves the queue until it closes.
+pub(crate) async fn serve(core: Arc<Core>, queue: Queue) {
+    loop {
+        let mut batches = VecDeque::new();
+        {
+            let mut queue = queue.lock().await;
+            let Some(first) = queue.recv().await else { return };
+            batches.push_back(Batch::new(first));
+            while batches.len() < GROUP_BATCHES && let Ok(next) = queue.try_recv() {
+                batches.push_back(Batch::new(next));
+            }
+        }
+        while !batches.is_empty() {
+            core.group(&mut batches).await;
+        }
+    }
+}
+
+impl Batch {
+    fn new(attempt: Box<dyn Attempt>) -> Self {
+        Self { attempt, verdict: None, rounds: 0 }
+    }
+}
+
+impl Core {
+    /// Commits a group from the front of the batches and answers it.
+    async fn group(&self, batches: &mut VecDeque<Batch>) {
+        match self.tries(batches).await {
+            Ok((decided, first)) => {
+                let changes = decided.group.changes.len() as Seq;
+                for batch in batches.drain(..decided.taken) {
+                    let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
+                    batch.attempt.answer(verdict.map(|range| committed(first, range)));
+                }
+                if changes > 0 {
+                    self.shared.reached(first + changes - 1);
+                }
+            }
+            // One batch of the group broke it: the others shall not suffer.
+            Err(error) if error.code() == Code::Internal && batches.len() > 1 => {
+                for batch in batches.drain(..) {
+                    Box::pin(self.group(&mut VecDeque::from([Batch::new(batch.attempt)]))).await;
+                }
+            }
+            Err(error) => {
+                for batch in batches.drain(..) {
+                    batch.attempt.answer(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    async fn tries(&self, batches: &mut VecDeque<Batch>) -> Result<(Decided, Seq)> {
+        for _ in 0..OPTIMISTIC_TRIES {
+            if let Tried::Done(decided, first) = self.optimistic(batches).await? {
+                return Ok((decided, first));
+            }
+        }
+        metrics::counter!("basalt_commits_locked_total").increment(1);
+        for _ in 0..LOCKED_TRIES {
+            if let Tried::Done(decided, first) = self.locked(batches).await? {
+                return Ok((decided, first));
+            }
+        }
+        Err(Error::new(Code::Overloaded, "Too many write the same things at once.").retry_after(Duration::from_secs(1)))
+    }
+
+    async fn optimistic(&self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+        let mut connection = self.acquire().await?;
+        let decided = self.decide(&mut connection, batches).await?;
+        let Decided { group, expectations, reads, .. } = &decided;
+        if group.writes_nothing() && *reads <= 1 {
+            return Ok(Tried::Done(decided, 0));
+        }
+        let call = Call::new(group, expectations)?;
+        // Only what appends to the log, or rests on documents, takes the lock.
+        let lock = !group.changes.is_empty() || !expectations.of_cells_alone();
+        let id = if group.writes_nothing() { String::new() } else { self.group_id() };
+        let ticket = Ticket { group: &id, lock, expires: self.shared.clock.now().plus(GROUP_KEPT) };
+        let sent = call.send(&mut connection, &ticket).await;
+        drop(call);
+        let sent = self.perhaps_lost(sent, &mut connection);
+        self.conclude(sent, &id, decided, connection).await
+    }
+
+    /// With the lock held from the start. It is taken in a statement of its own: one that locks and reads would read
+    /// what was there before it had the lock.
+    async fn locked(&self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+        let mut connection = self.acquire().await?;
+        let id = self.group_id();
+        let (sent, decided) = self.under_lock(&mut connection, batches, &id).await?;
+        self.conclude(sent, &id, decided, connection).await
+    }
+
+    async fn under_lock(
+        &self,
+        connection: &mut PgConnection,
+        batches: &mut VecDeque<Batch>,
+        id: &str,
+    ) -> Result<(sqlx::Result<Outcome>, Decided)> {
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COMMIT_LOCK);
+        lock.execute(&mut *transaction).await.map_err(|error| map(&error))?;
+        let decided = self.decide(&mut transaction, batches).await?;
+        let ticket = Ticket { group: id, lock: true, expires: self.shared.clock.now().plus(GROUP_KEPT) };
+        let call = Call::new(&decided.group, &decided.expectations)?;
+        let sent = call.send(&mut transaction, &ticket).await;
+        let sent = match sent {
+            Ok(outcome) => transaction.commit().await.map(|()| outcome),
+            Err(error) => Err(error),
+        };
+        drop(call);
+        Ok((sent, decided))
+    }
+
+    async fn conclude(
+        &self,
+        sent: sqlx::Result<Outcome>,
+        id: &str,
+        decided: Decided,
+        mut connection: PoolConnection<sqlx::Postgres>,
+    ) -> Result<Tried> {
+        match sent {
+            Ok(Outcome::Committed(first)) => Ok(Tried::Done(decided, Seq::try_from(first).unwrap_or(0))),
+            Ok(Outcome::Conflict(what)) => {
+                metrics::counter!("basalt_commit_conflicts_total").increment(1);
+                tracing::debug!(what, "a group is decided anew");
+                Ok(Tried::Again)
+            }
+            Ok(Outcome::Epoch) => {
+                drop(connection);
+                self.refresh().await?;
+                Ok(Tried::Again)
+            }
+            Err(error) if is_contention(&error) => Ok(Tried::Again),
+            Err(error) if is_lost(&error) => {
+                connection.close_on_drop();
+                drop(connection);
+                if id.is_empty() {
+                    return Err(map(&error));
+                }
+                match self.search(id).await? {
+                    Some(first) => Ok(Tried::Done(decided, first)),
+                    None => Ok(Tried::Again),
+                }
+            }
+            Err(error) => Err(map(&error)),
+        }
+    }
+
+    /// What became of a group whose answer was lost. `None`: it was not committed and never will be, because its place
+    /// is taken. The insert waits where the commit is still under way.
+    async fn search(&self, id: &str) -> Result<Option<Seq>> {
+        let deadline = Instant::now() + SEARCH_TIME;
+        loop {
+            match self.look_up(id).await {
+                Ok(found) => return Ok(found),
+                Err(error) if Instant::now() >= deadline => {
+                    let detail = "The connection was lost in the commit: it may have been made or not.";
+                    return Err(Error::new(Code::OutcomeUnknown, detail)
+                        .retry_after(Duration::from_secs(5))
+                        .caused_by(error));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn look_up(&self, id: &str) -> sqlx::Result<Option<Seq>> {
+        let mut connection = self.pool.acquire().await?;
+        let expires = self.shared.clock.now().plus(GROUP_KEPT).millis();
+        let taken = sqlx::query(
+            "INSERT INTO cells (space, cell_key, value, expires_at, version) VALUES ('_group', $1, 'null', $2, \
+             nextval('basalt_cell_versions')) ON CONFLICT (space, cell_key) DO NOTHING RETURNING version",
+        );
+        if taken.bind(id).bind(expires).fetch_optional(&mut *connection).await?.is_some() {
+            return Ok(None);
+        }
+        let row = sqlx::query("SELECT value FROM cells WHERE space = '_group' AND cell_key = $1").bind(id);
+        let value: String = row.fetch_one(&mut *connection).await?.try_get(0)?;
+        // A search before this one, whose answer was lost in turn, may have given the group up.
+        Ok(value.parse().ok())
+    }
+
+    fn perhaps_lost(
+        &self,
+        sent: sqlx::Result<Outcome>,
+        connection: &mut PoolConnection<sqlx::Postgres>,
+    ) -> sqlx::Result<Outcome> {
+        match &self.shared.hooks.lose_answer {
+            Some(lost) if sent.is_ok() && lost() => {
+                connection.close_on_drop();
+                Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()))
+            }
+            _ => sent,
+        }
+    }
+
+    /// Decides on as many batches as go into a group, in their order. While one needs more, what those behind it ask
+    /// for is read along; their answers count only once it is decided.
+    async fn decide(&self, connection: &mut PgConnection, batches: &mut VecDeque<Batch>) -> Result<Decided> {
+        let mut group = Group::new(self.shared.known());
+        let mut expectations = Expectations::default();
+        let (mut taken, mut reads, mut deciding) = (0, 0, Duration::ZERO);
+        for batch in batches.iter_mut() {
+            batch.rounds = 0;
+        }
+        'group: loop {
+            let started = Instant::now();
+            let mut wanted = Vec::new();
+            while let Some(batch) = batches.get_mut(taken) {
+                match settle(&mut group, batch) {
+                    Settled::Yes => taken += 1,
+                    Settled::Needs(reads) => {
+                        wanted = reads;
+                        break;
+                    }
+                    Settled::TooLargeForThis => break 'group,
+                }
+                if group.bytes() >= GROUP_BYTES || taken == 1 && group.bytes() > ALONE_BYTES {
+                    break 'group;
+                }
+            }
+            if wanted.is_empty() {
+                break;
+            }
+            for batch in batches.iter_mut().skip(taken + 1) {
+                foresee(&group, batch, &mut wanted);
+            }
+            deciding += started.elapsed();
+            if deciding >= GROUP_TIME && taken > 0 {
+                break;
+            }
+            let known = Arc::clone(&group.known);
+            let now = self.shared.clock.now();
+            read(connection, &known, distinct(wanted), now, (&mut group.view, &mut expectations)).await?;
+            reads += 1;
+        }
+        Ok(Decided { group, expectations, taken, reads })
+    }
+}
+
+enum Settled {
+    Yes,
+    Needs(Vec<Read>),
+    TooLargeForThis,
+}
+
+fn settle(group: &mut Group, batch: &mut Batch) -> Settled {
+    let verdict = match step(group, batch) {
+        Ok(Settled::Yes) => return Settled::Yes,
+        Ok(other) => return other,
+        Err(error) => Err(error),
+    };
+    batch.verdict = Some(verdict);
+    Settled::Yes
+}
+
+fn step(group: &mut Group, batch: &mut Batch) -> Result<Settled> {
+    check_epoch(batch.attempt.epoch(), group.known.epoch())?;
+    let writes = match batch.attempt.step(&group.view) {
+        Asked::Refuse(error) => return Err(error),
+        Asked::Need(reads) => {
+            let reads = unread(&group.view, reads, batch.rounds)?;
+            check_known(group, &reads)?;
+            batch.rounds += 1;
+            return Ok(Settled::Needs(reads));
+        }
+        Asked::Done(writes) => writes,
+    };
+    let holders = group.unknown_holders(&writes)?;
+    if !holders.is_empty() {
+        return Ok(Settled::Needs(holders));
+    }
+    let staged = group.stage(writes)?;
+    if staged.bytes > ALONE_BYTES && !group.is_empty() {
+        return Ok(Settled::TooLargeForThis);
+    }
+    batch.verdict = Some(Ok(group.absorb(staged)));
+    Ok(Settled::Yes)
+}
+
+/// What a batch whose turn has not come would ask for.
+fn foresee(group: &Group, batch: &mut Batch, wanted: &mut Vec<Read>) {
+    if check_epoch(batch.attempt.epoch(), group.known.epoch()).is_err() {
+        return;
+    }
+    let reads = match batch.attempt.step(&group.view) {
+        Asked::Need(reads) => reads,
+        Asked::Done(writes) => group.unknown_holders(&writes).unwrap_or_default(),
+        Asked::Refuse(_) => return,
+    };
+    let fresh: Vec<Read> = reads.into_iter().filter(|read| !group.view.holds(read)).collect();
+    // An unknown place is its own batch's fault, found when its turn comes.
+    if check_known(group, &fresh).is_ok() {
+        wanted.extend(fresh);
+    }
+}
+
+fn check_known(group: &Group, reads: &[Read]) -> Result<()> {
+    for read in reads {
+        match read {
+            Read::Document { collection, .. } => drop(group.known.tables(collection)?),
+            Read::Unique { collection, index, .. } => drop(group.known.tables(collection)?.unique_index(index)?),
+            Read::Cell(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn distinct(reads: Vec<Read>) -> Vec<Read> {
+    let mut seen = std::collections::HashSet::with_capacity(reads.len());
+    reads.into_iter().filter(|read| seen.insert(read.clone())).collect()
+}
+
+fn committed(first: Seq, range: Range<usize>) -> Committed {
+    Committed { seqs: range.map(|n| first + n as Seq).collect() }
+}
