@@ -11,10 +11,11 @@ use crate::env::Env;
 use crate::eval::{Evaluator, Stop, Unwatched, Watch};
 use crate::fault::Fault;
 use crate::parse::parse;
+use crate::prospects::Prospects;
 use crate::scope::{FieldTypes, Scope};
 use crate::trace::{Trace, TraceStep};
 use crate::tree::Node;
-use crate::{fields, lower};
+use crate::{fields, lower, prospects};
 
 /// A compiled expression; cheap to clone.
 #[derive(Clone)]
@@ -75,6 +76,12 @@ impl Expression {
     pub fn trace(&self, env: &Env<'_>) -> (Outcome, Vec<TraceStep>) {
         let (outcome, trace) = self.run(env, Trace::new(&self.inner.source));
         (outcome, trace.steps)
+    }
+
+    /// What the condition can come to, whatever stands for the names that have no value in `env` (documents, the request)
+    /// and whatever look-ups find.
+    pub fn prospects(&self, env: &Env<'_>) -> Prospects {
+        prospects::of(&self.inner.root, env)
     }
 
     fn run<'a, W: Watch<'a>>(&'a self, env: &Env<'a>, watch: W) -> (Outcome, W) {

@@ -17,6 +17,7 @@ mod fields;
 pub mod geo;
 mod lower;
 mod parse;
+mod prospects;
 mod scope;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -28,5 +29,6 @@ mod types;
 pub use env::{Env, Found, Limiter, Lookups, NoLookups, RequestValues};
 pub use expression::{Expression, Lowered, Outcome};
 pub use fault::Fault;
+pub use prospects::Prospects;
 pub use scope::{FieldTypes, Scope, Undeclared};
 pub use trace::TraceStep;

@@ -31,6 +31,9 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
         };
         // No document has an id of another form.
         let Ok(id) = DocumentId::parse(&text) else { return Ok(None) };
+        if self.is_open {
+            return Err(Stop::Need);
+        }
         let is_known = self.lookups.iter().any(|(known, known_id)| *known == collection && *known_id == id);
         if !is_known {
             if self.lookups.len() == EXPRESSION_LOOKUPS {
@@ -55,7 +58,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     pub(super) fn unchanged(&mut self, node: &Node, paths: &'a [FieldPath]) -> Evaluated<'a> {
         let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
         let (Some(doc), Some(next)) = (object(self.env.doc), object(self.env.next)) else {
-            return failed(node, Why::Unbound("unchanged"));
+            return self.unbound(node, "unchanged");
         };
         for path in paths {
             self.steps.take(1)?;

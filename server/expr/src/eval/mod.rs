@@ -22,6 +22,7 @@ use basalt_core::{CollectionName, DocumentId};
 
 use crate::env::Env;
 use crate::tree::{Kind, Limit, Name, Node, Pattern, RequestField};
+use crate::types::TypeName;
 
 use budget::Steps;
 pub(crate) use compare::{equal, order};
@@ -33,6 +34,8 @@ pub(crate) type Evaluated<'a> = Result<Val<'a>, Stop<'a>>;
 
 pub(crate) struct Evaluator<'a, W> {
     env: Env<'a>,
+    /// Whether names without a value, and what is looked up, stand for any value: unread, not an error.
+    is_open: bool,
     pub(crate) steps: Steps,
     /// The elements of the enclosing macros.
     pub(crate) variables: Vec<Val<'a>>,
@@ -43,7 +46,20 @@ pub(crate) struct Evaluator<'a, W> {
 
 impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     pub(crate) fn new(env: Env<'a>, watch: W) -> Self {
-        Self { env, steps: Steps::new(), variables: Vec::new(), lookups: Vec::new(), needs: Vec::new(), watch }
+        Self {
+            env,
+            is_open: false,
+            steps: Steps::new(),
+            variables: Vec::new(),
+            lookups: Vec::new(),
+            needs: Vec::new(),
+            watch,
+        }
+    }
+
+    /// Names without a value, and what is looked up, stand for any value.
+    pub(crate) fn open(env: Env<'a>, watch: W) -> Self {
+        Self { is_open: true, ..Self::new(env, watch) }
     }
 
     /// What has to be read, and who looked on.
@@ -130,7 +146,11 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
                 (Val::Text(_), other) | (other, _) => Err(Why::Unfit("a text", other.type_name())),
             },
             Kind::Matches { text, pattern } => return self.matches(node, text, pattern),
-            Kind::Timestamp { of, .. } => functions::timestamp(&self.value(of)?),
+            Kind::Timestamp { of, stored } => match self.value(of)? {
+                // Its filter compares texts, so a number is no time here either.
+                Val::Int(_) if *stored => Err(Why::Unfit("a text in RFC 3339's form", TypeName::Int)),
+                value => functions::timestamp(&value),
+            },
             Kind::Convert(conversion, of) => functions::convert(*conversion, &self.value(of)?),
             Kind::Distance(sides) => {
                 let (left, right) = self.pair(sides)?;
@@ -149,11 +169,15 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
             Name::Vars => (self.env.vars, "vars"),
             Name::Params => (self.env.params, "params"),
         };
-        value.map_or_else(|| failed(node, Why::Unbound(text)), |value| Ok(Val::of(value)))
+        value.map_or_else(|| self.unbound(node, text), |value| Ok(Val::of(value)))
+    }
+
+    fn unbound<T>(&self, node: &Node, name: &'static str) -> Result<T, Stop<'a>> {
+        if self.is_open { Err(Stop::Need) } else { failed(node, Why::Unbound(name)) }
     }
 
     fn request(&self, node: &Node, field: RequestField) -> Evaluated<'a> {
-        let Some(request) = self.env.request else { return failed(node, Why::Unbound("request")) };
+        let Some(request) = self.env.request else { return self.unbound(node, "request") };
         Ok(match field {
             RequestField::Id => Val::text(&request.id),
             RequestField::Time => Val::Time(request.time),
@@ -286,7 +310,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     }
 
     fn limit(&mut self, node: &Node, limit: &'a Limit) -> Evaluated<'a> {
-        let Some(limiter) = self.env.limiter else { return failed(node, Why::Unbound("limit")) };
+        let Some(limiter) = self.env.limiter else { return self.unbound(node, "limit") };
         if limiter.take(&limit.name, limit.capacity, limit.period) { Ok(Val::Bool(true)) } else { Err(Stop::Limited) }
     }
 }

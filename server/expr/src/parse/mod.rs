@@ -85,7 +85,11 @@ fn message(source: &str, tokens: &Tokens, offset: usize, error: &ParseError) -> 
     };
     let Some(token) = tokens.get(index) else { return "The expression can't be parsed here.".to_owned() };
     let text = &source[token.from..token.to];
+    let next = tokens.get(index + 1).map(|next| &source[next.from..next.to]);
     let hint = match (token.kind, text) {
+        (TokenKind::Operator, ".") if matches!(next, Some("in" | "true" | "false" | "null")) => {
+            " A field with this name is written in brackets: doc[\"in\"]."
+        }
         (TokenKind::Name, "and" | "AND") => " Write `&&` for \"and\".",
         (TokenKind::Name, "or" | "OR") => " Write `||` for \"or\".",
         (TokenKind::Name, "not" | "NOT") => " Write `!` for \"not\".",
@@ -120,6 +124,7 @@ mod tests {
             ("a.?b", 1, 2, "has()"),
             ("f(a,)", 1, 5, "not expected"),
             ("a ? b", 1, 6, "ends too early"),
+            ("a.in == 1", 1, 2, "in brackets"),
             ("'\\ud800' == a", 1, 1, "no character"),
         ] {
             let (found_line, found_column, message) = fault(source);

@@ -32,8 +32,8 @@ impl Generator<'_, '_> {
         if depth == 0 {
             return self.leaf();
         }
-        match self.dice.roll(9) {
-            0..=2 => self.leaf(),
+        match self.dice.roll(10) {
+            0..=2 | 9 => self.leaf(),
             3 => format!("({} && {})", self.condition(depth - 1), self.condition(depth - 1)),
             4 => format!("({} || {})", self.condition(depth - 1), self.condition(depth - 1)),
             5 => format!("!({})", self.condition(depth - 1)),
@@ -77,14 +77,21 @@ impl Generator<'_, '_> {
             5 => format!("{} in {}", self.place(), self.values()),
             6 => format!("{} in {}", self.needle(), self.list()),
             7 => self.has(),
-            8 => self.place(),
+            8 => {
+                if self.dice.chance(3) {
+                    self.place()
+                } else {
+                    "doc.flag".to_owned()
+                }
+            }
             9 => {
                 let test = *self.dice.pick(&["startsWith", "endsWith", "contains"]);
-                format!("{}.{test}({})", self.place(), self.text())
+                let place = self.place_of(&["doc.s", "doc.id", "doc.ref"]);
+                format!("{place}.{test}({})", self.text())
             }
             10 => {
                 let sign = *self.dice.pick(&["==", "!=", "<", "<=", ">", ">="]);
-                let place = self.place();
+                let place = self.place_of(&["doc.l", "doc.s", "doc.o", "doc.m"]);
                 let number = *self.dice.pick(&["0", "1", "2", "3", "1.5", "vars.n"]);
                 self.either_way(&format!("size({place})"), sign, flip(sign), number)
             }
@@ -114,10 +121,21 @@ impl Generator<'_, '_> {
         // `cel` orders booleans too.
         let (place, value) = if self.dialect == Dialect::Cel {
             ((*self.dice.pick(&["doc.n", "doc.s"])).to_owned(), (*self.dice.pick(&["1", "'a'", "vars.s"])).to_owned())
-        } else {
+        } else if self.dice.chance(3) {
             (self.place(), self.value())
+        } else {
+            let numbers =
+                (self.place_of(&["doc.n"]), *self.dice.pick(&["1", "0", "vars.n", "9007199254740993", "1.5"]));
+            let texts = (self.place_of(&["doc.s", "doc.id"]), *self.dice.pick(&["'a'", "vars.s", "'é'", "'\\uffff'"]));
+            let (place, value) = if self.dice.chance(2) { texts } else { numbers };
+            (place, value.to_owned())
         };
         self.either_way(&place, sign, flip(sign), &value)
+    }
+
+    /// One of the places at which the type mostly fits, or any.
+    fn place_of(&mut self, fitting: &[&str]) -> String {
+        if self.within_lookup || self.dice.chance(3) { self.place() } else { (*self.dice.pick(fitting)).to_owned() }
     }
 
     fn place(&mut self) -> String {
@@ -164,7 +182,7 @@ impl Generator<'_, '_> {
         }
         let lists = ["doc.l", "doc.o", "doc.refs", "doc.m.l", "auth.roles", "vars.l", "doc.s", "doc.m", "doc.a", "doc"];
         // `cel` takes maps as ranges and refuses keys that aren't texts.
-        let count = if self.dialect == Dialect::Cel { 7 } else { lists.len() };
+        let count = if self.dialect == Dialect::Lowerable && self.dice.chance(3) { lists.len() } else { 6 };
         (*self.dice.pick(&lists[..count])).to_owned()
     }
 
@@ -275,7 +293,6 @@ impl Generator<'_, '_> {
             "auth.id == 'u1'",
             "'a' in auth.roles",
             "vars.x == vars.n",
-            "vars.n + 1 > 2",
             "size(vars.s) > 1",
             "vars.l.exists(v, v == vars.x)",
             "vars.l.all(v, v != null)",
@@ -288,8 +305,11 @@ impl Generator<'_, '_> {
             "vars.x",
             "vars.l == [vars.x]",
             "[1, 2].exists_one(v, v == vars.n)",
+            // `cel` refuses to add an integer to a float.
+            "vars.n + 1 > 2",
         ];
-        (*self.dice.pick(&conditions)).to_owned()
+        let count = if self.dialect == Dialect::Cel { conditions.len() - 1 } else { conditions.len() };
+        (*self.dice.pick(&conditions[..count])).to_owned()
     }
 }
 

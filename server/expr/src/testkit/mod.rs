@@ -33,7 +33,7 @@ pub fn plain_cel() -> impl Strategy<Value = Case> {
 }
 
 fn cases(dialect: generate::Dialect) -> impl Strategy<Value = Case> {
-    (prop::collection::vec(any::<u16>(), 0..160), prop::collection::vec(any::<u16>(), 0..160)).prop_map(
+    (prop::collection::vec(any::<u16>(), 0..160), prop::collection::vec(any::<u16>(), 0..600)).prop_map(
         move |(words, values)| {
             let expression = generate::expression(&mut Dice::new(&words), dialect);
             let world = world::world(&mut Dice::new(&values), dialect);

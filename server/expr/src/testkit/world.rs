@@ -68,6 +68,8 @@ const TIMES: [&str; 4] =
 const IDS: [&str; 5] = ["r1", "r2", "u1", "a_u1", "not an id"];
 
 pub(crate) fn world(dice: &mut Dice<'_>, dialect: Dialect) -> World {
+    let (auth, vars) = (auth(dice, dialect), vars(dice, dialect));
+    let doc = document(dice, "d1", dialect);
     let others = OTHER_COLLECTIONS.iter().flat_map(|name| ["r1", "u1", "a_u1"].map(|id| (name, id)));
     let mut found = Vec::new();
     for (name, id) in others {
@@ -78,9 +80,9 @@ pub(crate) fn world(dice: &mut Dice<'_>, dialect: Dialect) -> World {
         found.push((collection, parsed, document(dice, id, dialect)));
     }
     World {
-        auth: auth(dice, dialect),
-        vars: vars(dice, dialect),
-        doc: document(dice, "d1", dialect),
+        auth,
+        vars,
+        doc,
         others: found,
         request: RequestValues {
             id: "request".into(),
@@ -92,7 +94,7 @@ pub(crate) fn world(dice: &mut Dice<'_>, dialect: Dialect) -> World {
 }
 
 fn auth(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
-    if dice.chance(5) {
+    if dice.chance(8) {
         return Value::Null;
     }
     json!({
@@ -103,7 +105,7 @@ fn auth(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
 }
 
 fn vars(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
-    let list: Vec<Value> = (0..dice.roll(4)).map(|_| scalar(dice, dialect)).collect();
+    let list: Vec<Value> = (0..3 - dice.roll(4)).map(|_| scalar(dice, dialect)).collect();
     json!({
         "x": scalar(dice, dialect), "n": number(dice, dialect), "s": dice.pick(&TEXTS), "l": list,
         "k": dice.pick(&["x", "y", "k k", "\"", "é"]), "flag": dice.chance(2),
@@ -123,18 +125,18 @@ fn document(dice: &mut Dice<'_>, id: &str, dialect: Dialect) -> Value {
         ("s", |dice, _| (*dice.pick(&TEXTS)).into()),
         ("flag", |dice, _| dice.chance(2).into()),
         ("m", |dice, dialect| small_map(dice, dialect, 2)),
-        ("l", |dice, dialect| (0..dice.roll(4)).map(|_| scalar(dice, dialect)).collect()),
-        ("o", |dice, dialect| (0..dice.roll(4)).map(|_| element(dice, dialect)).collect()),
+        ("l", |dice, dialect| (0..3 - dice.roll(4)).map(|_| scalar(dice, dialect)).collect()),
+        ("o", |dice, dialect| (0..3 - dice.roll(4)).map(|_| element(dice, dialect)).collect()),
         ("t", |dice, _| (*dice.pick(&TIMES)).into()),
         ("ref", |dice, _| (*dice.pick(&IDS)).into()),
-        ("refs", |dice, _| (0..dice.roll(3)).map(|_| Value::from(*dice.pick(&IDS))).collect()),
+        ("refs", |dice, _| (0..2 - dice.roll(3)).map(|_| Value::from(*dice.pick(&IDS))).collect()),
     ];
     for (name, maker) in makers {
-        let value = match dice.roll(10) {
-            0 => continue,
-            1 => Value::Null,
-            2 | 3 if dialect == Dialect::Lowerable && name != "t" => anything(dice, dialect),
-            2 if name == "t" => number(dice, dialect),
+        let value = match dice.roll(20) {
+            19 => continue,
+            18 => Value::Null,
+            16 | 17 if dialect == Dialect::Lowerable && name != "t" => anything(dice, dialect),
+            17 if name == "t" => number(dice, dialect),
             _ => maker(dice, dialect),
         };
         map.insert(name.into(), value);
@@ -147,7 +149,7 @@ type Maker = fn(&mut Dice<'_>, Dialect) -> Value;
 fn anything(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
     match dice.roll(4) {
         0 => scalar(dice, dialect),
-        1 => (0..dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
+        1 => (0..2 - dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
         2 => small_map(dice, dialect, 1),
         _ => element(dice, dialect),
     }
@@ -156,7 +158,7 @@ fn anything(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
 fn element(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
     match dice.roll(6) {
         0 => scalar(dice, dialect),
-        1 => (0..dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
+        1 => (0..2 - dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
         _ => small_map(dice, dialect, 1),
     }
 }
@@ -164,11 +166,11 @@ fn element(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
 fn small_map(dice: &mut Dice<'_>, dialect: Dialect, depth: usize) -> Value {
     let mut map = Map::new();
     for name in ["x", "y", "k k", "\"", "é", "l", "z"] {
-        if dice.roll(3) == 0 {
+        if dice.chance(5) {
             continue;
         }
         let value = match name {
-            "l" => (0..dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
+            "l" => (0..2 - dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
             "z" if depth > 0 => small_map(dice, dialect, depth - 1),
             _ => scalar(dice, dialect),
         };
@@ -178,7 +180,7 @@ fn small_map(dice: &mut Dice<'_>, dialect: Dialect, depth: usize) -> Value {
 }
 
 fn texts(dice: &mut Dice<'_>) -> Value {
-    (0..dice.roll(4)).map(|_| Value::from(*dice.pick(&TEXTS))).collect()
+    (0..3 - dice.roll(4)).map(|_| Value::from(*dice.pick(&TEXTS))).collect()
 }
 
 fn scalar(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
