@@ -1,15 +1,11 @@
 //! Who can read what, and rules that look like mistakes.
 
-use basalt_core::filter::Filter;
-use basalt_core::principal::Request;
-use basalt_core::{Caller, FieldPath, Principal, Timestamp};
-use basalt_expr::{Env, Expression, Lowered, NoLookups, Outcome};
+use basalt_core::FieldPath;
+use basalt_expr::{Env, Expression};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::binding::Binding;
 use super::compiled::CompiledRules;
-use super::facts::{FactLookups, NoFacts};
 use super::texts::RuleOp;
 
 /// How far a rule lets somebody through.
@@ -69,7 +65,7 @@ pub fn access(rules: &CompiledRules) -> Vec<Access> {
         Access {
             collection: rules.collection().to_string(),
             op: op.as_str(),
-            visitor: rule.map_or(Reach::Never, |rule| reach(rule, &visitor())),
+            visitor: rule.map_or(Reach::Never, |rule| reach(rule, &Value::Null)),
             signed_in: rule.map_or(Reach::Never, reach_of_signed_in),
             rule: rule.map(|rule| rule.source().to_owned()),
         }
@@ -79,7 +75,7 @@ pub fn access(rules: &CompiledRules) -> Vec<Access> {
 
 /// Whether everybody may do this, signed in or not, whatever the document.
 pub fn is_open(rule: &Expression) -> bool {
-    reach(rule, &visitor()) == Reach::Always
+    reach(rule, &Value::Null) == Reach::Always
 }
 
 /// What looks like a mistake. `indexed` says whether an index begins with a field.
@@ -156,10 +152,6 @@ fn is_constant(rule: &Expression) -> bool {
     rule.names().is_empty()
 }
 
-fn visitor() -> Value {
-    Value::Null
-}
-
 /// Somebody who has nothing but an account, whose id no document holds.
 fn newcomer() -> Value {
     json!({
@@ -176,40 +168,13 @@ fn reach_of_signed_in(rule: &Expression) -> Reach {
     }
 }
 
-/// What is true, or false, without the documents is so with them (errors are unknowns); a rule of `doc` alone that is
-/// undecided is lowered, which tells an unknown of the document from one of the caller.
+/// Whatever the documents and the request are.
 fn reach(rule: &Expression, auth: &Value) -> Reach {
-    let caller = Caller {
-        principal: Principal::Visitor,
-        request: Request { id: "lint".into(), time: Timestamp::from_millis(0), ip: None, method: "GET".into() },
-    };
-    let binding = Binding::with_auth(caller, auth.clone());
-    let names = rule.names();
-    if names.contains(&"request") {
-        return Reach::Depends;
-    }
-    let lookups = FactLookups::new(&NoFacts);
-    let env = Env {
-        auth: binding.auth(),
-        request: Some(binding.request()),
-        doc: None,
-        next: None,
-        vars: None,
-        params: None,
-        lookups: &lookups,
-        limiter: Some(&AlwaysGranted),
-    };
-    match rule.evaluate(&env) {
-        Outcome::True => Reach::Always,
-        Outcome::False => Reach::Never,
-        Outcome::Need(_) | Outcome::Limited => Reach::Depends,
-        Outcome::Error(_) if !names.contains(&"doc") && !names.contains(&"next") => Reach::Never,
-        Outcome::Error(_) if names.contains(&"next") => Reach::Depends,
-        Outcome::Error(_) => match rule.lower(&Env { lookups: &NoLookups, ..env }) {
-            Ok(Lowered::Filter(Filter::False | Filter::Error)) => Reach::Never,
-            Ok(Lowered::Filter(Filter::True)) => Reach::Always,
-            _ => Reach::Depends,
-        },
+    let prospects = rule.prospects(&Env { auth, limiter: Some(&AlwaysGranted), ..Env::empty() });
+    match (prospects.can_be_true, prospects.can_be_untrue) {
+        (true, false) => Reach::Always,
+        (true, true) => Reach::Depends,
+        (false, _) => Reach::Never,
     }
 }
 

@@ -353,7 +353,7 @@ fn only_what_has_a_sql_form_rules_a_list() {
 fn access_is_told_without_documents() {
     let rules = rules(&json!({
         "get": "true", "list": "auth.id == doc.owner", "create": "auth != null",
-        "update": "'editor' in auth.roles || doc.open", "delete": "false",
+        "update": "'editor' in auth.roles && next.open", "delete": "false",
     }));
     let told: Vec<_> = access(&rules).into_iter().map(|entry| (entry.op, entry.visitor, entry.signed_in)).collect();
     assert_eq!(
@@ -362,7 +362,7 @@ fn access_is_told_without_documents() {
             ("get", Reach::Always, Reach::Always),
             ("list", Reach::Never, Reach::Depends),
             ("create", Reach::Never, Reach::Always),
-            ("update", Reach::Depends, Reach::Depends),
+            ("update", Reach::Never, Reach::Depends),
             ("delete", Reach::Never, Reach::Never),
         ]
     );
