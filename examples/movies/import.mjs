@@ -1,5 +1,5 @@
 // Reads the data set's movies.json and writes its records as documents of `movies`, 500 to a transaction.
-// `node import.mjs URL FILE`, the service key in BASALT_KEY. A second run changes nothing but the revisions.
+// `node import.mjs URL FILE`, the service key in MOVIES_KEY. A second run changes nothing but the revisions.
 import { readFile } from "node:fs/promises";
 
 const BATCH = 500;
@@ -47,9 +47,9 @@ async function send(url, key, operations) {
 }
 
 const [url, file] = process.argv.slice(2);
-const key = process.env.BASALT_KEY;
+const key = process.env.MOVIES_KEY;
 if (!url || !file || !key) {
-  console.error("usage: BASALT_KEY=KEY node import.mjs URL FILE");
+  console.error("usage: MOVIES_KEY=KEY node import.mjs URL FILE");
   process.exit(2);
 }
 const records = JSON.parse(await readFile(file, "utf8"));

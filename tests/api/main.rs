@@ -1,1 +1,13 @@
-fn main() {}
+//! What clients can rely on, through the front door: each test starts a server of its own, on both engines.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod auth;
+mod collections;
+mod contract;
+mod documents;
+mod http;
+mod rules;
+mod support;
+mod transactions;

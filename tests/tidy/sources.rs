@@ -19,7 +19,8 @@ const WORDS: &[(&str, &str)] = &[
     ("#[ig", "nore"),
 ];
 
-const TEXT: &[&str] = &[".rs", ".md", ".toml", ".sql", ".sh", ".py", ".mjs", ".js", ".ts", ".yml", ".yaml", ".html", ".css"];
+const TEXT: &[&str] =
+    &[".rs", ".md", ".toml", ".sql", ".sh", ".py", ".mjs", ".js", ".ts", ".yml", ".yaml", ".html", ".css"];
 
 #[test]
 fn source_files_are_short() {
@@ -47,7 +48,8 @@ fn the_list_of_long_files_is_current() {
 fn no_machine_paths_and_nothing_left_undone() {
     let mut faults = Vec::new();
     let scripts = |name: &String| {
-        !name.contains('.') && ["tools/", "tests/", ".ci/", "examples/", "docker/"].iter().any(|at| name.starts_with(at))
+        !name.contains('.')
+            && ["tools/", "tests/", ".ci/", "examples/", "docker/"].iter().any(|at| name.starts_with(at))
     };
     for name in files().into_iter().filter(|name| TEXT.iter().any(|end| name.ends_with(end)) || scripts(name)) {
         let text = read(&name);

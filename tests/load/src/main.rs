@@ -1,2 +1,79 @@
-//! placeholder
-fn main() {}
+//! `make bench`: starts the release server on each engine and measures it from the same machine.
+//!
+//! Every figure is shown with its ratio to *hello*, a fixed answer through the whole middleware, taken in the same run:
+//! ratios move far less from machine to machine than absolute figures.
+
+mod connection;
+mod error;
+mod measure;
+mod report;
+mod scenarios;
+mod seed;
+mod server;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::error::Result;
+use crate::report::{EngineReport, Report};
+use crate::server::{Database, Server};
+
+#[derive(Parser)]
+struct Arguments {
+    /// The server's binary, built for release.
+    #[arg(long)]
+    server: PathBuf,
+    /// The folder that bench.json is written to.
+    #[arg(long)]
+    out: PathBuf,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    #[arg(long, default_value_t = 100_000)]
+    documents: usize,
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Also a million single writes on SQLite, watching the write-ahead log.
+    #[arg(long)]
+    million: bool,
+    /// A PostgreSQL cluster; without it SQLite alone is measured.
+    #[arg(long, env = "BASALT_TEST_POSTGRES")]
+    postgres: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    // One thread: the server has the rest of the machine.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(&arguments))
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let mut engines = vec![measure_engine(arguments, Database::Sqlite).await?];
+    if let Some(cluster) = &arguments.postgres {
+        engines.push(measure_engine(arguments, Database::Postgres { cluster: cluster.clone() }).await?);
+    }
+    let report = Report::new(arguments.connections, arguments.documents, engines);
+    report.print();
+    report.write(&arguments.out)
+}
+
+async fn measure_engine(arguments: &Arguments, database: Database) -> Result<EngineReport> {
+    let name = database.name();
+    let start_up = server::best_start_up(&arguments.server, &database, 3)?;
+    let server = Server::start(&arguments.server, &database)?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle_memory = server.memory()?;
+    let seed = seed::fill(&server, arguments.documents).await?;
+    let seconds = Duration::from_secs(arguments.seconds);
+    let figures = scenarios::all(&server, &seed, arguments.connections, seconds).await?;
+    let beside_logins = scenarios::get_beside_logins(&server, &seed, arguments.connections, seconds).await?;
+    let wal = match (&database, arguments.million) {
+        (Database::Sqlite, true) => Some(scenarios::million_writes(&server, &seed, arguments.connections).await?),
+        _ => None,
+    };
+    let (peak_memory, wal_bytes) = (server.peak_memory()?, server.wal_bytes());
+    Ok(EngineReport { name, start_up, idle_memory, peak_memory, wal_bytes, figures, beside_logins, wal })
+}

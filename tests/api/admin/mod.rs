@@ -1,0 +1,4 @@
+mod keys;
+mod operators;
+mod setup;
+mod users;

@@ -1,0 +1,12 @@
+mod anonymous;
+mod discovery;
+mod limits;
+mod log_in;
+mod log_out;
+mod me;
+mod password;
+mod refresh;
+mod revocation;
+mod sessions;
+mod sign_up;
+mod tokens;

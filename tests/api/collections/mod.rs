@@ -1,0 +1,3 @@
+mod apps;
+mod definitions;
+mod indexes;

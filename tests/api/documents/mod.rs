@@ -1,0 +1,14 @@
+mod aggregate;
+mod create;
+mod delete;
+mod get;
+mod idempotency;
+mod json_patch;
+mod list;
+mod odd_json;
+mod operators;
+mod pages;
+mod patch;
+mod protected_fields;
+mod query;
+mod replace;

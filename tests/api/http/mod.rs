@@ -1,0 +1,6 @@
+mod cors;
+mod health;
+mod headers;
+mod limits;
+mod openapi;
+mod problems;

@@ -1,0 +1,80 @@
+"""A throw-away server for scripts: `with Server(binary, app=…) as server:` on a free port and an empty data folder."""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+
+class Server:
+    def __init__(self, binary, app=None, settings=None):
+        self.binary = pathlib.Path(binary).resolve()
+        self.app = app
+        self.settings = settings or {}
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.data = os.path.join(self.folder.name, "data")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.url = f"http://{self.address}"
+        command = [self.binary, "serve", "--listen", self.address, "--data", self.data]
+        if self.app:
+            command += ["--app", str(self.app)]
+        self.log_path = os.path.join(self.folder.name, "server.log")
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder.name, stdout=log, stderr=log, env=self.environment())
+        self._wait_until_ready()
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def environment(self):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BASALT_")}
+        return {**kept, **self.settings}
+
+    def _wait_until_ready(self):
+        limit = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health/ready", timeout=2):
+                    return
+            except (urllib.error.URLError, OSError):
+                if self.process.poll() is not None or time.monotonic() > limit:
+                    raise SystemExit(f"the server did not start:\n{self.log()}")
+                time.sleep(0.02)
+
+    def log(self):
+        return pathlib.Path(self.log_path).read_text()
+
+    def run(self, *arguments):
+        """Another command of the binary on the same data; its JSON answer."""
+        command = [self.binary, *arguments, "--data", self.data, "--json"]
+        output = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
+        if output.returncode:
+            raise SystemExit(f"{arguments}: {output.stdout}{output.stderr}")
+        return json.loads(output.stdout)
+
+    def key(self, scopes="*"):
+        return self.run("keys", "create", "--scopes", scopes)["key"]
+
+    def request(self, method, path, body=None, token=None):
+        """(status, body) of a JSON request."""
+        headers = {"content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
