@@ -1,6 +1,7 @@
 //! Helpers for rooms that write documents of their own collections (users, sessions, …) in decisions of their own:
 //! the same checks and the same bookkeeping as at the generic doors, without rules.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::document::{ID, OWN_FIELDS, pointer_token};
@@ -62,9 +63,35 @@ pub fn set(
     replace(compiled, stored, data, stamp)
 }
 
+/// Fields as they are stored: names and size checked, times in UTC, by the collection's schema.
+pub fn conformed(compiled: &Compiled, data: Map<String, Value>) -> Result<Map<String, Value>> {
+    conform(compiled, data)
+}
+
+/// The fields after a patch by who reads `readable` of the document: what he can't read stays as it is, unless he sets
+/// it. Neither conformed nor judged yet.
+pub fn patched(
+    compiled: &Compiled,
+    (stored, readable): (&Document, &Document),
+    unreadable: &BTreeSet<String>,
+    patch: PatchBody,
+    now: Timestamp,
+) -> Result<Map<String, Value>> {
+    let is_time = |path: &FieldPath| compiled.times.is_time(path);
+    let base = Base { readable: readable.to_flat(), unreadable, now, is_time: &is_time };
+    let patched = Patch::parse(patch)?.apply(&stored.id, base)?;
+    let mut fields = patched.fields;
+    for (name, value) in &stored.data {
+        if unreadable.contains(name) && !patched.overridden.contains(name) {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(fields)
+}
+
 /// The next version by a patch of his own fields by who reads all of the document; the room's can't be changed.
 pub fn patch_own(compiled: &Compiled, stored: &Document, patch: PatchBody, stamp: &Stamp) -> Result<Document> {
-    let unreadable = std::collections::BTreeSet::new();
+    let unreadable = BTreeSet::new();
     let is_time = |path: &FieldPath| compiled.times.is_time(path);
     let base = Base { readable: stored.to_flat(), unreadable: &unreadable, now: stamp.now, is_time: &is_time };
     let patched = Patch::parse(patch)?.apply(&stored.id, base)?;

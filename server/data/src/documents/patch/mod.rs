@@ -74,7 +74,12 @@ impl Patch {
             Self::Merge(patch) => patch.apply(base)?,
             Self::Json(patch) => patch.apply(base)?,
         };
-        check_id(id, fields.get(ID))?;
+        let given = match self {
+            // Removed by `null`, which is no id.
+            Self::Merge(_) => Some(fields.get(ID).unwrap_or(&Value::Null)),
+            Self::Json(_) => fields.get(ID),
+        };
+        check_id(id, given)?;
         for own in basalt_core::document::OWN_FIELDS {
             fields.remove(own);
         }

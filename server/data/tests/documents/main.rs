@@ -1,0 +1,15 @@
+//! The room `documents`, through its use cases, on both engines.
+
+mod aggregates;
+mod epochs;
+mod hooks;
+mod idempotency;
+mod lists;
+mod parallel;
+mod patches;
+mod preconditions;
+mod rules;
+mod transactions;
+mod users;
+mod world;
+mod writes;
