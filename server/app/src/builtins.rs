@@ -1,7 +1,10 @@
 //! What these rooms keep in built-in collections.
 
+use std::sync::Arc;
+
 use basalt_core::{CollectionName, FieldPath, Result};
 use basalt_data::collections::Builtin;
+use basalt_data::documents::{Behaviour, Behaviours, UsersBehaviour};
 use basalt_data::rules::RuleOp;
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
@@ -19,6 +22,11 @@ pub fn builtins() -> Result<Vec<Builtin>> {
         system(&OPERATOR_SESSIONS, expiry),
         system(&AUDIT, Vec::new()),
     ])
+}
+
+/// What generic doors do to the built-in collections of this crate's rooms: the own fields of users, and nothing else.
+pub fn behaviours() -> Behaviours {
+    Behaviours::new([(USERS.clone(), Arc::new(UsersBehaviour) as Arc<dyn Behaviour>)])
 }
 
 /// Made and deleted by sign-up, by the user himself and by the admin API alone.

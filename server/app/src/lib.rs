@@ -5,11 +5,12 @@
 
 pub mod audit;
 pub mod auth;
-pub mod builtins;
+mod builtins;
 pub mod common;
 pub mod keys;
 pub mod operators;
 pub mod principals;
 
-pub use common::{Db, Device, Live, MasterSecret, PasswordCost, Passwords, Secret, human_duration};
+pub use builtins::{behaviours, builtins};
+pub use common::{Db, Device, Live, MasterSecret, PasswordCost, Passwords, Secret};
 pub use principals::Principals;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use basalt_core::document::check_fields;
 use basalt_core::{Code, Document, DocumentId, Error, FieldError};
 use basalt_data::collections::Compiled;
+use basalt_data::documents::built_in;
 use basalt_store::Read;
 use basalt_store::catalog::unique_key;
 use serde_json::{Map, Value};
@@ -67,8 +67,7 @@ pub(super) fn put(
         data.iter().filter(|(name, _)| !OWNED.contains(&name.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
     };
     let changed = previous.is_none_or(|previous| own(&previous.data) != own(&data));
-    let data = if changed { users.validate(data)? } else { data };
-    check_fields(&data)?;
+    let data = if changed { built_in::conformed(users, data)? } else { data };
     check_unique(tx, users, id, previous, &data)?;
     match previous {
         None => tx.create(&USERS, id, data),

@@ -20,7 +20,7 @@ use crate::common::{Db, Live, MasterSecret, hex};
 /// How often an unknown key makes this node read the ring, at most.
 const REREAD: Duration = Duration::from_secs(2);
 /// The least time for which a retired key still verifies.
-const RETIREMENT: Duration = Duration::from_secs(24 * 3600);
+const RETIREMENT: Duration = Duration::from_hours(24);
 
 /// The keys that sign access tokens; cheap to clone, all clones share one ring.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use basalt_core::{Caller, Document, Result, Seq};
 use basalt_data::collections::Compiled;
@@ -6,7 +6,7 @@ use basalt_data::rules::{Binding, Operation};
 use serde_json::{Map, Value};
 
 use super::principal::session_ended;
-use super::profile::Profile;
+use super::profile::{flat, patched};
 use super::signing_in::own_profile;
 use super::{Auth, account, own, session};
 use crate::common::names::USERS;
@@ -24,21 +24,18 @@ impl Auth {
     /// and field rules that there are hold here too.
     pub async fn update_me(&self, caller: &Caller, patch: Map<String, Value>) -> Result<(Document, Option<Seq>)> {
         let (id, _) = own(caller)?;
-        let patch = Profile::parse(patch)?;
         let binding = Binding::new(caller.clone());
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             let Some(user) = tx.document(&USERS, &id)? else { return Err(session_ended().into()) };
             let rules = own_profile(&users.rules);
             let readable = tx.readable(&rules, &binding, (*user).clone())?;
-            let unreadable = unreadable(users, &user, &readable);
-            let data = patch.apply(&user, readable, &unreadable, users, tx.now())?;
+            let data = patched(users, (&user, &readable), &patch, tx.now())?;
             let (doc, next) = (flat(&user, &user.data), flat(&user, &data));
-            users.check_protected(Some(&doc), Some(&next))?;
             tx.authorize(&rules, &binding, Operation::Update { doc: &doc, next: &next })?;
             account::put(tx, users, &id, Some(&user), data)
         };
         let outcome = self.parts.commit_users(caller, decide).await?;
-        let shown = self.shown(caller.clone(), std::sync::Arc::unwrap_or_clone(outcome.value)).await?;
+        let shown = self.shown(caller.clone(), Arc::unwrap_or_clone(outcome.value)).await?;
         Ok((shown, outcome.seq))
     }
 
@@ -54,14 +51,4 @@ impl Auth {
         };
         Ok(self.parts.commit(caller, decide).await?.seq)
     }
-}
-
-/// The fields of his own that a user may not read, whether they are there or not.
-fn unreadable(users: &Compiled, stored: &Document, readable: &Document) -> BTreeSet<String> {
-    let masked = stored.data.keys().filter(|name| !readable.data.contains_key(*name));
-    users.definition.hidden.iter().chain(masked).cloned().collect()
-}
-
-fn flat(user: &Document, data: &Map<String, Value>) -> Value {
-    Value::Object(Document { data: data.clone(), ..user.clone() }.into_flat())
 }

@@ -14,7 +14,7 @@ use super::{Auth, Identifier, SignedIn, account, credential};
 use crate::common::names::USERS;
 use crate::common::{Device, Flow, NewPassword, Quota, Secret, Tx, network, refuse};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A person's own account: one identifier at least, a password, and the fields that are his.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ const SPACE: &str = "_attempts";
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Beyond the longest wait: how long a count is remembered.
-const MEMORY: Duration = Duration::from_secs(15 * 60);
+const MEMORY: Duration = Duration::from_mins(15);
 
 /// How many wrong tries are free, and how long the rest wait at most.
 #[derive(Clone, Copy, Debug)]

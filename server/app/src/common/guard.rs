@@ -13,7 +13,7 @@ use super::attempts::{Counter, Schedule, network};
 use super::{Flow, Tx, cell};
 
 /// How long a network stays known after the last sign-in from it.
-const KNOWN: Duration = Duration::from_secs(90 * 24 * 3600);
+const KNOWN: Duration = Duration::from_hours(90 * 24);
 
 /// Wrong tries that are free, and how long the further ones wait at most.
 #[derive(Clone, Copy, Debug)]

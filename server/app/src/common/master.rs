@@ -45,7 +45,7 @@ impl MasterSecret {
     }
 
     /// A key for one purpose, and within it for one `context`.
-    pub(crate) fn derive(&self, purpose: &str, context: &str) -> [u8; 32] {
+    pub fn derive(&self, purpose: &str, context: &str) -> [u8; 32] {
         let length = u32::try_from(purpose.len()).unwrap_or(u32::MAX).to_be_bytes();
         Self::mac(&self.0, &[&length, purpose.as_bytes(), context.as_bytes()])
     }

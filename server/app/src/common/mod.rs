@@ -2,7 +2,6 @@
 
 mod attempts;
 mod db;
-pub(crate) mod duration;
 mod guard;
 mod live;
 mod master;
@@ -17,7 +16,6 @@ mod trail;
 pub(crate) use attempts::{Quota, network};
 pub use db::Db;
 pub(crate) use db::{Flow, Outcome, Tx, cell, refuse};
-pub use duration::human_duration;
 pub(crate) use guard::{Guard, GuardLimits};
 pub use live::Live;
 pub use master::MasterSecret;

@@ -144,21 +144,29 @@ fn weak(path: &str, message: &str) -> Error {
 }
 
 /// The blocks that a thread keeps between hashes.
-#[derive(Default)]
-struct Memory(Vec<Block>);
+struct Memory {
+    blocks: Vec<Block>,
+    /// Of the whole pool.
+    computed: Arc<AtomicU64>,
+}
 
 impl Memory {
     fn of(&mut self, params: &Params) -> &mut [Block] {
-        if self.0.len() < params.block_count() {
-            self.0 = Vec::new();
-            self.0.resize(params.block_count(), Block::default());
+        if self.blocks.len() < params.block_count() {
+            self.blocks = Vec::new();
+            self.blocks.resize(params.block_count(), Block::default());
         }
-        &mut self.0
+        &mut self.blocks
+    }
+
+    fn free(&mut self) {
+        self.blocks = Vec::new();
     }
 }
 
 fn derive(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> Result<[u8; OUTPUT_BYTES]> {
     let mut output = [0; OUTPUT_BYTES];
+    memory.computed.fetch_add(1, Ordering::Relaxed);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
         .hash_password_into_with_memory(password, salt, &mut output, memory.of(params))
         .map_err(Error::internal)?;
@@ -207,7 +215,7 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     capacity: usize,
-    computed: AtomicU64,
+    computed: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -219,7 +227,7 @@ struct Queue {
 impl Pool {
     fn start(threads: usize, capacity: usize) -> Result<Arc<Self>> {
         let shared =
-            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity, computed: AtomicU64::new(0) });
+            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity, computed: Arc::default() });
         for _ in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name("basalt-passwords".into());
@@ -230,11 +238,10 @@ impl Pool {
 
     async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
         let (answer, result) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
         self.shared.push(Box::new(move |memory| {
             if !answer.is_closed() {
+                // Whoever asked may have gone meanwhile.
                 let _ = answer.send(job(memory));
-                shared.computed.fetch_add(1, Ordering::Relaxed);
             }
         }))?;
         result.await.map_err(|_| Error::internal("a password hash was not computed"))
@@ -266,11 +273,11 @@ impl Shared {
     }
 
     fn work(&self) {
-        let mut memory = Memory::default();
+        let mut memory = Memory { blocks: Vec::new(), computed: Arc::clone(&self.computed) };
         while let Some(job) = self.next(&mut memory) {
             // A panic ends this one job: its caller hears that there is no answer.
             if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-                memory = Memory::default();
+                memory.free();
             }
         }
     }
@@ -287,7 +294,7 @@ impl Shared {
             let (guard, waited) = self.wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
             queue = guard;
             if waited.timed_out() && queue.jobs.is_empty() {
-                *memory = Memory::default();
+                memory.free();
                 queue = self
                     .wake
                     .wait_while(queue, |queue| queue.jobs.is_empty() && !queue.closed)

@@ -25,10 +25,10 @@ use crate::common::names::{OPERATOR_SESSIONS, OPERATORS};
 use crate::common::{Db, Flow, Guard, GuardLimits, NewPassword, Outcome, Passwords, Recall, Secret, Tx};
 
 /// How long an operator's session holds.
-const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+const SESSION_LIFE: Duration = Duration::from_hours(12);
 /// Operators change data of everybody: longer than users' own passwords.
 const PASSWORD_MIN_LENGTH: usize = 10;
-const GUARD: GuardLimits = GuardLimits { of_account: 5, of_network: 50, longest_wait: Duration::from_secs(15 * 60) };
+const GUARD: GuardLimits = GuardLimits { of_account: 5, of_network: 50, longest_wait: Duration::from_mins(15) };
 /// All operators are forgotten together: they change rarely.
 const ANY: &str = "operators";
 

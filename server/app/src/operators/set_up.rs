@@ -10,7 +10,7 @@ use super::{OperatorSession, Operators};
 use crate::common::{Secret, Tx, cell, refuse};
 
 /// How long the link that the server prints is good; the next start prints another.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const TOKEN_LIFE: Duration = Duration::from_hours(24);
 
 fn token_key(token: &Secret) -> CellKey {
     CellKey::new("_setup", token.fingerprint())

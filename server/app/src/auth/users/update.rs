@@ -1,13 +1,11 @@
-use std::collections::BTreeSet;
-
 use basalt_core::principal::Access;
 use basalt_core::{Caller, Document, DocumentId, Result, Seq};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
 use super::{Users, entry, existing};
-use crate::auth::profile::Profile;
-use crate::auth::user::{User, own_fields};
+use crate::auth::profile::patched;
+use crate::auth::user::User;
 use crate::auth::{Identifier, account, credential, session};
 use crate::common::{Flow, Secret, Trail, Tx, rights};
 
@@ -45,12 +43,11 @@ impl Users {
             }
             None => None,
         };
-        let patch = Profile::parse(own_fields(change.data.clone())?)?;
         let (id, trail) = (id.clone(), Trail::new(&parts.db, caller));
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             tx.need([account::document_read(&id), session::list_read(&id)])?;
             let user = existing(tx, &id)?;
-            let mut data = patch.apply(&user, (*user).clone(), &BTreeSet::new(), users, tx.now())?;
+            let mut data = patched(users, (&user, &user), &change.data, tx.now())?;
             change.set_identifiers(tx, &user, &mut data)?;
             change.set_flags(&mut data);
             if let Some(phc) = &phc {

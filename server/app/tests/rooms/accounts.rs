@@ -1,0 +1,125 @@
+//! Users as operators and services manage them, and the trail that this leaves.
+
+use basalt_app::audit::Audit;
+use basalt_app::auth::{NewUser, UserChange};
+use basalt_app::{Db, Secret};
+use basalt_core::principal::OperatorRole;
+use serde_json::json;
+
+use crate::world::{PASSWORD, both, code, email, id, object};
+
+#[tokio::test]
+async fn an_operator_makes_changes_and_deletes_users() {
+    both(|world| async move {
+        let operator = world.operator(OperatorRole::Editor);
+        let new = NewUser {
+            id: Some(id("ann")),
+            identifiers: vec![email("ann@example.com")],
+            password: Some(Secret::new(PASSWORD)),
+            email_verified: true,
+            roles: vec!["editor".into()],
+            claims: object(json!({"org": 7})),
+            data: object(json!({"name": "Ann"})),
+            ..NewUser::default()
+        };
+        let (ann, _) = world.node.users.create(&operator, new.clone()).await.unwrap();
+        assert_eq!(
+            (&ann.data["emailVerified"], &ann.data["roles"], &ann.data["name"]),
+            (&json!(true), &json!(["editor"]), &json!("Ann"))
+        );
+        assert_eq!(code(world.node.users.create(&operator, new).await), "document_exists");
+        let signed_in = world.log_in("ann@example.com", PASSWORD).await.unwrap();
+        world.as_user(&signed_in).await;
+        let change = UserChange {
+            email: Some(Some(email("anna@example.com"))),
+            password: Some(Secret::new("another fine horse")),
+            claims: Some(object(json!({"org": 8}))),
+            data: object(json!({"name": null, "visits": {"$increment": 1}})),
+            ..UserChange::default()
+        };
+        let (anna, _) = world.node.users.update(&operator, &ann.id, change).await.unwrap();
+        assert_eq!(anna.data["emailVerified"], false, "a new address is unproven");
+        assert_eq!((anna.data.get("name"), &anna.data["visits"]), (None, &json!(1)));
+        assert_eq!(code(world.try_user(&signed_in).await), "session_ended", "a new password ends sessions");
+        assert_eq!(code(world.log_in("ann@example.com", "another fine horse").await), "invalid_credentials");
+        let again = world.log_in("anna@example.com", "another fine horse").await.unwrap();
+        assert_eq!(world.node.users.sessions(&operator, &ann.id).await.unwrap().len(), 1);
+        world.node.users.end_sessions(&operator, &ann.id).await.unwrap();
+        assert_eq!(code(world.try_user(&again).await), "session_ended");
+        world.node.users.delete(&operator, &ann.id).await.unwrap();
+        for outcome in [
+            world.node.users.get(&operator, &ann.id).await.map(drop),
+            world.node.users.delete(&operator, &ann.id).await.map(drop),
+        ] {
+            assert_eq!(code(outcome), "user_not_found");
+        }
+        world.sign_up("anna@example.com").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_is_one_accounts_also_here() {
+    both(|world| async move {
+        let operator = world.operator(OperatorRole::Editor);
+        let ann = world.sign_up("ann@example.com").await;
+        let ben = world.sign_up("ben@example.com").await;
+        let take = || UserChange { email: Some(Some(email("ann@example.com"))), ..UserChange::default() };
+        assert_eq!(code(world.node.users.update(&operator, &ben.user.id, take()).await), "unique_conflict");
+        assert_eq!(code(world.node.users.update(&operator, &ann.user.id, take()).await), "ok", "it is hers");
+        let leave = UserChange { email: Some(None), ..UserChange::default() };
+        world.node.users.update(&operator, &ann.user.id, leave).await.unwrap();
+        assert_eq!(code(world.node.users.update(&operator, &ben.user.id, take()).await), "ok");
+        assert_eq!(world.log_in("ann@example.com", PASSWORD).await.unwrap().user.id, ben.user.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_not_may_not() {
+    both(|world| async move {
+        let ann = world.sign_up("ann@example.com").await;
+        let refused = [
+            (world.visitor(), "unauthenticated"),
+            (world.as_user(&ann).await, "forbidden"),
+            (world.operator(OperatorRole::Viewer), "operator_role_missing"),
+            (world.service(&["users:read", "documents:write"]), "scope_missing"),
+        ];
+        for (caller, expected) in refused {
+            assert_eq!(code(world.node.users.delete(&caller, &ann.user.id).await), expected);
+            assert_eq!(code(world.node.users.create(&caller, NewUser::default()).await), expected);
+        }
+        assert_eq!(code(world.node.users.get(&world.service(&["users:read"]), &ann.user.id).await), "ok");
+        assert_eq!(code(world.node.users.delete(&world.service(&["users:write"]), &ann.user.id).await), "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_leave_a_trail_without_secrets() {
+    both(|world| async move {
+        let operator = world.operator(OperatorRole::Editor);
+        let ann = world.sign_up("ann@example.com").await;
+        world.db.clock.advance(std::time::Duration::from_secs(1));
+        let change = UserChange {
+            roles: Some(vec!["editor".into()]),
+            password: Some(Secret::new("another fine horse")),
+            ..UserChange::default()
+        };
+        world.node.users.update(&operator, &ann.user.id, change).await.unwrap();
+        world.db.clock.advance(std::time::Duration::from_secs(1));
+        world.node.users.delete(&operator, &ann.user.id).await.unwrap();
+        let audit = Audit::new(Db::new(world.node.store.clone(), world.db.clock.clone(), world.db.random.clone()));
+        let page = audit.list(&operator, None, 10).await.unwrap();
+        let actions: Vec<_> = page.entries.iter().map(|entry| entry.data["action"].clone()).collect();
+        assert_eq!(actions, ["users.delete", "users.update"], "newest first; what users do themselves is no part");
+        let update = &page.entries[1].data;
+        assert_eq!(update["before"], json!({"roles": []}));
+        assert_eq!(update["after"], json!({"roles": ["editor"], "password": "changed"}));
+        assert_eq!(update["actor"], json!({"type": "operator", "id": "operator"}));
+        assert_eq!(update["target"], json!({"type": "user", "id": ann.user.id}));
+        assert_eq!(update["ip"], "203.0.113.7");
+        assert_eq!(code(audit.list(&world.visitor(), None, 10).await), "unauthenticated");
+    })
+    .await;
+}

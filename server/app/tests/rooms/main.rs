@@ -1,0 +1,16 @@
+//! The rooms of this crate on both engines.
+
+mod accounts;
+mod anonymous;
+mod guessing;
+mod keys;
+mod log_in;
+mod me;
+mod operators;
+mod principals;
+mod refresh;
+mod secrets;
+mod sessions;
+mod sign_up;
+mod tokens;
+mod world;
