@@ -1,0 +1,193 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use basalt_data::jobs::{DEAD_SPACE, Handler, Handlers, JobFuture, Outcome, Runner, RunnerOptions};
+use basalt_store::CellKey;
+use basalt_store::jobs::Job;
+use basalt_store::testkit::{TestDb, both};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+
+use crate::world::*;
+
+/// Does what its closure says, and remembers the payloads.
+struct Doing<F> {
+    seen: Mutex<Vec<(Value, u32)>>,
+    outcome: F,
+}
+
+impl<F: Fn(&Job) -> Outcome + Send + Sync> Handler for Doing<F> {
+    fn run<'a>(&'a self, job: &'a Job) -> JobFuture<'a> {
+        Box::pin(async move {
+            self.seen.lock().unwrap().push((job.payload.clone(), job.attempt));
+            (self.outcome)(job)
+        })
+    }
+}
+
+fn doing<F: Fn(&Job) -> Outcome + Send + Sync>(outcome: F) -> Arc<Doing<F>> {
+    Arc::new(Doing { seen: Mutex::default(), outcome })
+}
+
+impl<F> Doing<F> {
+    fn seen(&self) -> Vec<(Value, u32)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn runner(db: &TestDb, handlers: Handlers) -> Runner {
+    Runner::new(db.store.clone(), handlers, db.clock.clone(), db.random.clone(), RunnerOptions::default())
+}
+
+fn again() -> Outcome {
+    Outcome::Retry { at: None, error: "not yet".into() }
+}
+
+#[tokio::test]
+async fn a_job_is_done_once() {
+    both(|db| async move {
+        let mail = doing(|_| Outcome::Done);
+        let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+        enqueue(&db, "mail", None, json!(1)).await;
+        enqueue(&db, "unknown", None, json!(2)).await;
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        assert_eq!(runner.run_due().await.unwrap(), 0);
+        assert_eq!(mail.seen(), [(json!(1), 1)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failing_job_is_tried_again_later_and_dies_in_the_end() {
+    both(|db| async move {
+        let mail = doing(|_| again());
+        let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+        enqueue(&db, "mail", None, json!({"to": "ann"})).await;
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        assert_eq!(runner.run_due().await.unwrap(), 0, "not before its time");
+        for _ in 0..20 {
+            db.clock.advance(Duration::from_mins(40));
+            runner.run_due().await.unwrap();
+        }
+        let attempts: Vec<u32> = mail.seen().into_iter().map(|(_, attempt)| attempt).collect();
+        assert_eq!(attempts, [1, 2, 3, 4, 5, 6, 7, 8]);
+        let mut dead = None;
+        for id in 1..10 {
+            dead = dead.or(db.store.cell(&CellKey::new(DEAD_SPACE, id.to_string())).await.unwrap());
+        }
+        let dead = dead.expect("the dead job is kept").value;
+        assert_eq!(
+            (&dead["kind"], &dead["payload"], &dead["attempts"]),
+            (&json!("mail"), &json!({"to": "ann"}), &json!(8))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_or_a_hopeless_job_holds_nobody_else_up() {
+    both(|db| async move {
+        let mail = doing(|job| match job.payload.as_i64() {
+            Some(1) => panic!("a fault of the handler"),
+            Some(2) => Outcome::Dead { error: "no such address".into() },
+            _ => Outcome::Done,
+        });
+        let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+        for n in 1..=3 {
+            enqueue(&db, "mail", None, json!(n)).await;
+        }
+        assert_eq!(runner.run_due().await.unwrap(), 3);
+        db.clock.advance(Duration::from_mins(1));
+        assert_eq!(runner.run_due().await.unwrap(), 1, "the one that panicked comes again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_of_one_order_key_wait_for_one_another() {
+    both(|db| async move {
+        let failures = AtomicUsize::new(1);
+        let mail = doing(move |_| {
+            let fails = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+            if fails { again() } else { Outcome::Done }
+        });
+        let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+        for n in 1..=3 {
+            enqueue(&db, "mail", Some("doc"), json!(n)).await;
+        }
+        enqueue(&db, "mail", Some("other"), json!(9)).await;
+        runner.run_due().await.unwrap();
+        let first: Vec<Value> = mail.seen().into_iter().map(|(payload, _)| payload).collect();
+        assert!(first.contains(&json!(1)) && first.contains(&json!(9)) && first.len() == 2, "{first:?}");
+        db.clock.advance(Duration::from_mins(1));
+        runner.run_due().await.unwrap();
+        let order: Vec<Value> = mail.seen().into_iter().skip(2).map(|(payload, _)| payload).collect();
+        assert_eq!(order, [json!(1), json!(2), json!(3)]);
+    })
+    .await;
+}
+
+/// Waits to be let go.
+struct Slow {
+    started: Notify,
+    go: Notify,
+    done: AtomicUsize,
+}
+
+impl Handler for Slow {
+    fn run<'a>(&'a self, _: &'a Job) -> JobFuture<'a> {
+        Box::pin(async move {
+            self.started.notify_one();
+            self.go.notified().await;
+            self.done.fetch_add(1, Ordering::SeqCst);
+            Outcome::Done
+        })
+    }
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_is_under_way() {
+    both(|db| async move {
+        let slow = Arc::new(Slow { started: Notify::new(), go: Notify::new(), done: AtomicUsize::new(0) });
+        let runner = runner(&db, Handlers::default().with("slow", slow.clone()));
+        let (stop, stopped) = watch::channel(false);
+        let running = runner.clone();
+        let task = tokio::spawn(async move { running.run(stopped).await });
+        enqueue(&db, "slow", None, json!(1)).await;
+        runner.wake();
+        slow.started.notified().await;
+        stop.send(true).unwrap();
+        enqueue(&db, "slow", None, json!(2)).await;
+        runner.wake();
+        slow.go.notify_one();
+        tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap();
+        assert_eq!(slow.done.load(Ordering::SeqCst), 1, "nothing new is begun");
+        assert_eq!(db.store.claim_jobs(&["slow"], 10, Duration::from_secs(1)).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_runners_share_the_work() {
+    both(|db| async move {
+        let mail = doing(|_| Outcome::Done);
+        for n in 0..200 {
+            enqueue(&db, "mail", None, json!(n)).await;
+        }
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+                tokio::spawn(async move { runner.run_due().await.unwrap() })
+            })
+            .collect();
+        let mut tries = 0;
+        for task in tasks {
+            tries += task.await.unwrap();
+        }
+        let mut payloads: Vec<i64> = mail.seen().iter().filter_map(|(payload, _)| payload.as_i64()).collect();
+        payloads.sort_unstable();
+        assert_eq!((tries, payloads), (200, (0..200).collect()));
+    })
+    .await;
+}
