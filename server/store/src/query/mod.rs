@@ -1,10 +1,39 @@
 //! Reading many documents: lists, counts and aggregates as one statement each.
+//!
+//! Pure: from the catalog and a query to a [`Statement`], and from its rows to the answer. Who calls runs the
+//! statements of one query in one read transaction: [`list_statement`] → [`decode_list`], with [`List::count`] also
+//! [`count_statement`] → [`decode_count`], and reads the log's end beside them.
+//!
+//! What is expected of the tables: `c_<short id>` has `id`, `rev`, `created_at`, `updated_at` (texts in code-point
+//! order), `data` (JSON text on SQLite, `jsonb` on PostgreSQL, of the user's fields) and the key columns, of which a
+//! ready one is never NULL. The side table of a `contains` index, `s_<short id>_<n> (k, id)`, has a row for each element of a list
+//! and for each name of a map, which `'x' in doc.field` asks for as well.
+
+mod aggregate;
+mod branches;
+mod condition;
+mod constant;
+mod count;
+mod dialect;
+mod explain;
+mod leaf;
+mod list;
+mod operand;
+mod order;
+mod print;
+#[cfg(test)]
+mod tests;
 
 use basalt_core::filter::Filter;
-use basalt_core::{CollectionName, Document, FieldPath, Seq};
+use basalt_core::{CollectionName, Document, Error, FieldPath, Result, Seq};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::catalog::{Catalog, Collection};
+use crate::sql::{Dialect, Row, SqlValue, Statement};
+
+pub(crate) use self::dialect::prepare_sqlite;
+pub use self::explain::{Access, Branch, Explanation, explain};
 pub use crate::catalog::SortField;
 
 /// A page of documents where `filter` is true, in order. The id comes last in every order (ascending, or descending
@@ -84,4 +113,47 @@ pub struct AggregatePage {
     /// Group keys (missing: null) and measures by their names.
     pub items: Vec<Map<String, Value>>,
     pub more: bool,
+}
+
+/// The page's documents and one more, if there is one. An unknown collection is `collection_not_found`, a keyset that
+/// doesn't fit the sort `bad_cursor`.
+pub(crate) fn list_statement(catalog: &Catalog, list: &List, dialect: Dialect) -> Result<Statement> {
+    list::statement(catalog, list, dialect)
+}
+
+/// The page, and where the next one begins.
+pub(crate) fn decode_list(list: &List, rows: &[Row]) -> Result<(Vec<Document>, Option<Keyset>)> {
+    list::decode(list, rows)
+}
+
+pub(crate) fn count_statement(
+    catalog: &Catalog,
+    collection: &CollectionName,
+    filter: &Filter,
+    dialect: Dialect,
+) -> Result<Statement> {
+    count::statement(catalog, collection, filter, dialect)
+}
+
+pub(crate) fn decode_count(rows: &[Row]) -> Result<u64> {
+    count::decode(rows)
+}
+
+/// A name in the sort that is neither a group key nor a measure is `bad_request`.
+pub(crate) fn aggregate_statement(catalog: &Catalog, aggregate: &Aggregate, dialect: Dialect) -> Result<Statement> {
+    aggregate::statement(catalog, aggregate, dialect)
+}
+
+/// A sum of integers beyond `i64`, or one of floats that isn't finite, is `overflow`.
+pub(crate) fn decode_aggregate(aggregate: &Aggregate, rows: &[Row]) -> Result<AggregatePage> {
+    aggregate::decode(aggregate, rows)
+}
+
+/// A document from the columns `id, rev, created_at, updated_at, data` that begin a row.
+pub(crate) fn decode_document(row: &[SqlValue]) -> Result<Document> {
+    list::document(row)
+}
+
+fn collection<'a>(catalog: &'a Catalog, name: &CollectionName) -> Result<&'a Collection> {
+    catalog.collection(name).map(AsRef::as_ref).ok_or_else(|| Error::collection_not_found(name.as_str()))
 }

@@ -1,0 +1,139 @@
+//! Which index serves a query, for whoever writes rules and filters (not the engine's own plan: what the store aims at).
+
+use basalt_core::filter::{Filter, Leaf, Root};
+use basalt_core::{CollectionName, FieldPath, Result};
+use serde::Serialize;
+
+use super::SortField;
+use super::branches::{fixed_path, gives_order, is_id, ordered_indexes};
+use super::condition::{Condition, Form};
+use super::leaf::side_table;
+use crate::catalog::{Catalog, Collection};
+
+/// How a query is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The alternatives of the filter's disjunctions, each with its index.
+    pub branches: Vec<Branch>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Branch {
+    pub access: Access,
+    /// Whether the rows come in the order asked for, so that a page reads no more than a page.
+    pub ordered: bool,
+    /// The compared fields that could have an index and have none; what a branch that scans is slow for.
+    pub unindexed: Vec<FieldPath>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// Every document is looked at.
+    Scan,
+    PrimaryKey,
+    Index(String),
+}
+
+const MAX_BRANCHES: usize = 64;
+
+/// Says how a list of documents where `filter` is true, in this order, is served.
+pub fn explain(
+    catalog: &Catalog,
+    collection: &CollectionName,
+    filter: &Filter,
+    sort: &[SortField],
+) -> Result<Explanation> {
+    let collection = super::collection(catalog, collection)?;
+    let condition = Condition::of(filter, Form::True);
+    let mut alternatives = disjuncts(&condition);
+    if alternatives.len() > MAX_BRANCHES {
+        alternatives = vec![condition];
+    }
+    Ok(Explanation { branches: alternatives.iter().map(|part| branch(part, collection, sort)).collect() })
+}
+
+/// The conjunctions whose disjunction the condition is; one too many of them where there are too many.
+fn disjuncts<'a>(condition: &Condition<'a>) -> Vec<Condition<'a>> {
+    match condition {
+        Condition::Any(parts) => parts.iter().flat_map(disjuncts).take(MAX_BRANCHES + 1).collect(),
+        Condition::All(parts) => parts.iter().fold(vec![Condition::True], |done, part| {
+            let part = disjuncts(part);
+            let pair = |a: &Condition<'a>, b: &Condition<'a>| Condition::all([a.clone(), b.clone()]);
+            done.iter().flat_map(|a| part.iter().map(move |b| pair(a, b))).take(MAX_BRANCHES + 1).collect()
+        }),
+        Condition::True | Condition::False | Condition::Leaf(..) => vec![condition.clone()],
+    }
+}
+
+fn branch(condition: &Condition<'_>, collection: &Collection, sort: &[SortField]) -> Branch {
+    let parts = condition.conjuncts();
+    let fixed: Vec<&FieldPath> = parts.iter().filter_map(fixed_path).collect();
+    let by_id = sort.is_empty() || matches!(sort, [field] if is_id(&field.path));
+    if fixed.iter().any(|path| is_id(path)) {
+        return Branch { access: Access::PrimaryKey, ordered: true, unindexed: Vec::new() };
+    }
+    if let Some((name, ordered)) = best_index(parts, &fixed, collection, sort) {
+        return Branch { access: Access::Index(name), ordered, unindexed: Vec::new() };
+    }
+    let in_side_table = parts.iter().find_map(|part| match part {
+        Condition::Leaf(leaf, Form::True) => match leaf.as_ref() {
+            Leaf::Contains { place, .. } => side_table(collection, place),
+            _ => None,
+        },
+        _ => None,
+    });
+    match in_side_table {
+        Some(name) => Branch { access: Access::Index(name.to_owned()), ordered: false, unindexed: Vec::new() },
+        None => Branch { access: Access::Scan, ordered: by_id, unindexed: unindexed(parts) },
+    }
+}
+
+/// The index with most leading fields fixed, or one that is bounded or in order.
+fn best_index(
+    parts: &[Condition<'_>],
+    fixed: &[&FieldPath],
+    collection: &Collection,
+    sort: &[SortField],
+) -> Option<(String, bool)> {
+    let served = ordered_indexes(collection).filter_map(|index| {
+        let fields = &index.spec.fields;
+        let leading = fields.iter().take_while(|field| fixed.contains(&&field.path)).count();
+        let next = fields.get(leading);
+        let bounded = next.is_some_and(|field| parts.iter().any(|part| bounded_path(part) == Some(&field.path)));
+        let ordered = gives_order(&fields[leading..], sort);
+        (leading > 0 || bounded || (ordered && !sort.is_empty())).then_some((leading, ordered, bounded, &index.name))
+    });
+    served
+        .max_by_key(|(leading, ordered, bounded, _)| (*leading, *ordered, *bounded))
+        .map(|(_, ordered, _, name)| (name.clone(), ordered))
+}
+
+/// The field that a condition keeps within bounds or to some values.
+fn bounded_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
+    let Condition::Leaf(leaf, form) = condition else { return None };
+    match (leaf.as_ref(), form) {
+        (Leaf::Order { place, .. }, _) | (Leaf::In { place, .. } | Leaf::Text { place, .. }, Form::True) => {
+            (place.root == Root::Document).then_some(&place.path)
+        }
+        _ => None,
+    }
+}
+
+fn unindexed(parts: &[Condition<'_>]) -> Vec<FieldPath> {
+    let mut paths: Vec<FieldPath> = Vec::new();
+    for part in parts {
+        let contained = match part {
+            Condition::Leaf(leaf, Form::True) => match leaf.as_ref() {
+                Leaf::Contains { place, .. } if place.root == Root::Document => Some(&place.path),
+                _ => None,
+            },
+            _ => None,
+        };
+        let path = fixed_path(part).or_else(|| bounded_path(part)).or(contained);
+        if let Some(path) = path.filter(|path| !paths.contains(path)) {
+            paths.push(path.clone());
+        }
+    }
+    paths
+}

@@ -1,0 +1,161 @@
+//! A page of documents as one statement.
+
+use basalt_core::{Document, DocumentId, Error, Result, Rev, Timestamp};
+use serde_json::{Map, Value};
+
+use super::branches::split;
+use super::condition::{Condition, Form};
+use super::leaf::table_of;
+use super::order::{self, Term};
+use super::print::{Printer, Scope, and};
+use super::{Keyset, List};
+use crate::catalog::{Catalog, Collection};
+use crate::sql::{Dialect, Row, SqlValue, Statement};
+
+const TABLE: &str = "t";
+const COLUMNS: [&str; 5] = ["id", "rev", "created_at", "updated_at", "data"];
+
+pub(super) fn statement(catalog: &Catalog, list: &List, dialect: Dialect) -> Result<Statement> {
+    let collection = super::collection(catalog, &list.collection)?;
+    let mut printer = Printer::new(catalog, dialect);
+    let scope = Scope::new(collection, TABLE);
+    let branches = split(&Condition::of(&list.filter, Form::True), Some(&list.sort), collection);
+    let terms = order::terms(&list.sort, list.after.as_ref(), &scope, &mut printer)?;
+    let limit = u64::from(list.limit) + 1;
+    let sql = match branches.as_slice() {
+        [] => plain(&Condition::False, &terms, limit, &scope, &mut printer),
+        [one] => plain(one, &terms, limit, &scope, &mut printer),
+        many => union(many, &terms, limit, &scope, &mut printer),
+    };
+    printer.finish(&sql)
+}
+
+fn plain(
+    condition: &Condition<'_>,
+    terms: &[Term],
+    limit: u64,
+    scope: &Scope<'_>,
+    printer: &mut Printer<'_>,
+) -> String {
+    let rows = ordered_rows(condition, terms, limit, scope, printer);
+    format!("SELECT {} FROM {rows}", columns())
+}
+
+/// Each branch gives its own first rows, in order; the union drops what several gave and keeps the first of all.
+fn union(
+    branches: &[Condition<'_>],
+    terms: &[Term],
+    limit: u64,
+    scope: &Scope<'_>,
+    printer: &mut Printer<'_>,
+) -> String {
+    let order_columns: Vec<String> =
+        terms.iter().enumerate().map(|(place, term)| format!("{} AS o{place}", term.sql)).collect();
+    let selects: Vec<String> = branches
+        .iter()
+        .map(|branch| {
+            let rows = ordered_rows(branch, terms, limit, scope, printer);
+            format!("SELECT * FROM (SELECT {} FROM {rows}) AS {}", order_columns.join(", "), printer.alias('b'))
+        })
+        .collect();
+    let names: Vec<String> = (0..terms.len()).map(|place| format!("o{place}")).collect();
+    let order = |prefix: &str| {
+        let names: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();
+        order::order_by(names.iter().zip(terms).map(|(name, term)| (name.as_str(), term.descending)))
+    };
+    format!(
+        "SELECT {columns} FROM (SELECT {names} FROM ({union}) AS u {inner} LIMIT {limit}) AS u \
+         JOIN {table} AS {TABLE} ON {TABLE}.id = u.o{id} {outer}",
+        columns = columns(),
+        names = names.join(", "),
+        union = selects.join(" UNION "),
+        inner = order(""),
+        table = table_of(scope.collection),
+        id = terms.len() - 1,
+        outer = order("u."),
+    )
+}
+
+/// `table WHERE … ORDER BY … LIMIT …`
+fn ordered_rows(
+    condition: &Condition<'_>,
+    terms: &[Term],
+    limit: u64,
+    scope: &Scope<'_>,
+    printer: &mut Printer<'_>,
+) -> String {
+    let mut conditions = vec![printer.condition(condition, scope)];
+    conditions.extend(order::after(terms));
+    format!(
+        "{} WHERE {} {} LIMIT {limit}",
+        from(scope.collection),
+        and(&conditions),
+        order::order_by(terms.iter().map(|term| (term.sql.as_str(), term.descending)))
+    )
+}
+
+fn from(collection: &Collection) -> String {
+    format!("{} AS {TABLE}", table_of(collection))
+}
+
+fn columns() -> String {
+    COLUMNS.map(|column| format!("{TABLE}.{column}")).join(", ")
+}
+
+pub(super) fn decode(list: &List, rows: &[Row]) -> Result<(Vec<Document>, Option<Keyset>)> {
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    let documents = rows.iter().take(limit).map(|row| document(row)).collect::<Result<Vec<_>>>()?;
+    let more = rows.len() > limit;
+    let next = documents.last().filter(|_| more).map(|last| order::keyset(last, &list.sort));
+    Ok((documents, next))
+}
+
+pub(super) fn document(row: &[SqlValue]) -> Result<Document> {
+    let [
+        SqlValue::Text(id),
+        SqlValue::Text(rev),
+        SqlValue::Text(created_at),
+        SqlValue::Text(updated_at),
+        SqlValue::Text(data),
+        ..,
+    ] = row
+    else {
+        return Err(Error::internal("a document's row has other columns"));
+    };
+    let mut data: Map<String, Value> = serde_json::from_str(data).map_err(Error::internal)?;
+    data.values_mut().for_each(canonicalise);
+    let time = |text: &str| Timestamp::parse(text).ok_or_else(|| Error::internal(format!("not a time: {text:?}")));
+    Ok(Document {
+        id: DocumentId::parse(id)?,
+        rev: Rev::parse(rev)?,
+        created_at: time(created_at)?,
+        updated_at: time(updated_at)?,
+        data,
+    })
+}
+
+/// PostgreSQL writes large floats as integers.
+pub(super) fn canonicalise(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => {
+            if let Some(canonical) = number.as_f64().and_then(basalt_core::json::canonical_f64) {
+                *number = canonical;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(canonicalise),
+        Value::Object(map) => map.values_mut().for_each(canonicalise),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// All rows of the branches, each once: `columns` have to tell rows apart where there are several branches.
+pub(super) fn rows(branches: &[Condition<'_>], columns: &str, scope: &Scope<'_>, printer: &mut Printer<'_>) -> String {
+    let branches = if branches.is_empty() { &[Condition::False] } else { branches };
+    let selects: Vec<String> = branches
+        .iter()
+        .map(|branch| {
+            format!("SELECT {columns} FROM {} WHERE {}", from(scope.collection), printer.condition(branch, scope))
+        })
+        .collect();
+    selects.join(" UNION ")
+}
