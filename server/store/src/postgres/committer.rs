@@ -87,12 +87,12 @@ impl Core {
         match self.tries(batches).await {
             Ok((decided, first)) => {
                 let changes = decided.group.changes.len() as Seq;
+                if changes > 0 {
+                    self.shared.reached(first + changes - 1);
+                }
                 for batch in batches.drain(..decided.taken) {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
                     batch.attempt.answer(verdict.map(|range| committed(first, range)));
-                }
-                if changes > 0 {
-                    self.shared.reached(first + changes - 1);
                 }
             }
             // One batch of the group broke it: the others shall not suffer.
@@ -125,8 +125,7 @@ impl Core {
     }
 
     async fn optimistic(&self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
-        let mut connection = self.acquire().await?;
-        let decided = self.decide(&mut connection, batches).await?;
+        let (mut connection, decided) = self.read_and_decide(batches).await?;
         let Decided { group, expectations, reads, .. } = &decided;
         if group.writes_nothing() && *reads <= 1 {
             return Ok(Tried::Done(decided, 0));
@@ -140,6 +139,22 @@ impl Core {
         drop(call);
         let sent = self.perhaps_lost(sent, &mut connection);
         self.conclude(sent, &id, decided, connection).await
+    }
+
+    async fn read_and_decide(&self, batches: &mut VecDeque<Batch>) -> Result<(PoolConnection<sqlx::Postgres>, Decided)> {
+        let mut broken = 0;
+        loop {
+            let mut connection = self.acquire().await?;
+            match self.decide(&mut connection, batches).await {
+                Ok(decided) => return Ok((connection, decided)),
+                // It broke while it was idle, perhaps with all others. Nothing was written yet.
+                Err(error) if error.code() == Code::Unavailable && broken < self.connections() => {
+                    connection.close_on_drop();
+                    broken += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// With the lock held from the start. It is taken in a statement of its own: one that locks and reads would read

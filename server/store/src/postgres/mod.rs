@@ -41,6 +41,8 @@ const BUILD_LOCK: i64 = COMMIT_LOCK + 1;
 /// Held while migrating.
 const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
 
+/// A connection that was idle for longer is tried before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Groups in flight.
 const COMMITTERS: u32 = 4;
 
@@ -77,6 +79,15 @@ impl Prepared {
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(3))
             .test_before_acquire(false)
+            .before_acquire(|connection, usage| {
+                Box::pin(async move {
+                    // Under load a round trip for nothing; after a pause the connection may be gone.
+                    if usage.idle_for >= TRUSTED_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .map_err(|error| map(&error))?;
@@ -123,6 +134,11 @@ impl Core {
         Ok(())
     }
 
+    /// How many connections may have broken at once.
+    fn connections(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+
     fn group_id(&self) -> String {
         basalt_core::random::base32hex(&basalt_core::random::bytes::<20>(&*self.shared.random))
     }
@@ -146,11 +162,13 @@ impl Postgres {
 
     pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = match queue.as_ref().map(|queue| queue.try_send(attempt)) {
-            Some(Ok(())) => return,
-            Some(Err(mpsc::error::TrySendError::Full(attempt))) => (attempt, overloaded()),
-            Some(Err(mpsc::error::TrySendError::Closed(attempt))) => (attempt, closed()),
-            None => return,
+        let refused = match queue.as_ref() {
+            Some(queue) => match queue.try_send(attempt) {
+                Ok(()) => return,
+                Err(mpsc::error::TrySendError::Full(attempt)) => (attempt, overloaded()),
+                Err(mpsc::error::TrySendError::Closed(attempt)) => (attempt, closed()),
+            },
+            None => (attempt, closed()),
         };
         drop(queue);
         let (attempt, error) = refused;
@@ -159,17 +177,23 @@ impl Postgres {
 
     /// Runs statements in one read transaction.
     pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        match self.try_read(&statements).await {
-            // A connection that broke while it was idle.
-            Err(error) if is_lost(&error) => self.try_read(&statements).await.map_err(|error| map(&error))?,
-            other => other.map_err(|error| map(&error))?,
+        let mut broken = 0;
+        loop {
+            let mut connection = self.core.acquire().await?;
+            match Self::try_read(&mut connection, &statements).await {
+                // It broke while it was idle, perhaps with all others.
+                Err(error) if is_lost(&error) && broken < self.core.connections() => {
+                    connection.close_on_drop();
+                    broken += 1;
+                }
+                result => return result.map_err(|error| map(&error))?,
+            }
         }
     }
 
-    async fn try_read(&self, statements: &[Statement]) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
-        let mut connection = self.core.pool.acquire().await?;
+    async fn try_read(connection: &mut PgConnection, statements: &[Statement]) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
         if let [statement] = statements {
-            let rows = value::run(&mut connection, statement).await?;
+            let rows = value::run(connection, statement).await?;
             return Ok(value::rows(&rows).map(|rows| vec![rows]));
         }
         let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
@@ -263,17 +287,19 @@ impl Postgres {
     async fn view(&self, known: &Known, reads: Vec<Read>) -> Result<View> {
         let mut view = View::default();
         let now = self.core.shared.clock.now();
-        for last in [false, true] {
+        let mut broken = 0;
+        loop {
             let mut connection = self.core.acquire().await?;
             let into = (&mut view, &mut Expectations::default());
             match read::read(&mut connection, known, reads.clone(), now, into).await {
-                // A connection that broke while it was idle.
-                Err(error) if error.code() == Code::Unavailable && !last => connection.close_on_drop(),
-                Err(error) => return Err(error),
-                Ok(()) => break,
+                // It broke while it was idle, perhaps with all others.
+                Err(error) if error.code() == Code::Unavailable && broken < self.core.connections() => {
+                    connection.close_on_drop();
+                    broken += 1;
+                }
+                result => return result.map(|()| view),
             }
         }
-        Ok(view)
     }
 
     /// What is decided on one round of reads has seen one snapshot, that of their one statement. Where more is needed,

@@ -90,6 +90,7 @@ impl Sqlite {
             tracing::error!("the writer thread panicked");
         }
         self.readers.close();
+        self.folder.unlock();
     }
 
     pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {

@@ -2,7 +2,7 @@
 //! their own, so that they hold up no request's thread.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +28,7 @@ pub(crate) struct Readers {
     slots: Vec<Mutex<Option<Connection>>>,
     queue: Mutex<Option<SyncSender<Work>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    closed: AtomicBool,
 }
 
 static NEXT_SLOT: AtomicUsize = AtomicUsize::new(0);
@@ -47,12 +48,16 @@ impl Readers {
             slots: (0..SLOTS).map(|_| Mutex::new(None)).collect(),
             queue: Mutex::new(Some(queue)),
             threads: Mutex::new(threads),
+            closed: AtomicBool::new(false),
         })
     }
 
     /// Runs a short read here and now.
     pub(crate) fn inline<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut slot = lock(&self.slots[SLOT.with(|slot| *slot)]);
+        if self.closed.load(Ordering::Acquire) {
+            return Err(gone());
+        }
         let connection = match slot.take() {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
@@ -78,6 +83,7 @@ impl Readers {
     }
 
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         drop(lock(&self.queue).take());
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             if thread.join().is_err() {

@@ -154,11 +154,11 @@ impl Writer {
                 let changes = group.changes.len() as Seq;
                 self.next_seq += changes;
                 self.total_bytes += bytes_of(group);
-                for (attempt, result) in answers {
-                    attempt.answer(result.map(|range| committed(first_seq, range)));
-                }
                 if changes > 0 {
                     self.shared.reached(first_seq + changes - 1);
+                }
+                for (attempt, result) in answers {
+                    attempt.answer(result.map(|range| committed(first_seq, range)));
                 }
             }
             Err(error) if is_of_one_batch(&error) && answers.len() > 1 => self.each_alone(answers),

@@ -93,11 +93,9 @@ impl TestDb {
     /// Closes the store and opens it again.
     pub async fn reopen(self) -> Self {
         self.store.close().await;
-        let Self { store, clock, random, place } = self;
-        drop(store);
-        let options = place.options(&clock, &random);
-        let store = Store::open(options).await.expect("the test's database opens again");
-        Self { store, clock, random, place }
+        let store = Store::open(self.options()).await.expect("the test's database opens again");
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        Self { store, clock, random, place: Arc::clone(&self.place) }
     }
 
     /// Trims and sweeps now instead of within a second.
@@ -112,11 +110,7 @@ impl TestDb {
                 let statement = crate::sql::Statement { sql: sql.to_owned(), values: Vec::new() };
                 self.store.inner.driver.write(vec![statement]).await.expect("the statement runs");
             }
-            Engine::Postgres { url, .. } => {
-                let mut connection = PgConnection::connect(&url).await.expect("a connection");
-                connection.execute(AssertSqlSafe(sql.to_owned())).await.expect("the statement runs");
-                connection.close().await.expect("a connection that closes");
-            }
+            engine @ Engine::Postgres { .. } => execute(&engine, sql).await,
         }
     }
 
@@ -129,6 +123,19 @@ impl TestDb {
         let rows = self.store.inner.driver.read_one(sql, Vec::new()).await.expect("the statement runs");
         rows.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join("|")).collect()
     }
+}
+
+/// Runs SQL on a PostgreSQL database, on a connection of its own.
+pub async fn execute(engine: &Engine, sql: &str) {
+    let Engine::Postgres { url, .. } = engine else { panic!("only PostgreSQL is reached from beside") };
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.expect("the statement runs");
+    connection.close().await.expect("a connection that closes");
+}
+
+/// Keeps the parts together: a block that uses one of them captures all, and with them the database itself.
+impl Drop for TestDb {
+    fn drop(&mut self) {}
 }
 
 impl Place {

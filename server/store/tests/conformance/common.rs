@@ -152,3 +152,28 @@ pub(crate) fn unique(paths: &[&str]) -> IndexSpec {
 pub(crate) fn contains(path: &str) -> IndexSpec {
     index(IndexKind::Contains, &[path])
 }
+
+/// A due job that carries its key's name.
+pub(crate) fn job(kind: &'static str, key: Option<&str>, order: Option<&str>) -> NewJob {
+    NewJob {
+        kind,
+        key: key.map(str::to_owned),
+        order_key: order.map(str::to_owned),
+        payload: json!({"n": key}),
+        run_at: origin().at,
+    }
+}
+
+/// Compares a key column with what the documents hold.
+pub(crate) async fn check_keys(db: &TestDb, table: &str, column: &str, path: &str) {
+    let rows = db.select(&format!("SELECT id, rev, {column}, data FROM {table}")).await;
+    assert!(!rows.is_empty());
+    for row in rows {
+        let mut parts = row.splitn(4, '|');
+        let mut next = || parts.next().unwrap().to_owned();
+        let (at, rev, key, data) = (next(), next(), next(), next());
+        let flat = document(&at, &rev, serde_json::from_str(&data).unwrap()).to_flat();
+        let value = basalt_core::key::at(&flat, &FieldPath::parse(path).unwrap());
+        assert_eq!(key, format!("Bytes({:?})", basalt_core::key::of(value)), "{at}");
+    }
+}

@@ -1,5 +1,14 @@
-//! What the store promises, on both engines.
+//! What the store promises, on both engines. A room's promises are in the file of its name; `common` has the small
+//! decisions that they are put to the test with.
 
 mod catalog;
+mod cells;
+mod changes;
 mod commit;
 mod common;
+mod faults;
+mod inspect;
+mod jobs;
+mod nodes;
+mod opening;
+mod records;

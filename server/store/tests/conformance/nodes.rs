@@ -1,0 +1,123 @@
+//! Several nodes on one PostgreSQL database.
+
+use std::time::Duration;
+
+use basalt_store::decide::is_stale_epoch;
+use basalt_store::testkit::TestDb;
+use basalt_store::{CatalogChange, IndexState, Step, Store, View};
+use serde_json::json;
+
+use crate::common::*;
+
+async fn two_nodes() -> (TestDb, Store) {
+    let db = TestDb::postgres().await;
+    let other = Store::open(db.options()).await.unwrap();
+    (db, other)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_learn_of_each_others_definitions() {
+    let (db, other) = two_nodes().await;
+    let mut catalog = other.catalog_changes();
+    define(&db, "notes", vec![]).await;
+    tokio::time::timeout(Duration::from_secs(5), catalog.changed()).await.expect("within seconds").unwrap();
+    put(&other, "notes", "n", json!({})).await.unwrap();
+    assert_eq!(other.log_id(), db.store.log_id());
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_behind_neither_writes_nor_defines_under_the_old_epoch() {
+    let (db, other) = two_nodes().await;
+    define(&db, "notes", vec![]).await;
+    // Until it commits or hears of it, the other node may still be at the old epoch: whatever it knows, the commit finds out.
+    let old = other.catalog().epoch;
+    let under_old = By { epoch: Some(0), step: |_: &View| Step::Done(writes(), ()) };
+    if old == 0 {
+        let put = CatalogChange::Put { name: name("others"), definition: json!({}), indexes: vec![] };
+        assert!(is_stale_epoch(&other.define(0, vec![put]).await.unwrap_err()));
+    }
+    put(&other, "notes", "n", json!({"by": "other"})).await.unwrap_or_else(|error| {
+        // The collection is unknown until the catalog is learnt.
+        assert_eq!(error.code(), basalt_core::Code::CollectionNotFound);
+    });
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while other.catalog().epoch == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(is_stale_epoch(&other.commit(under_old).await.unwrap_err()));
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn increments_of_two_nodes_on_one_document_are_exact_and_end_under_the_lock() {
+    let (db, other) = two_nodes().await;
+    define(&db, "counters", vec![]).await;
+    wait_for_epoch(&other, db.store.catalog().epoch).await;
+    let tasks: Vec<_> = (0..64)
+        .map(|n| {
+            let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    store.commit(increment("counters", "hot")).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(get(&db.store, "counters", "hot").await.unwrap().data["n"], json!(640));
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_one_node_wakes_the_other() {
+    let (db, other) = two_nodes().await;
+    define(&db, "notes", vec![]).await;
+    let mut end = other.log_end();
+    put(&db.store, "notes", "n", json!({})).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), end.changed()).await.expect("within seconds").unwrap();
+    assert_eq!(*end.borrow(), other.changes(0, 10).await.unwrap().last().unwrap().seq);
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_is_built_while_both_nodes_write() {
+    let (db, other) = two_nodes().await;
+    define(&db, "notes", vec![]).await;
+    wait_for_epoch(&other, db.store.catalog().epoch).await;
+    for n in 0..1_200 {
+        put(&db.store, "notes", &format!("n{n:05}"), json!({"n": n})).await.unwrap();
+    }
+    let writers: Vec<_> = [db.store.clone(), other.clone()]
+        .into_iter()
+        .enumerate()
+        .map(|(node, store)| {
+            tokio::spawn(async move {
+                for n in 0..400 {
+                    put(&store, "notes", &format!("n{:05}", n * 3 + node), json!({"n": n, "by": node})).await.unwrap();
+                    put(&store, "notes", &format!("new{node}_{n}"), json!({"n": n})).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    define(&db, "notes", vec![ordered(&["n"])]).await;
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    db.store.indexes_built().await.unwrap();
+    assert_eq!(db.store.catalog().collections[&name("notes")].indexes[0].state, IndexState::Ready);
+    assert_eq!(db.select("SELECT count(*) FROM c_1 WHERE k_1 IS NULL").await, ["Int(0)"]);
+    check_keys(&db, "c_1", "k_1", "n").await;
+    other.close().await;
+}
+
+async fn wait_for_epoch(store: &Store, epoch: u64) {
+    let mut catalog = store.catalog_changes();
+    let reached = catalog.wait_for(|catalog| catalog.epoch >= epoch);
+    tokio::time::timeout(Duration::from_secs(5), reached).await.expect("within seconds").unwrap();
+}
