@@ -76,6 +76,7 @@ async fn assert_all_there(client: &Client, acknowledged: &Acknowledged) {
             break;
         }
     }
-    let lost: Vec<&String> = wanted.iter().filter(|(id, value)| found.get(*id) < Some(value)).map(|(id, _)| id).collect();
+    let lost: Vec<&String> =
+        wanted.iter().filter(|(id, value)| found.get(*id) < Some(value)).map(|(id, _)| id).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged writes are lost: {lost:?}", lost.len(), wanted.len());
 }

@@ -1,1 +1,36 @@
-//! placeholder
+//! For tests: a whole server in this process or as a process of its own, on either engine, with a clock and a client.
+
+#![expect(clippy::expect_used, reason = "a helper of tests fails them by panicking")]
+
+mod answer;
+mod client;
+mod engine;
+mod outside;
+mod process;
+mod server;
+
+pub use answer::Answer;
+pub use client::{Call, Client};
+pub use engine::{Database, Engine, cluster_url, is_long, psql};
+pub use outside::{ManualClock, SeededRandom};
+pub use process::{Process, binary};
+pub use server::{TestServer, User, run};
+
+/// Makes each of the named `async fn(TestServer)` a test on both engines: `sqlite::NAME` and `postgres::NAME`.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                $crate::run($crate::Engine::Sqlite, super::$name);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                $crate::run($crate::Engine::Postgres, super::$name);
+            })+
+        }
+    };
+}

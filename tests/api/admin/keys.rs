@@ -56,7 +56,8 @@ async fn a_browser_may_not_use_one(server: TestServer) {
 }
 
 async fn bad_scopes_are_named(server: TestServer) {
-    for scopes in [json!([]), json!(["bogus"]), json!(["documents"]), json!(["documents:all"]), json!("*"), json!(null)] {
+    for scopes in [json!([]), json!(["bogus"]), json!(["documents"]), json!(["documents:all"]), json!("*"), json!(null)]
+    {
         let body = json!({"name": "x", "scopes": scopes});
         let answer = server.owner().post(KEYS).json(&body).send().await;
         assert_eq!(answer.status, 400, "{body}: {answer}");

@@ -14,7 +14,8 @@ on_both_engines! {
 
 async fn the_first_owner_is_made_once(server: TestServer) {
     // The test server's own set-up was the first.
-    let body = json!({"token": server.setup_token(), "email": "second@example.com", "password": "a long enough phrase"});
+    let body =
+        json!({"token": server.setup_token(), "email": "second@example.com", "password": "a long enough phrase"});
     server.visitor().post("/v1/admin/setup").json(&body).problem(409, "setup_done").await;
     let me = server.owner().get("/v1/admin/me").expect(200).await;
     assert_eq!((me.at("/type"), me.at("/role")), (json!("operator"), json!("owner")));

@@ -48,7 +48,10 @@ async fn lists_filter_by_every_field(server: TestServer) {
     let page = server.owner().get(USERS).query(&[("filter", "email == 'ann@example.com'")]).expect(200).await;
     assert_eq!(page.column("id"), [json!(ann.id)]);
     let page = server.owner().get(USERS).query(&[("sort", "-email"), ("count", "exact")]).expect(200).await;
-    assert_eq!((page.column("email"), page.at("/total")), (vec![json!("bob@example.com"), json!("ann@example.com")], json!(2)));
+    assert_eq!(
+        (page.column("email"), page.at("/total")),
+        (vec![json!("bob@example.com"), json!("ann@example.com")], json!(2))
+    );
 }
 
 async fn addresses_stay_unique(server: TestServer) {

@@ -1,6 +1,6 @@
+use basalt_testing::{TestServer, on_both_engines};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use basalt_testing::{TestServer, on_both_engines};
 use serde_json::Value;
 
 on_both_engines! {
@@ -25,7 +25,9 @@ async fn discovery_names_only_what_is_served(server: TestServer) {
     let body = answer.body();
     let issuer = body["issuer"].as_str().expect("an issuer");
     for (name, value) in body.as_object().unwrap() {
-        let Some(url) = value.as_str().filter(|_| name.ends_with("_uri") || name.ends_with("_endpoint")) else { continue };
+        let Some(url) = value.as_str().filter(|_| name.ends_with("_uri") || name.ends_with("_endpoint")) else {
+            continue;
+        };
         let path = url.strip_prefix(issuer).unwrap_or_else(|| panic!("{name} is elsewhere: {url}"));
         assert_ne!(server.visitor().get(path).send().await.status, 404, "{name}: {path}");
     }

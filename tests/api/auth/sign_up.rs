@@ -31,9 +31,8 @@ async fn it_makes_a_user_and_a_session(server: TestServer) {
 }
 
 async fn an_address_is_taken_once_however_it_is_spelled(server: TestServer) {
-    let sign_up = |email: &str| {
-        server.visitor().post("/v1/auth/signup").json(&json!({"email": email, "password": PASSWORD}))
-    };
+    let sign_up =
+        |email: &str| server.visitor().post("/v1/auth/signup").json(&json!({"email": email, "password": PASSWORD}));
     sign_up("ann@example.com").expect(201).await;
     for email in ["ann@example.com", "ANN@EXAMPLE.COM", "Ann@example.com"] {
         let answer = sign_up(email).send().await;

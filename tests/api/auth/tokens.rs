@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use basalt_testing::{TestServer, on_both_engines};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use basalt_testing::{TestServer, on_both_engines};
 use serde_json::{Value, json};
 
 use crate::support::{define_open, documents};

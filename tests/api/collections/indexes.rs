@@ -31,7 +31,8 @@ async fn built(server: &TestServer) -> Value {
 
 async fn fill(server: &TestServer, count: usize) {
     let create = |n: usize| {
-        let data = json!({"n": n, "slug": format!("s{n}"), "tags": [n % 3, "all"], "mixed": [json!(n), json!("x"), Value::Null][n % 3]});
+        let mixed = [json!(n), json!("x"), Value::Null][n % 3].clone();
+        let data = json!({"n": n, "slug": format!("s{n}"), "tags": [n % 3, "all"], "mixed": mixed});
         json!({"op": "create", "collection": "items", "data": data})
     };
     for start in (0..count).step_by(500) {
@@ -68,7 +69,8 @@ async fn an_index_on_a_list_finds_its_elements(server: TestServer) {
     create(server.service(), "items", json!({"tags": "all"})).await;
     built(&server).await;
     let count = async |filter: &str| {
-        let call = server.service().get(&documents("items")).query(&[("filter", filter), ("count", "exact"), ("limit", "1")]);
+        let call =
+            server.service().get(&documents("items")).query(&[("filter", filter), ("count", "exact"), ("limit", "1")]);
         call.expect(200).await.at("/total")
     };
     assert_eq!(count("'all' in tags").await, 60);

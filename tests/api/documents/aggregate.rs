@@ -48,7 +48,8 @@ async fn it_counts_sums_and_compares_by_group(server: TestServer) {
     assert_eq!((&drama["least"], &drama["most"]), (&json!(10), &json!(30)), "{answer}");
     assert_eq!(find(json!("Comedy"))["n"], 1);
     // A missing group key is null.
-    let counted: i64 = answer.items().iter().filter(|item| item["genre"].is_null()).filter_map(|i| i["n"].as_i64()).sum();
+    let counted: i64 =
+        answer.items().iter().filter(|item| item["genre"].is_null()).filter_map(|i| i["n"].as_i64()).sum();
     assert_eq!(counted, 2, "{answer}");
 }
 

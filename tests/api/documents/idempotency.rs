@@ -142,10 +142,15 @@ async fn sign_in_ignores_it(server: TestServer) {
 }
 
 async fn a_replay_shows_only_what_the_caller_may_still_read(server: TestServer) {
-    server.define("rooms", &json!({"rules": {
-        "read": "auth.id in doc.members",
-        "create": "auth.id in next.members",
-    }})).await;
+    server
+        .define(
+            "rooms",
+            &json!({"rules": {
+                "read": "auth.id in doc.members",
+                "create": "auth.id in next.members",
+            }}),
+        )
+        .await;
     let ann = server.user("ann").await;
     let call = || {
         let call = ann.post(&documents("rooms")).header("Idempotency-Key", "k");

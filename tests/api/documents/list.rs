@@ -82,7 +82,8 @@ async fn a_rule_that_is_false_gives_no_items(server: TestServer) {
 
 async fn sorting_orders_types_and_values(server: TestServer) {
     define_open(&server).await;
-    let values = [json!(3), json!(-1), json!(2.5), json!("b"), json!("a"), json!("ä"), json!(true), json!(false), json!(null)];
+    let values =
+        [json!(3), json!(-1), json!(2.5), json!("b"), json!("a"), json!("ä"), json!(true), json!(false), json!(null)];
     for (n, value) in values.iter().enumerate() {
         create(server.service(), "open", json!({"id": format!("d{n}"), "v": value})).await;
     }

@@ -47,7 +47,8 @@ async fn each_operator_does_what_its_name_says(server: TestServer) {
 
 async fn operators_reach_into_maps(server: TestServer) {
     define_open(&server).await;
-    let answer = patched(&server, json!({"a": {"n": 1, "m": 2}}), json!({"a": {"n": {"$increment": 1}}})).await.expect(200);
+    let answer =
+        patched(&server, json!({"a": {"n": 1, "m": 2}}), json!({"a": {"n": {"$increment": 1}}})).await.expect(200);
     assert_eq!(own_data(&answer.body()), json!({"a": {"n": 2, "m": 2}}));
     let answer = patched(&server, json!({}), json!({"a": {"b": {"n": {"$increment": 1}}}})).await.expect(200);
     assert_eq!(own_data(&answer.body()), json!({"a": {"b": {"n": 1}}}));

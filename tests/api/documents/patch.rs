@@ -90,7 +90,9 @@ async fn the_schema_holds_for_the_result(server: TestServer) {
     server.define("limited", &definition).await;
     let service = server.service();
     create(service, "limited", json!({"id": "a", "n": 9})).await;
-    for patch in [json!({"n": "x"}), json!({"n": null}), json!({"n": {"$increment": 2}}), json!({"n": {"$unset": true}})] {
+    for patch in
+        [json!({"n": "x"}), json!({"n": null}), json!({"n": {"$increment": 2}}), json!({"n": {"$unset": true}})]
+    {
         service.patch(&document("limited", "a")).json(&patch).problem(422, "schema_violation").await;
     }
     service.patch(&document("limited", "a")).json(&json!({"n": {"$increment": 1}})).expect(200).await;

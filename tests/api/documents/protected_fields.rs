@@ -17,7 +17,16 @@ on_both_engines! {
 }
 
 const PROTECTED: [&str; 10] = [
-    "roles", "claims", "email", "emailVerified", "disabled", "username", "phone", "phoneVerified", "anonymous", "lastLoginAt",
+    "roles",
+    "claims",
+    "email",
+    "emailVerified",
+    "disabled",
+    "username",
+    "phone",
+    "phoneVerified",
+    "anonymous",
+    "lastLoginAt",
 ];
 
 async fn define_users(server: &TestServer) {
@@ -69,7 +78,8 @@ async fn tries(user: &User, field: &str) -> Vec<(&'static str, Answer)> {
         ),
         (
             "transaction upsert",
-            transaction(json!({"op": "patch", "collection": "users", "id": user.id, "patch": one, "upsert": true})).await,
+            transaction(json!({"op": "patch", "collection": "users", "id": user.id, "patch": one, "upsert": true}))
+                .await,
         ),
         (
             "transaction replace",
@@ -140,7 +150,8 @@ async fn profile_changes_reach_other_fields_only(server: TestServer) {
         ann.patch("/v1/auth/me").json(&json!({field: value_for(field)})).problem(403, "field_protected").await;
     }
     let answer = ann.patch("/v1/auth/me").json(&json!({"displayName": "Ann"})).expect(200).await;
-    let name = if answer.at("/displayName").is_null() { answer.at("/user/displayName") } else { answer.at("/displayName") };
+    let name =
+        if answer.at("/displayName").is_null() { answer.at("/user/displayName") } else { answer.at("/displayName") };
     assert_eq!(name, "Ann");
 }
 

@@ -64,12 +64,27 @@ async fn if_match_guards_against_a_lost_update(server: TestServer) {
     let late = server.service().put(&document("open", "a")).header("If-Match", &first).json(&json!({"n": 3}));
     late.problem(412, "precondition_failed").await;
     assert_eq!(get(server.service(), "open", "a").await["n"], 2);
-    server.service().patch(&document("open", "a")).header("If-Match", &first).json(&json!({"n": 3}))
-        .problem(412, "precondition_failed").await;
-    server.service().delete(&document("open", "a")).header("If-Match", &first).problem(412, "precondition_failed").await;
+    server
+        .service()
+        .patch(&document("open", "a"))
+        .header("If-Match", &first)
+        .json(&json!({"n": 3}))
+        .problem(412, "precondition_failed")
+        .await;
+    server
+        .service()
+        .delete(&document("open", "a"))
+        .header("If-Match", &first)
+        .problem(412, "precondition_failed")
+        .await;
     server.service().delete(&document("open", "a")).header("If-Match", &second).expect(204).await;
-    server.service().put(&document("open", "a")).header("If-Match", &second).json(&json!({}))
-        .problem(412, "precondition_failed").await;
+    server
+        .service()
+        .put(&document("open", "a"))
+        .header("If-Match", &second)
+        .json(&json!({}))
+        .problem(412, "precondition_failed")
+        .await;
 }
 
 async fn if_none_match_star_only_creates(server: TestServer) {
@@ -84,10 +99,18 @@ async fn where_decides_on_the_stored_document(server: TestServer) {
     let service = server.service();
     create(service, "open", json!({"id": "a", "stock": 3})).await;
     let path = document("open", "a");
-    service.patch(&path).query(&[("where", "doc.stock >= 4")]).json(&json!({"stock": 0}))
-        .problem(409, "condition_failed").await;
-    service.patch(&path).query(&[("where", "doc.absent == 4")]).json(&json!({"stock": 0}))
-        .problem(409, "condition_failed").await;
+    service
+        .patch(&path)
+        .query(&[("where", "doc.stock >= 4")])
+        .json(&json!({"stock": 0}))
+        .problem(409, "condition_failed")
+        .await;
+    service
+        .patch(&path)
+        .query(&[("where", "doc.absent == 4")])
+        .json(&json!({"stock": 0}))
+        .problem(409, "condition_failed")
+        .await;
     service.patch(&path).query(&[("where", "doc.stock >= 3")]).json(&json!({"stock": 1})).expect(200).await;
     service.delete(&path).query(&[("where", "doc.stock >= 3")]).problem(409, "condition_failed").await;
     let answer = service.delete(&path).query(&[("where", "doc.stock >=")]).expect(400).await;

@@ -66,7 +66,13 @@ async fn headers_are_bounded(server: TestServer) {
 }
 
 async fn nonsense_on_the_wire_is_no_harm(server: TestServer) {
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00"[..], b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00"[..],
+        b"GET\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\n",
+    ] {
         let address = server.base().trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(address).await.unwrap();
         let _ = stream.write_all(bytes).await;

@@ -1,6 +1,6 @@
 mod cors;
-mod health;
 mod headers;
+mod health;
 mod limits;
 mod openapi;
 mod problems;

@@ -14,7 +14,9 @@ on_both_engines! {
 }
 
 async fn an_unknown_path_is_a_problem_too(server: TestServer) {
-    for path in ["/v1", "/v1/nosuch", "/v2/collections", "/nosuch", "/v1/collections/open/nosuch", "/.env", "/v1/admin/nosuch"] {
+    for path in
+        ["/v1", "/v1/nosuch", "/v2/collections", "/nosuch", "/v1/collections/open/nosuch", "/.env", "/v1/admin/nosuch"]
+    {
         server.visitor().get(path).problem(404, "route_not_found").await;
     }
 }
@@ -39,7 +41,9 @@ async fn a_wrong_method_names_the_right_ones(server: TestServer) {
 
 async fn a_wrong_content_type_is_refused(server: TestServer) {
     define_open(&server).await;
-    for content_type in ["text/plain", "application/xml", "multipart/form-data", "application/x-www-form-urlencoded", "x"] {
+    for content_type in
+        ["text/plain", "application/xml", "multipart/form-data", "application/x-www-form-urlencoded", "x"]
+    {
         for path in [documents("open"), "/v1/transactions".into(), "/v1/auth/login".into()] {
             let call = server.visitor().post(&path).body(content_type, "{}");
             call.problem(415, "unsupported_media_type").await;

@@ -15,14 +15,19 @@ on_both_engines! {
 }
 
 async fn define(server: &TestServer) {
-    server.define("staff", &json!({
-        "rules": {
-            "read": "auth != null && has(doc.name)",
-            "create": "auth != null && has(next.name)",
-            "update": "auth != null && has(next.name)",
-            "fields": {"salary": {"read": "'hr' in auth.roles", "write": "'hr' in auth.roles"}},
-        },
-    })).await;
+    server
+        .define(
+            "staff",
+            &json!({
+                "rules": {
+                    "read": "auth != null && has(doc.name)",
+                    "create": "auth != null && has(next.name)",
+                    "update": "auth != null && has(next.name)",
+                    "fields": {"salary": {"read": "'hr' in auth.roles", "write": "'hr' in auth.roles"}},
+                },
+            }),
+        )
+        .await;
     create(server.service(), "staff", json!({"id": "s1", "name": "Ann", "salary": 5000})).await;
     create(server.service(), "staff", json!({"id": "s2", "name": "Bob", "salary": 4000})).await;
 }
@@ -68,7 +73,8 @@ async fn an_unreadable_field_cannot_be_asked_about(server: TestServer) {
         let body = json!({"filter": filter, "measures": {"n": {"count": true}}});
         let answer = eve.post(&aggregate("staff")).json(&body).send().await;
         assert_eq!(answer.status, 400, "{filter}: {answer}");
-        let answer = eve.patch(&document("staff", "s1")).query(&[("where", filter)]).json(&json!({"a": 1})).send().await;
+        let answer =
+            eve.patch(&document("staff", "s1")).query(&[("where", filter)]).json(&json!({"a": 1})).send().await;
         assert!(answer.status == 400 || answer.code().as_deref() == Some("condition_failed"), "{filter}: {answer}");
     }
     // The condition of a write tells nothing: true and false look alike.
@@ -95,12 +101,17 @@ async fn an_unreadable_field_cannot_be_asked_about(server: TestServer) {
 }
 
 async fn a_field_rule_may_look_at_the_document(server: TestServer) {
-    server.define("cards", &json!({
-        "rules": {
-            "read": "auth != null && has(doc.owner)",
-            "fields": {"pin": {"read": "auth.id == doc.owner"}},
-        },
-    })).await;
+    server
+        .define(
+            "cards",
+            &json!({
+                "rules": {
+                    "read": "auth != null && has(doc.owner)",
+                    "fields": {"pin": {"read": "auth.id == doc.owner"}},
+                },
+            }),
+        )
+        .await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
     create(server.service(), "cards", json!({"id": "a", "owner": ann.id, "pin": 1})).await;
     create(server.service(), "cards", json!({"id": "b", "owner": bob.id, "pin": 2})).await;
@@ -135,10 +146,15 @@ async fn an_unwritable_field_cannot_be_changed(server: TestServer) {
 }
 
 async fn a_unique_conflict_on_a_hidden_field_is_neutral(server: TestServer) {
-    server.define("people", &json!({
-        "indexes": [{"fields": ["ssn"], "unique": true}],
-        "rules": {"read": "auth.id == doc.owner", "create": "auth.id == next.owner"},
-    })).await;
+    server
+        .define(
+            "people",
+            &json!({
+                "indexes": [{"fields": ["ssn"], "unique": true}],
+                "rules": {"read": "auth.id == doc.owner", "create": "auth.id == next.owner"},
+            }),
+        )
+        .await;
     let (ann, eve) = (server.user("ann").await, server.user("eve").await);
     create(&ann, "people", json!({"id": "a1", "owner": ann.id, "ssn": "123"})).await;
     let answer = eve.post(&documents("people")).json(&json!({"owner": eve.id, "ssn": "123"})).send().await;

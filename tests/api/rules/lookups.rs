@@ -15,13 +15,18 @@ on_both_engines! {
 async fn define_rooms(server: &TestServer) {
     server.define("rooms", &json!({})).await;
     server.define("members", &json!({})).await;
-    server.define("messages", &json!({
-        "indexes": [{"fields": ["room"]}],
-        "rules": {
-            "read": "exists('members', doc.room + '_' + auth.id)",
-            "create": "auth.id in get('rooms', next.room).members",
-        },
-    })).await;
+    server
+        .define(
+            "messages",
+            &json!({
+                "indexes": [{"fields": ["room"]}],
+                "rules": {
+                    "read": "exists('members', doc.room + '_' + auth.id)",
+                    "create": "auth.id in get('rooms', next.room).members",
+                },
+            }),
+        )
+        .await;
 }
 
 async fn membership_kept_elsewhere_decides(server: TestServer) {
@@ -69,10 +74,15 @@ async fn a_look_up_sees_what_the_transaction_wrote_before(server: TestServer) {
 
 async fn a_look_up_of_nothing_is_an_error_and_denies(server: TestServer) {
     server.define("teams", &json!({})).await;
-    server.define("tasks", &json!({"rules": {
-        "create": "!(get('teams', next.team).closed == true)",
-        "read": "auth != null && !exists('teams', doc.team)",
-    }})).await;
+    server
+        .define(
+            "tasks",
+            &json!({"rules": {
+                "create": "!(get('teams', next.team).closed == true)",
+                "read": "auth != null && !exists('teams', doc.team)",
+            }}),
+        )
+        .await;
     let ann = server.user("ann").await;
     ann.post(&documents("tasks")).json(&json!({"team": "nosuch"})).problem(403, "rule_denied").await;
     ann.post(&documents("tasks")).json(&json!({})).problem(403, "rule_denied").await;

@@ -18,11 +18,14 @@ async fn money_is_neither_made_nor_lost(server: TestServer) {
     }
     let moves = (0..100).map(|n| {
         let (from, to) = (n % 5, (n * 3 + 1) % 5);
-        run(server.service(), json!([
-            {"op": "patch", "collection": "open", "id": format!("a{from}"),
-             "patch": {"money": {"$increment": -30}}, "where": "doc.money >= 30"},
-            {"op": "patch", "collection": "open", "id": format!("a{to}"), "patch": {"money": {"$increment": 30}}},
-        ]))
+        run(
+            server.service(),
+            json!([
+                {"op": "patch", "collection": "open", "id": format!("a{from}"),
+                 "patch": {"money": {"$increment": -30}}, "where": "doc.money >= 30"},
+                {"op": "patch", "collection": "open", "id": format!("a{to}"), "patch": {"money": {"$increment": 30}}},
+            ]),
+        )
     });
     for answer in join_all(moves).await {
         assert!(answer.status == 200 || answer.code().as_deref() == Some("condition_failed"), "{answer}");
@@ -40,10 +43,13 @@ async fn readers_see_all_of_it_or_nothing(server: TestServer) {
     }
     let write = async {
         for n in 1..=40 {
-            let answer = run(server.service(), json!([
-                {"op": "patch", "collection": "open", "id": "x", "patch": {"n": n}},
-                {"op": "patch", "collection": "open", "id": "y", "patch": {"n": n}},
-            ]));
+            let answer = run(
+                server.service(),
+                json!([
+                    {"op": "patch", "collection": "open", "id": "x", "patch": {"n": n}},
+                    {"op": "patch", "collection": "open", "id": "y", "patch": {"n": n}},
+                ]),
+            );
             let _ = answer.await.expect(200);
         }
     };

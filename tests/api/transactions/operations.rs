@@ -23,15 +23,18 @@ async fn every_operation_works_and_answers_in_order(server: TestServer) {
     define_open(&server).await;
     create(server.service(), "open", json!({"id": "old", "n": 1})).await;
     create(server.service(), "open", json!({"id": "gone"})).await;
-    let answer = run(server.service(), json!([
-        {"op": "create", "collection": "open", "data": {"n": 1}},
-        {"op": "create", "collection": "open", "id": "chosen", "data": {"n": 2}},
-        {"op": "replace", "collection": "open", "id": "put", "data": {"n": 3}},
-        {"op": "patch", "collection": "open", "id": "old", "patch": {"n": {"$increment": 4}}},
-        {"op": "patch", "collection": "open", "id": "new", "patch": {"n": 6}, "upsert": true},
-        {"op": "delete", "collection": "open", "id": "gone"},
-        {"op": "check", "collection": "open", "id": "absent", "exists": false},
-    ]));
+    let answer = run(
+        server.service(),
+        json!([
+            {"op": "create", "collection": "open", "data": {"n": 1}},
+            {"op": "create", "collection": "open", "id": "chosen", "data": {"n": 2}},
+            {"op": "replace", "collection": "open", "id": "put", "data": {"n": 3}},
+            {"op": "patch", "collection": "open", "id": "old", "patch": {"n": {"$increment": 4}}},
+            {"op": "patch", "collection": "open", "id": "new", "patch": {"n": 6}, "upsert": true},
+            {"op": "delete", "collection": "open", "id": "gone"},
+            {"op": "check", "collection": "open", "id": "absent", "exists": false},
+        ]),
+    );
     let answer = answer.await.expect(200);
     assert_eq!(answer.at("/results").as_array().map(Vec::len), Some(7), "{answer}");
     assert_eq!(answer.at("/results/1/id"), "chosen");
@@ -47,13 +50,16 @@ async fn every_operation_works_and_answers_in_order(server: TestServer) {
 
 async fn operations_see_those_before_them(server: TestServer) {
     define_open(&server).await;
-    let answer = run(server.service(), json!([
-        {"op": "create", "collection": "open", "id": "a", "data": {"n": 1}},
-        {"op": "patch", "collection": "open", "id": "a", "patch": {"n": {"$increment": 1}}, "where": "doc.n == 1"},
-        {"op": "check", "collection": "open", "id": "a", "exists": true, "where": "doc.n == 2"},
-        {"op": "delete", "collection": "open", "id": "a"},
-        {"op": "create", "collection": "open", "id": "a", "data": {"n": 7}},
-    ]));
+    let answer = run(
+        server.service(),
+        json!([
+            {"op": "create", "collection": "open", "id": "a", "data": {"n": 1}},
+            {"op": "patch", "collection": "open", "id": "a", "patch": {"n": {"$increment": 1}}, "where": "doc.n == 1"},
+            {"op": "check", "collection": "open", "id": "a", "exists": true, "where": "doc.n == 2"},
+            {"op": "delete", "collection": "open", "id": "a"},
+            {"op": "create", "collection": "open", "id": "a", "data": {"n": 7}},
+        ]),
+    );
     let _ = answer.await.expect(200);
     assert_eq!(get(server.service(), "open", "a").await["n"], 7);
 }
@@ -61,11 +67,14 @@ async fn operations_see_those_before_them(server: TestServer) {
 async fn it_is_all_or_nothing(server: TestServer) {
     define_open(&server).await;
     create(server.service(), "open", json!({"id": "taken"})).await;
-    let answer = run(server.service(), json!([
-        {"op": "create", "collection": "open", "id": "a", "data": {}},
-        {"op": "patch", "collection": "open", "id": "taken", "patch": {"n": 1}},
-        {"op": "create", "collection": "open", "id": "taken", "data": {}},
-    ]));
+    let answer = run(
+        server.service(),
+        json!([
+            {"op": "create", "collection": "open", "id": "a", "data": {}},
+            {"op": "patch", "collection": "open", "id": "taken", "patch": {"n": 1}},
+            {"op": "create", "collection": "open", "id": "taken", "data": {}},
+        ]),
+    );
     let answer = answer.await.problem(409, "document_exists");
     assert_eq!(answer.at("/operation"), 2, "{answer}");
     server.service().get(&document("open", "a")).problem(404, "document_not_found").await;
@@ -75,10 +84,15 @@ async fn it_is_all_or_nothing(server: TestServer) {
 async fn a_condition_decides_inside_it(server: TestServer) {
     define_open(&server).await;
     create(server.service(), "open", json!({"id": "p", "stock": 3})).await;
-    let buy = || run(server.service(), json!([
-        {"op": "create", "collection": "open", "data": {"order": true}},
-        {"op": "patch", "collection": "open", "id": "p", "patch": {"stock": {"$increment": -2}}, "where": "doc.stock >= 2"},
-    ]));
+    let buy = || {
+        run(
+            server.service(),
+            json!([
+                {"op": "create", "collection": "open", "data": {"order": true}},
+                {"op": "patch", "collection": "open", "id": "p", "patch": {"stock": {"$increment": -2}}, "where": "doc.stock >= 2"},
+            ]),
+        )
+    };
     let _ = buy().await.expect(200);
     assert_eq!(buy().await.problem(409, "condition_failed").at("/operation"), 1);
     assert_eq!(get(server.service(), "open", "p").await["stock"], 1);
@@ -91,7 +105,9 @@ async fn checks_hold_or_refuse(server: TestServer) {
     create(server.service(), "open", json!({"id": "a", "n": 1})).await;
     let check = |check: Value| run(server.service(), json!([check]));
     let _ = check(json!({"op": "check", "collection": "open", "id": "a", "exists": true})).await.expect(200);
-    let _ = check(json!({"op": "check", "collection": "open", "id": "a", "exists": true, "where": "doc.n == 1"})).await.expect(200);
+    let _ = check(json!({"op": "check", "collection": "open", "id": "a", "exists": true, "where": "doc.n == 1"}))
+        .await
+        .expect(200);
     for failing in [
         json!({"op": "check", "collection": "open", "id": "a", "exists": false}),
         json!({"op": "check", "collection": "open", "id": "b", "exists": true}),
@@ -107,9 +123,14 @@ async fn checks_hold_or_refuse(server: TestServer) {
 async fn if_match_guards_each_operation(server: TestServer) {
     define_open(&server).await;
     let made = create(server.service(), "open", json!({"id": "a", "n": 1})).await;
-    let patch = |rev: &Value| run(server.service(), json!([
-        {"op": "patch", "collection": "open", "id": "a", "patch": {"n": 2}, "ifMatch": rev},
-    ]));
+    let patch = |rev: &Value| {
+        run(
+            server.service(),
+            json!([
+                {"op": "patch", "collection": "open", "id": "a", "patch": {"n": 2}, "ifMatch": rev},
+            ]),
+        )
+    };
     let _ = patch(&made["rev"]).await.expect(200);
     assert_eq!(patch(&made["rev"]).await.problem(412, "precondition_failed").at("/operation"), 0);
 }
@@ -117,7 +138,8 @@ async fn if_match_guards_each_operation(server: TestServer) {
 async fn five_hundred_operations_are_the_most(server: TestServer) {
     define_open(&server).await;
     let operations = |count: usize| {
-        let all: Vec<Value> = (0..count).map(|n| json!({"op": "create", "collection": "open", "data": {"n": n}})).collect();
+        let all: Vec<Value> =
+            (0..count).map(|n| json!({"op": "create", "collection": "open", "data": {"n": n}})).collect();
         json!(all)
     };
     let answer = run(server.service(), operations(500)).await.expect(200);
@@ -131,10 +153,13 @@ async fn five_hundred_operations_are_the_most(server: TestServer) {
 
 async fn one_place_in_the_log_for_all(server: TestServer) {
     define_open(&server).await;
-    let answer = run(server.service(), json!([
-        {"op": "create", "collection": "open", "data": {}},
-        {"op": "create", "collection": "open", "data": {}},
-    ]));
+    let answer = run(
+        server.service(),
+        json!([
+            {"op": "create", "collection": "open", "data": {}},
+            {"op": "create", "collection": "open", "data": {}},
+        ]),
+    );
     let answer = answer.await.expect(200);
     let seq = answer.header("basalt-seq").expect("a place in the log");
     assert_eq!(answer.at("/seq"), json!(seq));
@@ -144,14 +169,22 @@ async fn one_place_in_the_log_for_all(server: TestServer) {
 
 async fn an_owner_writes_his_own_in_several_collections(server: TestServer) {
     define_notes(&server).await;
-    server.define("counts", &json!({"rules": {
-        "read": "auth.id == doc.id", "create": "auth.id == next.id", "update": "auth.id == doc.id"}})).await;
+    server
+        .define(
+            "counts",
+            &json!({"rules": {
+        "read": "auth.id == doc.id", "create": "auth.id == next.id", "update": "auth.id == doc.id"}}),
+        )
+        .await;
     let ann = server.user("ann").await;
     for n in 1..=2 {
-        let answer = run(&ann, json!([
-            {"op": "create", "collection": "notes", "data": {"owner": ann.id}},
-            {"op": "patch", "collection": "counts", "id": ann.id, "patch": {"notes": {"$increment": 1}}, "upsert": true},
-        ]));
+        let answer = run(
+            &ann,
+            json!([
+                {"op": "create", "collection": "notes", "data": {"owner": ann.id}},
+                {"op": "patch", "collection": "counts", "id": ann.id, "patch": {"notes": {"$increment": 1}}, "upsert": true},
+            ]),
+        );
         assert_eq!(answer.await.expect(200).at("/results/1/document/notes"), n);
     }
 }

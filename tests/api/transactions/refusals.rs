@@ -22,9 +22,14 @@ async fn a_stranger_is_refused_as_at_the_single_doors(server: TestServer) {
         (json!({"op": "patch", "collection": "notes", "id": "n1", "patch": {"a": 1}}), 404, "document_not_found"),
         (json!({"op": "delete", "collection": "notes", "id": "n1"}), 404, "document_not_found"),
         (json!({"op": "replace", "collection": "notes", "id": "n1", "data": {"owner": ann.id}}), 403, "rule_denied"),
-        (json!({"op": "replace", "collection": "notes", "id": "n1", "data": {"owner": eve.id}}), 409, "document_exists"),
+        (
+            json!({"op": "replace", "collection": "notes", "id": "n1", "data": {"owner": eve.id}}),
+            409,
+            "document_exists",
+        ),
     ] {
-        let operations = json!([{"op": "create", "collection": "notes", "id": "mine", "data": {"owner": eve.id}}, operation]);
+        let operations =
+            json!([{"op": "create", "collection": "notes", "id": "mine", "data": {"owner": eve.id}}, operation]);
         let answer = run(&eve, operations).await.problem(status, code);
         assert_eq!(answer.at("/operation"), 1, "{answer}");
         eve.get(&document("notes", "mine")).problem(404, "document_not_found").await;
@@ -34,7 +39,8 @@ async fn a_stranger_is_refused_as_at_the_single_doors(server: TestServer) {
 
 async fn a_visitor_is_asked_to_sign_in(server: TestServer) {
     define_notes(&server).await;
-    let answer = run(&server.visitor(), json!([{"op": "create", "collection": "notes", "data": {"owner": "x"}}]));
+    let visitor = server.visitor();
+    let answer = run(&visitor, json!([{"op": "create", "collection": "notes", "data": {"owner": "x"}}]));
     let _ = answer.await.problem(401, "unauthenticated");
 }
 

@@ -124,18 +124,18 @@ fn creates(seed: &Seed) -> Next {
 
 fn updates(seed: &Seed) -> Next {
     let (tokens, documents) = (tokens(seed), seed.documents);
-    let patch = json!({"n": {"$increment": 1}}).to_string();
+    let increment = json!({"n": {"$increment": 1}}).to_string();
     Rc::new(move |n, k| {
         let path = format!("{DOCUMENTS}/d{}", own_document(documents, n, k));
-        request("PATCH", &path, Some(&tokens[n % USERS]), Some(&patch))
+        request("PATCH", &path, Some(&tokens[n % USERS]), Some(&increment))
     })
 }
 
 fn logins() -> Next {
-    let log_in = |n: usize| {
+    let sign_in = |n: usize| {
         let body = json!({"email": email(n), "password": PASSWORD}).to_string();
         request("POST", "/v1/auth/login", None, Some(&body))
     };
-    let requests: Vec<Vec<u8>> = (0..USERS).map(log_in).collect();
-    Rc::new(move |n, _| requests[n % USERS].clone())
+    let prepared: Vec<Vec<u8>> = (0..USERS).map(sign_in).collect();
+    Rc::new(move |n, _| prepared[n % USERS].clone())
 }

@@ -117,7 +117,12 @@ impl Attempt {
             attempt("upserts", Kind::Put, Request::Upsert(id.clone(), json!({"touched": 1})), &touched),
             attempt("replaces", Kind::Put, Request::Put(id.clone(), json!(touched)), &touched),
             attempt("takes by PUT", Kind::Put, Request::Put(id.clone(), json!(taken)), &taken),
-            attempt("patches in a transaction", Kind::Update, operation("patch", "patch", json!({"owner": me})), &taken),
+            attempt(
+                "patches in a transaction",
+                Kind::Update,
+                operation("patch", "patch", json!({"owner": me})),
+                &taken,
+            ),
             attempt("replaces in a transaction", Kind::Put, operation("replace", "data", json!(touched)), &touched),
             attempt("deletes in a transaction", Kind::Delete, operation("delete", "op", json!("delete")), data),
             attempt("deletes", Kind::Delete, Request::Delete(id), data),
@@ -155,7 +160,9 @@ impl Attempt {
             Request::Post(body) => client.post(&documents(COLLECTION)).json(body),
             Request::Put(id, body) => client.put(&document(COLLECTION, id)).json(body),
             Request::Patch(id, body) => client.patch(&document(COLLECTION, id)).json(body),
-            Request::Upsert(id, body) => client.patch(&document(COLLECTION, id)).query(&[("upsert", "true")]).json(body),
+            Request::Upsert(id, body) => {
+                client.patch(&document(COLLECTION, id)).query(&[("upsert", "true")]).json(body)
+            }
             Request::JsonPatch(id, body) => {
                 client.patch(&document(COLLECTION, id)).body("application/json-patch+json", body.to_string())
             }

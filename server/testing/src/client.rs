@@ -1,0 +1,147 @@
+//! A caller with his token: sends requests and hands back whole answers.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use crate::answer::Answer;
+
+/// Whom requests speak for, and to which server.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Arc<str>,
+    headers: HeaderMap,
+}
+
+impl Client {
+    pub fn new(base: &str) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "tests are the outside: they talk to the server they started")]
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(std::time::Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .expect("an HTTP client");
+        Self { http, base: base.trim_end_matches('/').into(), headers: HeaderMap::new() }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same server, with a bearer token.
+    pub fn with_token(&self, token: &str) -> Self {
+        self.with_header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// The same server and caller, with a header on every request.
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        client.headers.insert(name, HeaderValue::from_str(value).expect("a header's value"));
+        client
+    }
+
+    /// The same server, as nobody.
+    pub fn visitor(&self) -> Self {
+        Self { headers: HeaderMap::new(), ..self.clone() }
+    }
+
+    /// The same server, with the cookie that an answer set, as a page of the server's own would send it.
+    pub fn with_cookie(&self, answer: &Answer) -> Self {
+        let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{answer}: no cookie"));
+        let pair = cookie.split(';').next().unwrap_or_default();
+        self.with_header("Cookie", pair).with_header("Origin", &self.base)
+    }
+
+    /// The same caller at another address: a server that was started anew.
+    pub fn at(&self, base: &str) -> Self {
+        let mut client = Self { base: base.into(), ..self.clone() };
+        if client.headers.contains_key("origin") {
+            client = client.with_header("Origin", base);
+        }
+        client
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+    pub fn patch(&self, path: &str) -> Call {
+        self.call(Method::PATCH, path)
+    }
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    /// `method` in capitals; `path` from `/v1` on.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let request = self.http.request(method.clone(), format!("{}{path}", self.base)).headers(self.headers.clone());
+        Call { request, name: format!("{method} {path}") }
+    }
+}
+
+/// One request that is being put together.
+#[must_use]
+pub struct Call {
+    request: reqwest::RequestBuilder,
+    name: String,
+}
+
+impl Call {
+    pub fn json(mut self, body: &Value) -> Self {
+        self.request = self.request.json(body);
+        self
+    }
+
+    /// A body as it is, for what is no good JSON.
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.header(CONTENT_TYPE, content_type).body(body.into());
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.request = self.request.query(pairs);
+        self
+    }
+
+    /// Sends, and fails the test when no answer comes.
+    pub async fn send(self) -> Answer {
+        match self.try_send().await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sends; the error says what was sent and why there is no answer.
+    pub async fn try_send(self) -> Result<Answer, String> {
+        let name = self.name;
+        let response = self.request.send().await.map_err(|error| format!("{name}: no answer: {error:?}"))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.map_err(|error| format!("{name}: the answer broke off: {error:?}"))?;
+        Ok(Answer::new(name, status, headers, body.to_vec()))
+    }
+
+    /// Sends and expects this status.
+    pub async fn expect(self, status: u16) -> Answer {
+        self.send().await.expect(status)
+    }
+
+    /// Sends and expects a problem with this status and code.
+    pub async fn problem(self, status: u16, code: &str) -> Answer {
+        self.send().await.problem(status, code)
+    }
+}

@@ -1,0 +1,247 @@
+//! A whole server within the test: its own database, port, clock and random bytes.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use basalt::{Configuration, Outside, Rooms, RunningNode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::engine::{Database, Engine};
+use crate::outside::{ManualClock, SeededRandom};
+use crate::process::SECRET;
+
+const OWNER: &str = "owner@example.com";
+const PASSWORD: &str = "a long enough phrase";
+const SEED: u64 = 7;
+
+/// A running server. Its data live as long as this value.
+pub struct TestServer {
+    engine: Engine,
+    node: RunningNode,
+    client: Client,
+    clock: ManualClock,
+    outside: Outside,
+    setup_token: String,
+    /// None where nobody has claimed the server.
+    staff: Option<Staff>,
+    folder: TempDir,
+    database: Option<Database>,
+}
+
+#[derive(Clone)]
+struct Staff {
+    owner: Client,
+    service: Client,
+}
+
+/// A signed-in user; calls go out with his access token.
+pub struct User {
+    client: Client,
+    pub id: String,
+    pub email: String,
+    pub password: String,
+    pub access_token: String,
+    pub refresh_token: String,
+}
+
+impl Deref for User {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Runs one test on a server of its own.
+pub fn run<F>(engine: Engine, test: impl FnOnce(TestServer) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async { test(TestServer::start(engine).await).await });
+}
+
+impl TestServer {
+    /// Empty but for an owner and a service key.
+    pub async fn start(engine: Engine) -> Self {
+        Self::start_with_seed(engine, SEED).await
+    }
+
+    /// With other random bytes: keys, ids and secrets are others.
+    pub async fn start_with_seed(engine: Engine, seed: u64) -> Self {
+        let mut server = Self::start_new(engine, seed).await;
+        server.claim().await;
+        server
+    }
+
+    /// As after the very first start: nobody is its operator.
+    pub async fn start_unclaimed(engine: Engine) -> Self {
+        Self::start_new(engine, SEED).await
+    }
+
+    async fn start_new(engine: Engine, seed: u64) -> Self {
+        let clock = ManualClock::new();
+        let outside = Outside {
+            clock: Arc::new(clock.clone()),
+            random: Arc::new(SeededRandom::new(seed)),
+            environment: Arc::default(),
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = (engine == Engine::Postgres).then(Database::create);
+        let node = start_node(&folder, database.as_ref(), &outside, None).await;
+        let client = Client::new(&node.url);
+        let link = node.setup_url.as_ref().expect("a fresh server has a set-up link").expose();
+        let setup_token = link.split_once('#').expect("its token").1.to_owned();
+        Self { engine, node, client, clock, outside, setup_token, staff: None, folder, database }
+    }
+
+    /// The same data under an app with this manifest.
+    pub async fn with_app(self, manifest: &str) -> Self {
+        let Self { engine, node, clock, outside, setup_token, staff, folder, database, .. } = self;
+        let app = folder.path().join("app");
+        std::fs::create_dir_all(&app).expect("the app's folder");
+        std::fs::write(app.join("app.toml"), manifest).expect("its manifest");
+        node.stop().await;
+        let node = start_node(&folder, database.as_ref(), &outside, Some(&app)).await;
+        let base = node.url.clone();
+        let staff = staff.map(|staff| Staff { owner: staff.owner.at(&base), service: staff.service.at(&base) });
+        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, folder, database }
+    }
+
+    pub async fn stop(self) {
+        self.node.stop().await;
+    }
+
+    async fn claim(&mut self) {
+        let body = json!({"token": self.setup_token, "email": OWNER, "password": PASSWORD});
+        let answer = self.client.post("/v1/admin/setup").json(&body).expect(201).await;
+        let owner = self.client.with_cookie(&answer);
+        let service = new_key(&owner, &self.client, &["*"]).await;
+        self.staff = Some(Staff { owner, service });
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub fn base(&self) -> &str {
+        self.client.base()
+    }
+
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    pub fn rooms(&self) -> &Rooms {
+        self.node.rooms()
+    }
+
+    /// The one-time token of the first start.
+    pub fn setup_token(&self) -> &str {
+        &self.setup_token
+    }
+
+    pub fn owner_email(&self) -> &'static str {
+        OWNER
+    }
+
+    pub fn owner_password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    pub fn visitor(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The first operator.
+    pub fn owner(&self) -> &Client {
+        &self.staff.as_ref().expect("a claimed server").owner
+    }
+
+    /// A service key that may do everything.
+    pub fn service(&self) -> &Client {
+        &self.staff.as_ref().expect("a claimed server").service
+    }
+
+    /// The owner, signed in anew: after the clock went on, his first session may have ended.
+    pub async fn owner_again(&self) -> Client {
+        self.operator_session(OWNER).await
+    }
+
+    /// A new operator with a role.
+    pub async fn operator(&self, role: &str) -> Client {
+        let email = format!("{role}-{}@example.com", self.unique());
+        let body = json!({"email": email, "role": role, "password": PASSWORD});
+        self.owner().post("/v1/admin/operators").json(&body).expect(201).await;
+        self.operator_session(&email).await
+    }
+
+    async fn operator_session(&self, email: &str) -> Client {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.client.post("/v1/admin/login").json(&body).expect(200).await;
+        self.client.with_cookie(&answer)
+    }
+
+    /// A new service key with these scopes.
+    pub async fn key(&self, scopes: &[&str]) -> Client {
+        new_key(self.owner(), &self.client, scopes).await
+    }
+
+    /// Signs up `NAME@example.com`.
+    pub async fn user(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.client.post("/v1/auth/signup").json(&body).expect(201).await;
+        let access_token = answer.text_at("/session/accessToken");
+        User {
+            client: self.client.with_token(&access_token),
+            id: answer.text_at("/user/id"),
+            email,
+            password: PASSWORD.to_owned(),
+            refresh_token: answer.text_at("/session/refreshToken"),
+            access_token,
+        }
+    }
+
+    /// Defines a collection as an operator would.
+    pub async fn define(&self, collection: &str, definition: &Value) {
+        let path = format!("/v1/admin/collections/{collection}");
+        let answer = self.owner().put(&path).json(definition).send().await;
+        assert!([200, 201].contains(&answer.status), "{answer}");
+    }
+
+    fn unique(&self) -> String {
+        let random = basalt_core::random::bytes::<5>(&*self.outside.random);
+        basalt_core::random::base32hex(&random)
+    }
+}
+
+async fn new_key(owner: &Client, client: &Client, scopes: &[&str]) -> Client {
+    let body = json!({"name": "a key of the tests", "scopes": scopes});
+    let answer = owner.post("/v1/admin/keys").json(&body).expect(201).await;
+    client.with_token(&answer.text_at("/key"))
+}
+
+async fn start_node(
+    folder: &TempDir,
+    database: Option<&Database>,
+    outside: &Outside,
+    app: Option<&std::path::Path>,
+) -> RunningNode {
+    let mut configuration = Configuration::default();
+    configuration.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    configuration.data = folder.path().join("data");
+    configuration.app = app.map(std::path::Path::to_path_buf);
+    configuration.workers = 2;
+    configuration.limits.stop_time = Duration::from_secs(5);
+    if let Some(database) = database {
+        configuration.database_url = Some(database.url().into());
+        configuration.database_connections = 8;
+        configuration.secret = Some(SECRET.to_owned().into());
+    }
+    let node = basalt::assemble(configuration, outside.clone()).await.expect("a node");
+    node.start().await.expect("a running node")
+}
