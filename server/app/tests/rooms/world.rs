@@ -43,11 +43,12 @@ pub(crate) struct Node {
 
 pub(crate) async fn both<Test, Done>(test: Test)
 where
-    Test: Fn(World) -> Done,
+    Test: Fn(Arc<World>) -> Done,
     Done: Future<Output = ()>,
 {
     for db in [TestDb::sqlite().await, TestDb::postgres().await] {
-        test(World::new(db).await).await;
+        // Shared, so that a test that uses one room of it keeps all of it.
+        test(Arc::new(World::new(db).await)).await;
     }
 }
 
