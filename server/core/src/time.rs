@@ -42,6 +42,9 @@ impl Timestamp {
 
     /// Reads RFC 3339 with any offset and any number of fractional digits; digits below a millisecond are cut.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(parsed) = parse_canonical(text) {
+            return Some(parsed);
+        }
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let millis = i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
         (MIN_MILLIS..=MAX_MILLIS).contains(&millis).then_some(Self(millis))
@@ -64,22 +67,50 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
+    // By hand: every write and every answer has several of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ok(instant) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000) else {
             return Err(fmt::Error);
         };
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            instant.year(),
-            u8::from(instant.month()),
-            instant.day(),
-            instant.hour(),
-            instant.minute(),
-            instant.second(),
-            instant.millisecond()
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let year = u32::try_from(instant.year()).map_err(|_| fmt::Error)?;
+        digits(&mut text[0..4], year);
+        digits(&mut text[5..7], u8::from(instant.month()).into());
+        digits(&mut text[8..10], instant.day().into());
+        digits(&mut text[11..13], instant.hour().into());
+        digits(&mut text[14..16], instant.minute().into());
+        digits(&mut text[17..19], instant.second().into());
+        digits(&mut text[20..23], instant.millisecond().into());
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
+}
+
+/// Writes a number with leading zeros.
+fn digits(text: &mut [u8], mut number: u32) {
+    for place in text.iter_mut().rev() {
+        *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
+}
+
+/// Reads what [`Timestamp`]'s `Display` writes; `None` for any other form.
+fn parse_canonical(text: &str) -> Option<Timestamp> {
+    let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    if marks.iter().any(|(at, mark)| bytes[*at] != *mark) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| {
+        bytes[range]
+            .iter()
+            .try_fold(0_u16, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u16::from(byte - b'0')))
+    };
+    let small = |range| number(range).and_then(|number| u8::try_from(number).ok());
+    let month = time::Month::try_from(small(5..7)?).ok()?;
+    let date = time::Date::from_calendar_date(number(0..4)?.into(), month, small(8..10)?).ok()?;
+    let time = time::Time::from_hms_milli(small(11..13)?, small(14..16)?, small(17..19)?, number(20..23)?).ok()?;
+    let seconds = date.with_time(time).assume_utc().unix_timestamp();
+    Some(Timestamp(seconds * 1_000 + i64::from(time.millisecond())))
 }
 
 impl Serialize for Timestamp {
@@ -117,6 +148,23 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-11-22T08:00:00.123999+08:00"), expected);
         assert_eq!(Timestamp::parse("2026-11-22"), None);
         assert_eq!(Timestamp::parse("2026-13-22T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_odd_beside_it() {
+        for millis in [MIN_MILLIS, MIN_MILLIS + 1, -1, 0, 951_782_399_999, 1_767_225_600_123, MAX_MILLIS] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(parse_canonical(&time.to_string()), Some(time));
+            assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+        for odd in [
+            "2026-02-29T00:00:00.000Z",
+            "2026-01-01T24:00:00.000Z",
+            "2026-01-01T00:00:0a.000Z",
+            "+026-01-01T00:00:00.000Z",
+        ] {
+            assert_eq!(Timestamp::parse(odd), None, "{odd}");
+        }
     }
 
     #[test]
