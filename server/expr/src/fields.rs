@@ -16,9 +16,8 @@ pub(crate) fn equality_fields(root: &Node) -> Vec<FieldPath> {
     let mut found = Vec::new();
     condition(root, &mut found);
     visit(root, &mut |node| match &node.kind {
-        Kind::Equal { sides, .. } if !sides[1].open => found.extend(field(&sides[0])),
+        Kind::Equal { sides, .. } | Kind::In(sides) if !sides[1].open => found.extend(field(&sides[0])),
         Kind::Equal { sides, .. } if !sides[0].open => found.extend(field(&sides[1])),
-        Kind::In(sides) if !sides[1].open => found.extend(field(&sides[0])),
         Kind::In(sides) if !sides[0].open => {
             if let Kind::List(items) = &sides[1].kind {
                 found.extend(items.iter().filter_map(field));

@@ -201,9 +201,15 @@ impl Node {
             | Kind::Variable(_)
             | Kind::Unchanged(_)
             | Kind::Limit(_) => Vec::new(),
-            Kind::Select { of, .. } | Kind::Has { of, .. } | Kind::Timestamp { of, .. } => vec![of],
-            Kind::Not(of) | Kind::Negate(of) | Kind::Size(of) | Kind::Convert(_, of) => vec![of],
-            Kind::Get { id, .. } | Kind::Exists { id, .. } => vec![id],
+            Kind::Select { of, .. }
+            | Kind::Has { of, .. }
+            | Kind::Timestamp { of, .. }
+            | Kind::Not(of)
+            | Kind::Negate(of)
+            | Kind::Size(of)
+            | Kind::Convert(_, of)
+            | Kind::Get { id: of, .. }
+            | Kind::Exists { id: of, .. } => vec![of],
             Kind::Index(pair)
             | Kind::Equal { sides: pair, .. }
             | Kind::Order(_, pair)

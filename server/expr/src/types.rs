@@ -18,7 +18,8 @@ pub(crate) enum Type {
     Map,
     Time,
     Duration,
-    Type,
+    /// A type itself, as `type(x)` gives it.
+    Kind,
 }
 
 /// The types' names, as `type(x)` gives them.
@@ -93,7 +94,7 @@ impl Type {
 
     /// Types that no JSON value has.
     pub(crate) fn is_beyond_json(self) -> bool {
-        matches!(self, Self::Time | Self::Duration | Self::Type)
+        matches!(self, Self::Time | Self::Duration | Self::Kind)
     }
 
     /// What is known of a value that is one of the two.
@@ -122,7 +123,7 @@ impl fmt::Display for Type {
             Self::Map => "a map",
             Self::Time => "a timestamp",
             Self::Duration => "a duration",
-            Self::Type => "a type",
+            Self::Kind => "a type",
         })
     }
 }

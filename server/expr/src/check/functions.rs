@@ -28,10 +28,9 @@ impl Checker<'_> {
             ("double", [of]) => self.convert(id, of, Conversion::Double, Type::Number, depth),
             ("string", [of]) => self.convert(id, of, Conversion::String, Type::Text, depth),
             ("bool", [of]) => self.convert(id, of, Conversion::Bool, Type::Bool, depth),
-            ("type", [of]) => self.convert(id, of, Conversion::Type, Type::Type, depth),
-            ("get", [collection, of]) => self.look_up(id, name, collection, of, depth),
-            ("exists", [collection, of]) => self.look_up(id, name, collection, of, depth),
-            ("unchanged", [_, ..]) => self.unchanged(id, args),
+            ("type", [of]) => self.convert(id, of, Conversion::Type, Type::Kind, depth),
+            ("get" | "exists", [collection, of]) => self.look_up(id, name, collection, of, depth),
+            ("unchanged", [_, ..]) => self.unchanged(id, args, depth),
             ("limit", [name, capacity, period]) => self.limit(id, [name, capacity, period], depth),
             _ => return None,
         })
@@ -72,12 +71,12 @@ impl Checker<'_> {
     }
 
     fn text_test(&mut self, id: u64, test: TextTest, target: &IdedExpr, part: &IdedExpr, depth: usize) -> Node {
-        let text = self.node(target, depth + 1);
+        let asked = self.node(target, depth + 1);
         let part = self.node(part, depth + 1);
-        let span = self.call_span(id, Some(&text));
-        self.want(&text, Type::Text, "This function is one of");
+        let span = self.call_span(id, Some(&asked));
+        self.want(&asked, Type::Text, "This function is one of");
         self.want(&part, Type::Text, "The argument has to be");
-        make(Kind::Text(test, Box::new([text, part])), span, Type::Bool)
+        make(Kind::Text(test, Box::new([asked, part])), span, Type::Bool)
     }
 
     fn matches(
@@ -186,22 +185,17 @@ impl Checker<'_> {
         }
     }
 
-    fn unchanged(&mut self, id: u64, args: &[IdedExpr]) -> Node {
+    fn unchanged(&mut self, id: u64, args: &[IdedExpr], depth: usize) -> Node {
         let span = self.spans.call(id);
         if !self.scope.unchanged || self.scope.lowered {
             return self.faulty(span, format!("unchanged() can't be used here. {}", self.scope.listed()));
         }
         let mut paths = Vec::with_capacity(args.len());
         for arg in args {
-            let text = match &arg.expr {
-                Expr::Literal(cel::common::ast::LiteralValue::String(text)) => Some(text.inner()),
-                _ => None,
-            };
-            match text.map(FieldPath::parse) {
+            let name = self.node(arg, depth + 1);
+            match name.constant_text().map(FieldPath::parse) {
                 Some(Ok(path)) => paths.push(path),
-                _ => {
-                    self.fault(self.spans.token(arg.id), "unchanged() wants the names of fields, written out as texts.")
-                }
+                _ => self.fault(name.span, "unchanged() wants the names of fields, written out as texts."),
             }
         }
         make(Kind::Unchanged(paths), span, Type::Bool)

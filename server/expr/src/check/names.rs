@@ -153,7 +153,7 @@ impl Checker<'_> {
         match &expr.expr {
             Expr::Ident(name) => {
                 let found = TypeName::ALL.into_iter().find(|found| found.name() == name)?;
-                Some(make(Kind::Constant(Constant::Type(found)), self.spans.token(expr.id), Type::Type))
+                Some(make(Kind::Constant(Constant::Type(found)), self.spans.token(expr.id), Type::Kind))
             }
             Expr::List(list) => {
                 let names: Option<Vec<Node>> = list.elements.iter().map(|element| self.type_names(element)).collect();

@@ -131,7 +131,7 @@ impl Checker<'_> {
         let advice = if let Some(stored) = stored {
             let text = &self.spans.source()[stored.from()..stored.end()];
             format!(" Stored times are texts: write timestamp({text}).")
-        } else if types.contains(&Type::Type) {
+        } else if types.contains(&Type::Kind) {
             " A type is compared with a type's name: type(x) == string.".to_owned()
         } else {
             String::new()

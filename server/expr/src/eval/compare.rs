@@ -10,11 +10,10 @@ pub(crate) fn equal(left: &Val<'_>, right: &Val<'_>, steps: &mut Steps) -> Resul
     Ok(match (left, right) {
         (Val::Null, Val::Null) => true,
         (Val::Bool(left), Val::Bool(right)) => left == right,
-        (Val::Int(left), Val::Int(right)) => left == right,
         (Val::Text(left), Val::Text(right)) => left == right,
         (Val::Time(left), Val::Time(right)) => left == right,
-        (Val::Duration(left), Val::Duration(right)) => left == right,
         (Val::Type(left), Val::Type(right)) => left == right,
+        (Val::Int(left), Val::Int(right)) | (Val::Duration(left), Val::Duration(right)) => left == right,
         (Val::Int(_) | Val::Float(_), Val::Int(_) | Val::Float(_)) => order(left, right) == Some(Ordering::Equal),
         (Val::List(left), Val::List(right)) => return lists_equal(left, right, steps),
         (Val::Map(left), Val::Map(right)) => return maps_equal(left, right, steps),
@@ -52,14 +51,13 @@ fn maps_equal(left: &Map<'_>, right: &Map<'_>, steps: &mut Steps) -> Result<bool
 /// The order of two values: numbers, texts (by code points), timestamps and durations, each among themselves; else none.
 pub(crate) fn order(left: &Val<'_>, right: &Val<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Val::Int(left), Val::Int(right)) => Some(left.cmp(right)),
+        (Val::Int(left), Val::Int(right)) | (Val::Duration(left), Val::Duration(right)) => Some(left.cmp(right)),
         (Val::Float(left), Val::Float(right)) => left.partial_cmp(right),
         (Val::Int(left), Val::Float(right)) => integer_with_float(*left, *right),
         (Val::Float(left), Val::Int(right)) => integer_with_float(*right, *left).map(Ordering::reverse),
         // The order of UTF-8's bytes is that of code points.
         (Val::Text(left), Val::Text(right)) => Some(left.cmp(right)),
         (Val::Time(left), Val::Time(right)) => Some(left.cmp(right)),
-        (Val::Duration(left), Val::Duration(right)) => Some(left.cmp(right)),
         _ => None,
     }
 }

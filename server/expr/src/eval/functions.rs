@@ -31,11 +31,11 @@ pub(crate) fn pattern(text: &str) -> Result<Regex, String> {
     })
 }
 
-pub(crate) fn text_test(test: TextTest, text: &str, part: &str) -> bool {
+pub(crate) fn text_test(test: TextTest, whole: &str, part: &str) -> bool {
     match test {
-        TextTest::StartsWith => text.starts_with(part),
-        TextTest::EndsWith => text.ends_with(part),
-        TextTest::Contains => text.contains(part),
+        TextTest::StartsWith => whole.starts_with(part),
+        TextTest::EndsWith => whole.ends_with(part),
+        TextTest::Contains => whole.contains(part),
     }
 }
 

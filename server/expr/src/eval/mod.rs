@@ -139,9 +139,9 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
                 functions::size(&value)
             }
             Kind::Text(test, sides) => match self.pair(sides)? {
-                (Val::Text(text), Val::Text(part)) => {
-                    self.steps.take_for_text(text.len())?;
-                    Ok(Val::Bool(functions::text_test(*test, &text, &part)))
+                (Val::Text(whole), Val::Text(part)) => {
+                    self.steps.take_for_text(whole.len())?;
+                    Ok(Val::Bool(functions::text_test(*test, &whole, &part)))
                 }
                 (Val::Text(_), other) | (other, _) => Err(Why::Unfit("a text", other.type_name())),
             },

@@ -64,9 +64,9 @@ impl<'a> Lowering<'a, '_> {
         let known = self.known(closed)?;
         match operand {
             Operand::Place(place) => self.equal_place(node, place, known, closed),
-            Operand::Size(place) => self.size(node, place, SizeTest::Equal, known),
+            Operand::Size(place) => self.size(node, place, SizeTest::Equal, &known),
             Operand::Time(place) => {
-                let Some(value) = self.instant(known) else { return Ok(Filter::Error) };
+                let Some(value) = instant(&known) else { return Ok(Filter::Error) };
                 let mut parts = Vec::with_capacity(2);
                 for order in [Order::Ge, Order::Le] {
                     let (place, value) = (place.clone(), value.clone());
@@ -118,8 +118,8 @@ impl<'a> Lowering<'a, '_> {
                 };
                 self.leaf(node, place, |place| Leaf::Order { place, order, value })
             }
-            Operand::Size(place) => self.size(node, place, SizeTest::Order(order), known),
-            Operand::Time(place) => match self.instant(known) {
+            Operand::Size(place) => self.size(node, place, SizeTest::Order(order), &known),
+            Operand::Time(place) => match instant(&known) {
                 Some(value) => self.leaf(node, place, |place| Leaf::Order { place, order, value }),
                 None => Ok(Filter::Error),
             },
@@ -127,25 +127,16 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    /// The canonical text of an instant, which orders as instants do; `None` where nothing can be compared.
-    fn instant(&self, known: Known<'a>) -> Option<Scalar> {
-        match known {
-            Known::Unknown => Some(Scalar::Text(String::new())),
-            Known::Value(Val::Time(time)) => Some(Scalar::Text(time.to_string())),
-            Known::Failed | Known::Value(_) => None,
-        }
-    }
-
-    fn size(&mut self, node: &Node, place: OpenPlace, test: SizeTest, known: Known<'a>) -> Lowers<Filter> {
+    fn size(&mut self, node: &Node, place: OpenPlace, test: SizeTest, known: &Known<'a>) -> Lowers<Filter> {
         let never = (SizeTest::Order(Order::Lt), 0);
         let (test, value) = match known {
             Known::Unknown => (test, 0),
-            Known::Value(Val::Int(value)) => (test, value),
-            Known::Value(Val::Float(value)) => match canonical_f64(value).and_then(|number| number.as_i64()) {
+            Known::Value(Val::Int(value)) => (test, *value),
+            Known::Value(Val::Float(value)) => match canonical_f64(*value).and_then(|number| number.as_i64()) {
                 Some(value) => (test, value),
                 None => match test {
                     SizeTest::Equal => never,
-                    SizeTest::Order(order) => whole(order, value),
+                    SizeTest::Order(order) => whole(order, *value),
                 },
             },
             Known::Failed | Known::Value(Val::Time(_) | Val::Duration(_)) => return Ok(Filter::Error),
@@ -251,7 +242,7 @@ impl<'a> Lowering<'a, '_> {
             // No size is a map's key; all else on the right is an error.
             return match known {
                 Known::Value(Val::Map(_)) | Known::Unknown => {
-                    self.size(node, place, SizeTest::Equal, Known::Value(Val::Null))
+                    self.size(node, place, SizeTest::Equal, &Known::Value(Val::Null))
                 }
                 _ => Ok(Filter::Error),
             };
@@ -259,9 +250,9 @@ impl<'a> Lowering<'a, '_> {
         self.check_length(node, list.len())?;
         let mut parts = Vec::with_capacity(list.len() + 1);
         for item in list.iter().filter(|item| matches!(item, Val::Int(_) | Val::Float(_))) {
-            add(&mut parts, self.size(node, place.clone(), SizeTest::Equal, Known::Value(item))?, Join::Or);
+            add(&mut parts, self.size(node, place.clone(), SizeTest::Equal, &Known::Value(item))?, Join::Or);
         }
-        add(&mut parts, self.size(node, place, SizeTest::Equal, Known::Value(Val::Null))?, Join::Or);
+        add(&mut parts, self.size(node, place, SizeTest::Equal, &Known::Value(Val::Null))?, Join::Or);
         Ok(Filter::or(parts))
     }
 
@@ -312,11 +303,11 @@ impl<'a> Lowering<'a, '_> {
     }
 
     pub(super) fn text(&mut self, node: &'a Node, test: TextTest, sides: &'a [Node; 2]) -> Lowers<Filter> {
-        let [text, part] = sides;
+        let [asked, part] = sides;
         if part.open {
             return self.refuse_pair(node, sides);
         }
-        let place = self.place(text)?;
+        let place = self.place(asked)?;
         let value = match self.known(part)? {
             Known::Unknown => String::new(),
             Known::Value(Val::Text(part)) => part.into_owned(),
@@ -339,6 +330,15 @@ fn scalar(value: &Val<'_>) -> AsScalar {
         Val::Time(_) | Val::Duration(_) | Val::Type(_) => return AsScalar::Foreign,
         Val::List(_) | Val::Map(_) => return AsScalar::Composite,
     })
+}
+
+/// The canonical text of an instant, which orders as instants do; `None` where nothing can be compared.
+fn instant(known: &Known<'_>) -> Option<Scalar> {
+    match known {
+        Known::Unknown => Some(Scalar::Text(String::new())),
+        Known::Value(Val::Time(time)) => Some(Scalar::Text(time.to_string())),
+        Known::Failed | Known::Value(_) => None,
+    }
 }
 
 fn flipped(order: Order) -> Order {

@@ -199,13 +199,12 @@ fn undefined(filter: Filter) -> Filter {
 
 fn count(filter: &Filter) -> usize {
     match filter {
-        Filter::True | Filter::False | Filter::Error => 1,
         Filter::And(parts) | Filter::Or(parts) => parts.iter().map(count).sum(),
         Filter::Not(inner) => count(inner),
         Filter::Leaf(Leaf::Any { filter, .. } | Leaf::All { filter, .. } | Leaf::Lookup { filter, .. }) => {
             1 + count(filter)
         }
-        Filter::Leaf(_) => 1,
+        Filter::True | Filter::False | Filter::Error | Filter::Leaf(_) => 1,
     }
 }
 

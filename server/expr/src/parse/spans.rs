@@ -49,7 +49,7 @@ impl Spans {
             return Span::default();
         };
         let close = self.token_span(token.partner).filter(|_| token.kind == TokenKind::Open);
-        Span::new(token.from, close.map_or(token.to, |close| close.end()))
+        Span::new(token.from, close.map_or(token.to, Span::end))
     }
 
     /// A global call, from its name; the node's own token is the bracket.

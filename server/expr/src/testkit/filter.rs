@@ -48,7 +48,7 @@ fn all(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 fn judge_leaf(leaf: &Leaf, view: &View<'_>) -> Option<bool> {
     match leaf {
         Leaf::Equal { place, value } => Some(equal(at(place, view)?, value)),
-        Leaf::Order { place, order, value } => ordered(compare(at(place, view)?, value)?, *order),
+        Leaf::Order { place, order, value } => Some(ordered(compare(at(place, view)?, value)?, *order)),
         Leaf::In { place, values } => {
             let found = at(place, view)?;
             Some(values.iter().any(|value| equal(found, value)))
@@ -81,7 +81,7 @@ fn judge_leaf(leaf: &Leaf, view: &View<'_>) -> Option<bool> {
             let found = i64::try_from(size).ok()?.cmp(value);
             match test {
                 SizeTest::Equal => Some(found == Ordering::Equal),
-                SizeTest::Order(order) => ordered(found, *order),
+                SizeTest::Order(order) => Some(ordered(found, *order)),
             }
         }
         Leaf::Any { place, filter } => any(elements(place, view)?.iter().map(|element| within(filter, element, view))),
@@ -163,11 +163,11 @@ fn float_with_integer(float: f64, integer: i64) -> Option<Ordering> {
     }
 }
 
-fn ordered(found: Ordering, order: Order) -> Option<bool> {
-    Some(match order {
+fn ordered(found: Ordering, order: Order) -> bool {
+    match order {
         Order::Lt => found == Ordering::Less,
         Order::Le => found != Ordering::Greater,
         Order::Gt => found == Ordering::Greater,
         Order::Ge => found != Ordering::Less,
-    })
+    }
 }

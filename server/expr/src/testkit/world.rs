@@ -1,6 +1,8 @@
 //! Random documents and bound values: few names and values, so that they meet often, and those among them at which
 //! engines trip.
 
+use std::fmt;
+
 use basalt_core::{CollectionName, DocumentId, FieldPath};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +16,7 @@ pub const OTHER_COLLECTIONS: [&str; 2] = ["rooms", "teams"];
 pub const TIME_FIELDS: [&str; 3] = ["t", "createdAt", "updatedAt"];
 
 /// Everything that an expression of a [`super::Case`] can see.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     pub auth: Value,
     pub vars: Value,
@@ -43,6 +45,14 @@ impl World {
     pub fn find(&self, collection: &CollectionName, id: &str) -> Option<&Value> {
         let found = self.others.iter().find(|(own, own_id, _)| own == collection && own_id.as_str() == id);
         found.map(|(_, _, document)| document)
+    }
+}
+
+impl fmt::Debug for World {
+    /// On one line, for messages of failing tests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "auth {} vars {} doc {}", self.auth, self.vars, self.doc)?;
+        self.others.iter().try_for_each(|(collection, id, document)| write!(f, " {collection}/{id} {document}"))
     }
 }
 

@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 #[test]
 fn every_vector_has_its_result() {
-    let text = include_str!("../vectors.json");
+    let text = include_str!("../../vectors.json");
     let vectors: Vec<Value> = serde_json::from_str(text).unwrap();
     assert!(vectors.len() >= 150, "{}", vectors.len());
-    let scope =
-        Scope { auth: true, doc: true, next: true, vars: true, unchanged: true, ..Scope::default() };
+    let scope = Scope { auth: true, doc: true, next: true, vars: true, unchanged: true, ..Scope::default() };
     let nothing = json!({});
     let mut wrong = Vec::new();
     for vector in &vectors {
