@@ -8,12 +8,12 @@ use std::collections::HashSet;
 
 use basalt_core::FieldPath;
 use basalt_core::document::ID;
-use basalt_core::filter::{Leaf, Place, Root};
+use basalt_core::filter::{Filter, Leaf, Place, Root, Scalar};
 
 use super::SortField;
 use super::condition::{Condition, Form};
 use super::constant::Constant;
-use super::leaf::side_table;
+use super::members::side_table;
 use super::operand::key_column;
 use crate::catalog::{Collection, Index, IndexKind, IndexState};
 
@@ -26,13 +26,40 @@ pub(super) fn split<'a>(
     sort: Option<&[SortField]>,
     collection: &Collection,
 ) -> Vec<Condition<'a>> {
-    let branches = alternatives(condition, collection).unwrap_or_else(|| vec![condition.clone()]);
+    let condition = hinted(condition, collection);
+    let branches = alternatives(&condition, collection).unwrap_or_else(|| vec![condition]);
     let Some(sort) = sort else { return branches };
     let mut split = Vec::new();
     for branch in &branches {
         split.extend(by_values(branch, sort, collection).unwrap_or_else(|| vec![branch.clone()]));
     }
     if split.len() > MAX_VALUES { branches } else { split }
+}
+
+/// `list.exists(e, e == x)` with the weaker `x in list` beside it, where an index serves that.
+pub(super) fn hinted<'a>(condition: &Condition<'a>, collection: &Collection) -> Condition<'a> {
+    match condition {
+        Condition::All(parts) => Condition::all(parts.iter().map(|part| hinted(part, collection))),
+        Condition::Any(parts) => Condition::any(parts.iter().map(|part| hinted(part, collection))),
+        Condition::Leaf(leaf, Form::True) => {
+            let hint = element_of(leaf).filter(|leaf| has_indexed_equality(leaf, Form::True, collection));
+            let hint = hint.map(|leaf| Condition::Leaf(Cow::Owned(leaf), Form::True));
+            Condition::all(hint.into_iter().chain([condition.clone()]))
+        }
+        Condition::True | Condition::False | Condition::Leaf(_, Form::False) => condition.clone(),
+    }
+}
+
+fn element_of(leaf: &Leaf) -> Option<Leaf> {
+    let Leaf::Any { place, filter } = leaf else { return None };
+    match filter.as_ref() {
+        Filter::Leaf(Leaf::Equal { place: Place { root: Root::Element(0), path }, value })
+            if path.names().is_empty() =>
+        {
+            Some(Leaf::Contains { place: place.clone(), value: value.clone() })
+        }
+        _ => None,
+    }
 }
 
 /// The alternatives of a condition, each with an indexed equality; `None` where one has none or they are too many.
@@ -52,28 +79,23 @@ fn alternatives<'a>(condition: &Condition<'a>, collection: &Collection) -> Optio
             Some(branches)
         }
         Condition::All(parts) => {
-            let equality = |part: &Condition<'a>| match part {
-                Condition::Leaf(leaf, form) => has_indexed_equality(leaf, *form, collection),
-                _ => false,
-            };
-            if parts.iter().any(equality) {
-                return Some(vec![condition.clone()]);
+            let disjunctions = parts.iter().enumerate().filter(|(_, part)| matches!(part, Condition::Any(_)));
+            let mut distributed =
+                disjunctions.filter_map(|(place, part)| Some((place, alternatives(part, collection)?)));
+            // One of them is enough; the rest goes with each of its alternatives.
+            if let Some((place, branches)) = distributed.next() {
+                return Some(branches.into_iter().map(|branch| with_others(branch, parts, place)).collect());
             }
-            // One disjunction whose alternatives all are indexed is enough; the rest goes with each.
-            parts.iter().enumerate().find_map(|(place, part)| {
-                let branches = alternatives(part, collection)?;
-                let rest = || parts.iter().enumerate().filter(move |(other, _)| *other != place);
-                Some(
-                    branches
-                        .into_iter()
-                        .map(|branch| {
-                            Condition::all(std::iter::once(branch).chain(rest().map(|(_, part)| part.clone())))
-                        })
-                        .collect(),
-                )
-            })
+            let indexed = parts.iter().any(|part| alternatives(part, collection).is_some());
+            indexed.then(|| vec![condition.clone()])
         }
     }
+}
+
+/// The conjunction of `one` and all `parts` but that at `place`.
+fn with_others<'a>(one: Condition<'a>, parts: &[Condition<'a>], place: usize) -> Condition<'a> {
+    let others = parts.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, part)| part.clone());
+    Condition::all(std::iter::once(one).chain(others))
 }
 
 /// Splits an `in` over its values, where an index gives each value's rows in order.
@@ -92,13 +114,9 @@ fn by_values<'a>(branch: &Condition<'a>, sort: &[SortField], collection: &Collec
             by_field && gives_order(&index.spec.fields[leading..], sort)
         };
         ordered_indexes(collection).any(helps).then(|| {
-            let rest = || branch.conjuncts().iter().enumerate().filter(move |(other, _)| *other != place);
-            let one = |value| Leaf::Equal { place: field.clone(), value };
-            values
-                .iter()
-                .map(|value| Condition::Leaf(Cow::Owned(one(value.clone())), Form::True))
-                .map(|value| Condition::all(std::iter::once(value).chain(rest().map(|(_, part)| part.clone()))))
-                .collect()
+            let one = |value: &Scalar| Leaf::Equal { place: field.clone(), value: value.clone() };
+            let one = |value| Condition::Leaf(Cow::Owned(one(value)), Form::True);
+            values.iter().map(|value| with_others(one(value), branch.conjuncts(), place)).collect()
         })
     })
 }

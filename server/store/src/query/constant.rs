@@ -57,6 +57,7 @@ impl<'a> Bound<'a> {
             Scalar::Int(value) => Self::Number(order, (*value).into()),
             Scalar::Float(value) => match canonical_f64(*value) {
                 Some(number) => Self::Number(order, number),
+                None if value.is_nan() => Self::Unordered,
                 None => Self::AnyNumber(compares(0.0, order, *value)),
             },
             Scalar::Text(text) => match text.split_once('\0') {
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!(Bound::of(Order::Lt, &text("a\0b")), Bound::Text(Order::Le, "a"));
         assert_eq!(Bound::of(Order::Ge, &text("a\0b")), Bound::Text(Order::Gt, "a"));
         assert_eq!(Bound::of(Order::Lt, &Scalar::Float(f64::INFINITY)), Bound::AnyNumber(true));
-        assert_eq!(Bound::of(Order::Ge, &Scalar::Float(f64::NAN)), Bound::AnyNumber(false));
+        assert_eq!(Bound::of(Order::Ge, &Scalar::Float(f64::NAN)), Bound::Unordered);
         assert_eq!(Bound::of(Order::Lt, &Scalar::Bool(true)), Bound::Unordered);
     }
 }

@@ -5,9 +5,9 @@ use basalt_core::{CollectionName, FieldPath, Result};
 use serde::Serialize;
 
 use super::SortField;
-use super::branches::{fixed_path, gives_order, is_id, ordered_indexes};
+use super::branches::{fixed_path, gives_order, hinted, is_id, ordered_indexes};
 use super::condition::{Condition, Form};
-use super::leaf::side_table;
+use super::members::side_table;
 use crate::catalog::{Catalog, Collection};
 
 /// How a query is served.
@@ -45,7 +45,7 @@ pub fn explain(
     sort: &[SortField],
 ) -> Result<Explanation> {
     let collection = super::collection(catalog, collection)?;
-    let condition = Condition::of(filter, Form::True);
+    let condition = hinted(&Condition::of(filter, Form::True), collection);
     let mut alternatives = disjuncts(&condition);
     if alternatives.len() > MAX_BRANCHES {
         alternatives = vec![condition];

@@ -4,22 +4,19 @@
 //! Indexed fields are compared by their key columns, in plain comparisons that an index can serve; everything else
 //! looks into the JSON, always by way of its type.
 
-use basalt_core::document::OWN_FIELDS;
-use basalt_core::filter::{Filter, IdPart, Leaf, LookupId, Order, Place, Root, Scalar, SizeTest, TextTest};
-use basalt_core::key;
-use basalt_core::{CollectionName, FieldPath};
+use basalt_core::filter::{Filter, Leaf, Order, Place, Scalar, TextTest};
+use basalt_core::{FieldPath, key};
 use serde_json::Value;
 
 use super::condition::{Condition, Form};
 use super::constant::{Bound, Constant, opposite, sign};
 use super::dialect::{self, Kind};
+use super::members::Quantifier;
 use super::operand::{Operand, key_of_place, storable};
 use super::print::{Printer, Scope, and, or};
-use crate::catalog::{Collection, IndexKind, IndexState};
-use crate::sql::SqlValue;
 
-const TRUE: &str = "TRUE";
-const FALSE: &str = "FALSE";
+pub(super) const TRUE: &str = "TRUE";
+pub(super) const FALSE: &str = "FALSE";
 
 impl Printer<'_> {
     pub(super) fn condition(&mut self, condition: &Condition<'_>, scope: &Scope<'_>) -> String {
@@ -80,7 +77,12 @@ impl Printer<'_> {
     }
 
     /// By kind, whether the operand equals one of the constants (or, for F, none).
-    fn equality_arms(&mut self, operand: &Operand, constants: &[Constant<'_>], form: Form) -> Vec<(Kind, String)> {
+    pub(super) fn equality_arms(
+        &mut self,
+        operand: &Operand,
+        constants: &[Constant<'_>],
+        form: Form,
+    ) -> Vec<(Kind, String)> {
         let mut arms = Vec::new();
         for kind in [Kind::Null, Kind::Bool, Kind::Number, Kind::Text] {
             let mut placeholders = Vec::new();
@@ -163,70 +165,6 @@ impl Printer<'_> {
         format!("({column} >= {from} AND {column} < {to})")
     }
 
-    fn contains(&mut self, place: &Place, value: &Scalar, form: Form, scope: &Scope<'_>) -> String {
-        let constant = Constant::of(value);
-        let operand = Operand::of(place, scope, self);
-        if let Some(side) = side_table(scope.collection, place) {
-            let found = match &constant {
-                None => FALSE.to_owned(),
-                Some(constant) => self.in_side_table(side, &constant_key(constant), form, scope),
-            };
-            return match form {
-                Form::True => found,
-                Form::False => {
-                    let absent = if constant.is_none() { TRUE.to_owned() } else { found };
-                    operand.cases(&[(Kind::List, absent.clone()), (Kind::Map, absent)], false)
-                }
-            };
-        }
-        let in_list = self.list_contains(&operand, constant.as_ref(), form);
-        let in_map = self.map_has(&operand, place, constant.as_ref(), form, scope);
-        operand.cases(&[(Kind::List, in_list), (Kind::Map, in_map)], false)
-    }
-
-    /// Whether the side table has a row of this document under the key (F: none).
-    fn in_side_table(&mut self, side: &str, key: &[u8], form: Form, scope: &Scope<'_>) -> String {
-        let (alias, key) = (self.alias('s'), self.bind_bytes(key));
-        let table = &scope.table;
-        match form {
-            Form::True => format!("{table}.id IN (SELECT {alias}.id FROM {side} AS {alias} WHERE {alias}.k = {key})"),
-            Form::False => format!(
-                "NOT EXISTS (SELECT 1 FROM {side} AS {alias} WHERE {alias}.k = {key} AND {alias}.id = {table}.id)"
-            ),
-        }
-    }
-
-    fn list_contains(&mut self, list: &Operand, constant: Option<&Constant<'_>>, form: Form) -> String {
-        let alias = self.alias('e');
-        let (Some(constant), Some(elements)) = (constant, list.elements(&alias)) else {
-            return (if form == Form::True { FALSE } else { TRUE }).to_owned();
-        };
-        let element = Operand::Json(dialect::Json::element(self.dialect, &alias));
-        let arms = self.equality_arms(&element, std::slice::from_ref(constant), Form::True);
-        let found = format!("EXISTS (SELECT 1 FROM {elements} WHERE {})", element.cases(&arms, false));
-        if form == Form::True { found } else { format!("NOT {found}") }
-    }
-
-    /// Whether a map has the name that the constant is (F: hasn't).
-    fn map_has(
-        &mut self,
-        map: &Operand,
-        place: &Place,
-        constant: Option<&Constant<'_>>,
-        form: Form,
-        scope: &Scope<'_>,
-    ) -> String {
-        let name = match (constant, map) {
-            (Some(Constant::Text(name)), Operand::Json(_) | Operand::Whole(_)) => (*name).to_owned(),
-            _ => return (if form == Form::True { FALSE } else { TRUE }).to_owned(),
-        };
-        let mut names = place.path.names().to_vec();
-        names.push(name);
-        let inner = Place { root: place.root, path: FieldPath::from_names(names) };
-        let inner = Operand::of(&inner, scope, self);
-        if form == Form::True { inner.is_present() } else { inner.is_missing() }
-    }
-
     fn has(&mut self, place: &Place, form: Form, scope: &Scope<'_>) -> String {
         let Some((_, holder)) = place.path.names().split_last() else { return FALSE.to_owned() };
         let holder = Place { root: place.root, path: FieldPath::from_names(holder.to_vec()) };
@@ -290,129 +228,6 @@ impl Printer<'_> {
             }
         }
     }
-
-    fn size(&mut self, place: &Place, test: SizeTest, value: i64, form: Form, scope: &Scope<'_>) -> String {
-        let operand = Operand::of(place, scope, self);
-        let sign = match (test, form) {
-            (SizeTest::Equal, Form::True) => "=",
-            (SizeTest::Equal, Form::False) => "<>",
-            (SizeTest::Order(order), Form::True) => sign(order),
-            (SizeTest::Order(order), Form::False) => sign(opposite(order)),
-        };
-        let value = self.bind(SqlValue::Int(value));
-        let arm = |kind, size: String| (kind, format!("{size} {sign} {value}"));
-        let arms = [
-            arm(Kind::Text, format!("length({})", operand.text())),
-            arm(Kind::List, operand.list_length()),
-            arm(Kind::Map, operand.map_length()),
-        ];
-        operand.cases(&arms, false)
-    }
-
-    fn quantified(
-        &mut self,
-        place: &Place,
-        filter: &Filter,
-        quantifier: Quantifier,
-        form: Form,
-        scope: &Scope<'_>,
-    ) -> String {
-        let operand = Operand::of(place, scope, self);
-        let alias = self.alias('e');
-        let Some(elements) = operand.elements(&alias) else { return FALSE.to_owned() };
-        let mut inner = scope.clone();
-        inner.elements.push(alias);
-        // One element decides, in this form; else all of them have to be in it.
-        let one = matches!((quantifier, form), (Quantifier::Any, Form::True) | (Quantifier::All, Form::False));
-        let holds = self.filter(filter, form, &inner);
-        let test = if one {
-            format!("EXISTS (SELECT 1 FROM {elements} WHERE {holds})")
-        } else {
-            format!("NOT EXISTS (SELECT 1 FROM {elements} WHERE NOT ({holds}))")
-        };
-        operand.cases(&[(Kind::List, test)], false)
-    }
-
-    fn exists(&mut self, name: &CollectionName, id: &LookupId, form: Form, scope: &Scope<'_>) -> String {
-        let id = self.lookup_id(id, scope);
-        let other = self.catalog.collection(name).cloned();
-        match (other, form) {
-            (None, Form::True) => FALSE.to_owned(),
-            (None, Form::False) => format!("{id} IS NOT NULL"),
-            (Some(other), Form::True) => format!("EXISTS ({})", self.row_of(&other, &id).1),
-            (Some(other), Form::False) => {
-                let row = self.row_of(&other, &id).1;
-                format!("({id} IS NOT NULL AND NOT EXISTS ({row}))")
-            }
-        }
-    }
-
-    fn lookup(
-        &mut self,
-        name: &CollectionName,
-        id: &LookupId,
-        filter: &Filter,
-        form: Form,
-        scope: &Scope<'_>,
-    ) -> String {
-        let Some(other) = self.catalog.collection(name).cloned() else { return FALSE.to_owned() };
-        let id = self.lookup_id(id, scope);
-        let (alias, row) = self.row_of(&other, &id);
-        let inner = Scope { collection: &other, table: alias, elements: scope.elements.clone() };
-        let holds = self.filter(filter, form, &inner);
-        format!("EXISTS ({row} AND {holds})")
-    }
-
-    /// The row of another collection with this id, and its alias.
-    fn row_of(&mut self, other: &Collection, id: &str) -> (String, String) {
-        let alias = self.alias('d');
-        let row = format!("SELECT 1 FROM {} AS {alias} WHERE {alias}.id = {id}", table_of(other));
-        (alias, row)
-    }
-
-    /// The id as a text; NULL where a part is none.
-    fn lookup_id(&mut self, id: &LookupId, scope: &Scope<'_>) -> String {
-        let mut parts = Vec::new();
-        for part in &id.0 {
-            parts.push(match part {
-                // An id is never like that.
-                IdPart::Text(text) if !storable(text) => self.bind_text("\u{1}"),
-                IdPart::Text(text) => self.bind_text(text),
-                IdPart::Place(place) => {
-                    let operand = Operand::of(place, scope, self);
-                    operand.choose(&[(Kind::Text, operand.text())], "NULL")
-                }
-            });
-        }
-        if parts.is_empty() {
-            parts.push(self.bind_text(""));
-        }
-        let cast: Vec<String> = parts.iter().map(|part| format!("CAST({part} AS text)")).collect();
-        format!("({})", dialect::collated(self.dialect, &cast.join(" || ")))
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Quantifier {
-    Any,
-    All,
-}
-
-pub(super) fn table_of(collection: &Collection) -> String {
-    format!("c_{}", collection.short_id)
-}
-
-/// The side table of a place, if there is one that can be used.
-pub(super) fn side_table<'a>(collection: &'a Collection, place: &Place) -> Option<&'a str> {
-    if place.root != Root::Document || place.path.names().first().is_some_and(|n| OWN_FIELDS.contains(&n.as_str())) {
-        return None;
-    }
-    let index = collection.indexes.iter().find(|index| {
-        let spec = &index.spec;
-        let field = spec.fields.first().map(|field| &field.path);
-        spec.kind == IndexKind::Contains && index.state == IndexState::Ready && field == Some(&place.path)
-    })?;
-    Some(&index.name)
 }
 
 pub(super) fn constant_key(constant: &Constant<'_>) -> Vec<u8> {

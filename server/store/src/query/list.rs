@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::branches::split;
 use super::condition::{Condition, Form};
-use super::leaf::table_of;
+use super::lookup::table_of;
 use super::order::{self, Term};
 use super::print::{Printer, Scope, and};
 use super::{Keyset, List};
@@ -84,8 +84,8 @@ fn ordered_rows(
     scope: &Scope<'_>,
     printer: &mut Printer<'_>,
 ) -> String {
-    let mut conditions = vec![printer.condition(condition, scope)];
-    conditions.extend(order::after(terms));
+    let holds = (*condition != Condition::True).then(|| printer.condition(condition, scope));
+    let conditions: Vec<String> = holds.into_iter().chain(order::after(terms)).collect();
     format!(
         "{} WHERE {} {} LIMIT {limit}",
         from(scope.collection),

@@ -18,6 +18,8 @@ mod dialect;
 mod explain;
 mod leaf;
 mod list;
+mod lookup;
+mod members;
 mod operand;
 mod order;
 mod print;

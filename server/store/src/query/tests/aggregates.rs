@@ -140,24 +140,32 @@ fn groups_and_measures_are_those_of_a_plain_computation() {
     }
 }
 
+/// Documents with equal group keys, and what the measured field is in each.
+struct Group {
+    by: Vec<Value>,
+    values: Vec<Option<Value>>,
+}
+
 fn check(engines: &mut Engines, world: &World, groups: &[&str], field: &str, seed: u64) {
     let documents = &world.documents[&CollectionName::parse("one").unwrap()];
     let at = |flat: &Map<String, Value>, name: &str| flat.get(name).cloned();
-    let mut plain: BTreeMap<(Vec<Vec<u8>>, String), (Vec<Value>, Vec<Option<Value>>)> = BTreeMap::new();
+    let mut plain: BTreeMap<(Vec<Vec<u8>>, String), Group> = BTreeMap::new();
     for document in documents {
         let flat = document.to_flat();
         let group: Vec<Value> = groups.iter().map(|name| at(&flat, name).unwrap_or_default()).collect();
-        let entry = plain.entry((group_key(&group), json!(group).to_string())).or_insert((group, Vec::new()));
-        entry.1.push(at(&flat, field));
+        let entry = plain
+            .entry((group_key(&group), json!(group).to_string()))
+            .or_insert(Group { by: group, values: Vec::new() });
+        entry.values.push(at(&flat, field));
     }
     if groups.is_empty() && plain.is_empty() {
-        plain.insert((Vec::new(), String::new()), (Vec::new(), Vec::new()));
+        plain.insert((Vec::new(), String::new()), Group { by: Vec::new(), values: Vec::new() });
     }
     for op in OPS {
         let aggregate = aggregate(groups, &[("m", op, Some(field)), ("n", MeasureOp::Count, None)]);
         let expected: Vec<(&Vec<Value>, Option<Value>, usize, f64)> = plain
             .values()
-            .map(|(group, values)| {
+            .map(|Group { by: group, values }| {
                 let scale = values.iter().flatten().filter_map(Value::as_f64).map(f64::abs).fold(1.0, f64::max);
                 (group, measure(op, values), values.len(), scale * values.len() as f64)
             })

@@ -241,7 +241,7 @@ pub(super) fn filter(dice: &mut Dice, depth: usize, elements: usize) -> Filter {
     if depth == 0 || dice.one_in(3) {
         return Filter::Leaf(leaf(dice, depth, elements));
     }
-    let parts = |dice: &mut Dice| (0..1 + dice.below(3)).map(|_| filter(dice, depth - 1, elements)).collect();
+    let parts = |dice: &mut Dice| (0..=dice.below(3)).map(|_| filter(dice, depth - 1, elements)).collect();
     match dice.below(12) {
         0..=3 => Filter::And(parts(dice)),
         4..=7 => Filter::Or(parts(dice)),

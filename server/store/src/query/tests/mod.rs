@@ -6,6 +6,7 @@ mod generate;
 mod naive;
 mod pages;
 mod plans;
+mod printing;
 mod three_valued;
 mod world;
 

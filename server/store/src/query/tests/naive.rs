@@ -154,7 +154,7 @@ fn ordered(value: &Value, order: Order, scalar: &Scalar) -> Option<bool> {
     match (value, scalar) {
         (Value::String(text), Scalar::Text(other)) => Some(in_order(text.chars().cmp(other.chars()), order)),
         (Value::Number(number), Scalar::Int(_) | Scalar::Float(_)) => {
-            Some(compare(number, scalar).is_some_and(|ordering| in_order(ordering, order)))
+            compare(number, scalar).map(|ordering| in_order(ordering, order))
         }
         _ => None,
     }
@@ -187,6 +187,7 @@ fn integer_with_float(integer: i64, float: f64) -> Option<Ordering> {
     if float.abs() >= 1e19 {
         return 0.0.partial_cmp(&float);
     }
+    #[expect(clippy::cast_possible_truncation, reason = "an integral float below 1e19")]
     let whole = i128::from(integer).cmp(&(float.trunc() as i128));
     Some(whole.then(0.0.partial_cmp(&float.fract())?))
 }

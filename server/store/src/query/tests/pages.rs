@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use basalt_core::filter::{Filter, Leaf, Place};
+use basalt_core::filter::{Filter, Leaf, Place, Root, Scalar};
 use basalt_core::{CollectionName, Document, FieldPath, key};
 use serde_json::{Value, json};
 
@@ -173,17 +173,21 @@ fn branches_are_the_whole() {
 }
 
 fn branching(dice: &mut Dice, depth: usize) -> Filter {
-    use basalt_core::filter::Scalar;
     let place = |name: &str| Place::document(FieldPath::parse(name).unwrap());
     let letter = |dice: &mut Dice| Scalar::Text((*dice.pick(&["x", "y", "z", "none"])).to_owned());
     let parts = |dice: &mut Dice| (0..2 + dice.below(2)).map(|_| branching(dice, depth - 1)).collect();
-    match dice.below(if depth == 0 { 5 } else { 9 }) {
+    match dice.below(if depth == 0 { 6 } else { 10 }) {
         0 => Filter::Leaf(Leaf::Equal { place: place("a"), value: letter(dice) }),
         1 => Filter::Leaf(Leaf::Equal { place: place("b"), value: letter(dice) }),
         2 => Filter::Leaf(Leaf::Contains { place: place("l"), value: letter(dice) }),
         3 => Filter::Leaf(Leaf::In { place: place("a"), values: (0..dice.below(4)).map(|_| letter(dice)).collect() }),
         4 => Filter::Leaf(Leaf::Equal { place: place("id"), value: Scalar::Text(format!("d{}", dice.below(60))) }),
-        5..=7 => Filter::Or(parts(dice)),
+        5 => {
+            let element = Place { root: Root::Element(0), path: FieldPath::from_names(Vec::new()) };
+            let equal = Filter::Leaf(Leaf::Equal { place: element, value: letter(dice) });
+            Filter::Leaf(Leaf::Any { place: place("l"), filter: Box::new(equal) })
+        }
+        6..=8 => Filter::Or(parts(dice)),
         _ => Filter::And(parts(dice)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use basalt_core::filter::{Filter, Leaf, Order, Place, Scalar};
+use basalt_core::filter::{Filter, Leaf, Order, Place, Root, Scalar};
 use basalt_core::{CollectionName, FieldPath};
 use serde_json::json;
 
@@ -21,6 +21,13 @@ fn equal(name: &str, value: &str) -> Filter {
 
 fn member(value: &str, name: &str) -> Filter {
     Filter::Leaf(Leaf::Contains { place: place(name), value: Scalar::Text(value.to_owned()) })
+}
+
+/// `doc.shared.exists(e, e == user)`
+fn shares(user: &str) -> Filter {
+    let element = Place { root: Root::Element(0), path: FieldPath::from_names(Vec::new()) };
+    let equal = Filter::Leaf(Leaf::Equal { place: element, value: Scalar::Text(user.to_owned()) });
+    Filter::Leaf(Leaf::Any { place: place("shared"), filter: Box::new(equal) })
 }
 
 fn one_of(name: &str, values: &[&str]) -> Filter {
@@ -113,7 +120,8 @@ fn owner_status_order_limit_reads_a_page_of_one_index() {
 fn a_disjunction_of_indexed_fields_is_a_union_of_pages() {
     let mut engines = Engines::open();
     let world = notes(&mut engines);
-    let filter = Filter::Or(vec![equal("owner", "u7"), equal("status", "none"), member("u9", "shared")]);
+    let either = Filter::Or(vec![equal("owner", "u7"), equal("status", "none"), shares("u9")]);
+    let filter = Filter::And(vec![either, Filter::Leaf(Leaf::Has { place: place("n") })]);
     let list = list(filter, sort(&[("createdAt", true)]));
     for dialect in DIALECTS {
         let statement = query::list_statement(&world.catalog, &list, dialect).unwrap();

@@ -141,15 +141,11 @@ fn create_tables(engines: &mut Engines, dialect: Dialect, collection: &Collectio
         Dialect::Sqlite => ("TEXT", "BLOB", "TEXT"),
         Dialect::Postgres => ("text COLLATE \"C\"", "bytea", "jsonb"),
     };
-    let keys: String = collection.key_columns.iter().map(|key| format!(", {} {bytes}", key.column)).collect();
     let table = format!("c_{}", collection.short_id);
-    engines.execute(
-        dialect,
-        &format!(
-            "CREATE TABLE {table} (id {text} NOT NULL UNIQUE, rev {text} NOT NULL, created_at {text} NOT NULL, \
-             updated_at {text} NOT NULL, data {json} NOT NULL{keys})"
-        ),
-    );
+    let mut columns = vec![format!("id {text} NOT NULL UNIQUE"), format!("data {json} NOT NULL")];
+    columns.extend(["rev", "created_at", "updated_at"].map(|column| format!("{column} {text} NOT NULL")));
+    columns.extend(collection.key_columns.iter().map(|key| format!("{} {bytes}", key.column)));
+    engines.execute(dialect, &format!("CREATE TABLE {table} ({})", columns.join(", ")));
     for index in &collection.indexes {
         if index.spec.kind == IndexKind::Contains {
             let columns = format!("(k {bytes} NOT NULL, id {text} NOT NULL, PRIMARY KEY (k, id))");
@@ -167,16 +163,8 @@ fn create_tables(engines: &mut Engines, dialect: Dialect, collection: &Collectio
     }
 }
 
-/// Rows for one table, with the columns they are for.
-struct Rows {
-    table: String,
-    columns: String,
-    rows: Vec<Vec<SqlValue>>,
-}
-
 fn insert(engines: &mut Engines, dialect: Dialect, collection: &Collection, documents: &[Document]) {
     let ready: Vec<&KeyColumn> = collection.key_columns.iter().filter(|column| column.ready).collect();
-    let names: String = ready.iter().map(|column| format!(", {}", column.column)).collect();
     let mut rows = Vec::new();
     for document in documents {
         let flat = document.to_flat();
@@ -190,20 +178,21 @@ fn insert(engines: &mut Engines, dialect: Dialect, collection: &Collection, docu
         row.extend(ready.iter().map(|column| SqlValue::Bytes(key::of(key::at(&flat, &column.path)))));
         rows.push(row);
     }
-    let columns = format!("id, rev, created_at, updated_at, data{names}");
-    insert_rows(engines, dialect, &Rows { table: format!("c_{}", collection.short_id), columns, rows });
+    let mut columns = vec!["id", "rev", "created_at", "updated_at", "data"];
+    columns.extend(ready.iter().map(|column| column.column.as_str()));
+    insert_rows(engines, dialect, &format!("c_{} ({})", collection.short_id, columns.join(", ")), &rows);
     for index in collection.indexes.iter().filter(|index| index.spec.kind == IndexKind::Contains) {
         let elements = documents.iter().flat_map(|document| {
             let keys = contained_keys(key::at(&document.data, &index.spec.fields[0].path));
             keys.into_iter().map(|key| vec![SqlValue::Bytes(key), SqlValue::Text(document.id.to_string())])
         });
-        let rows = elements.collect();
-        insert_rows(engines, dialect, &Rows { table: index.name.clone(), columns: "k, id".to_owned(), rows });
+        let rows: Vec<Vec<SqlValue>> = elements.collect();
+        insert_rows(engines, dialect, &format!("{} (k, id)", index.name), &rows);
     }
 }
 
-fn insert_rows(engines: &mut Engines, dialect: Dialect, rows: &Rows) {
-    for chunk in rows.rows.chunks(500) {
+fn insert_rows(engines: &mut Engines, dialect: Dialect, table: &str, rows: &[Vec<SqlValue>]) {
+    for chunk in rows.chunks(500) {
         let mut number = 0;
         let mut one = |row: &Vec<SqlValue>| {
             let placeholder = |column: usize| {
@@ -217,7 +206,7 @@ fn insert_rows(engines: &mut Engines, dialect: Dialect, rows: &Rows) {
             format!("({})", (0..row.len()).map(placeholder).collect::<Vec<_>>().join(", "))
         };
         let values: Vec<String> = chunk.iter().map(&mut one).collect();
-        let sql = format!("INSERT INTO {} ({}) VALUES {}", rows.table, rows.columns, values.join(", "));
+        let sql = format!("INSERT INTO {table} VALUES {}", values.join(", "));
         engines.run(dialect, &Statement { sql, values: chunk.concat() });
     }
 }
