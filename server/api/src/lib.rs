@@ -1,1 +1,16 @@
-//! placeholder
+//! HTTP: routes, extractors, wire types, errors as problem documents, and the OpenAPI document made from all of it.
+//!
+//! Promises: a handler extracts, calls one use case and maps the answer; who may call stands in its signature; nothing
+//! internal leaves in an answer; every body, parameter and wait is bounded. Knows no SQL.
+
+mod boundary;
+mod extract;
+pub mod metrics;
+pub mod openapi;
+mod pages;
+mod problem;
+mod routes;
+mod server;
+
+pub use boundary::{Cors, Network};
+pub use server::{Health, Options, ReadyFuture, Services, metrics_server, server};

@@ -1,1 +1,17 @@
-//! placeholder
+//! The server as a whole: configuration, wiring, and the commands.
+//!
+//! [`assemble`] builds a [`Node`] of a [`Configuration`] and the world [`Outside`]; [`Node::start`] serves it. What is
+//! real (the clock, randomness, the environment) enters here and nowhere else, so tests hand in their own.
+
+pub mod admin;
+pub mod cli;
+pub mod configuration;
+mod logging;
+mod node;
+pub mod outside;
+mod wire;
+
+pub use configuration::Configuration;
+pub use node::{Node, RunningNode, assemble};
+pub use outside::Outside;
+pub use wire::Rooms;

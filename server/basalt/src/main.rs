@@ -1,1 +1,5 @@
-fn main() {}
+//! `basalt`
+
+fn main() -> std::process::ExitCode {
+    basalt::cli::main()
+}

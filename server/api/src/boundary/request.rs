@@ -1,0 +1,180 @@
+//! What is known of a request before anybody looks at it: its id, its trace, where it comes from.
+
+use std::cell::OnceCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpMessage, HttpRequest};
+use basalt_core::Principal;
+use basalt_core::random::{self, Random};
+
+/// Put into each request's extensions by the boundary.
+#[derive(Clone)]
+pub(crate) struct RequestInfo(Rc<Inner>);
+
+struct Inner {
+    id: String,
+    trace: Option<String>,
+    ip: Option<IpAddr>,
+    /// For the log: who it turned out to be.
+    principal: OnceCell<Principal>,
+}
+
+impl RequestInfo {
+    pub(crate) fn new(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[Network], random: &dyn Random) -> Self {
+        Self(Rc::new(Inner {
+            id: sent_id(headers).unwrap_or_else(|| random::base32hex(&random::bytes::<15>(random))),
+            trace: headers.get("traceparent").and_then(|value| trace_id(value.to_str().ok()?)),
+            ip: peer.map(|peer| client_ip(headers, peer, trusted)),
+            principal: OnceCell::new(),
+        }))
+    }
+
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_else(|| {
+            let inner = Inner { id: String::new(), trace: None, ip: None, principal: OnceCell::new() };
+            Self(Rc::new(inner))
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
+    }
+    /// The trace that the caller takes part in (32 hex digits), if he said so.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.0.trace.as_deref()
+    }
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.0.ip
+    }
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        self.0.principal.get()
+    }
+    pub(crate) fn remember(&self, principal: &Principal) {
+        self.0.principal.get_or_init(|| principal.clone());
+    }
+}
+
+/// An id that the caller sent: 1 to 128 visible characters that are safe in logs and headers.
+fn sent_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-request-id")?.to_str().ok()?;
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/' | b'=' | b'+' | b'@');
+    ((1..=128).contains(&text.len()) && text.bytes().all(good)).then(|| text.to_owned())
+}
+
+/// W3C Trace Context, version 00: `00-<trace id>-<parent id>-<flags>`.
+fn trace_id(header: &str) -> Option<String> {
+    let mut parts = header.trim().split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let known = hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+    let named = hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
+    let zero = |text: &str| text.bytes().all(|b| b == b'0');
+    (known && named && !zero(trace) && !zero(parent)).then(|| trace.to_owned())
+}
+
+/// The client behind the proxies that we trust: the rightmost address of `X-Forwarded-For` that isn't one of them.
+fn client_ip(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> IpAddr {
+    let is_proxy = |ip: &IpAddr| trusted.iter().any(|network| network.contains(*ip));
+    if trusted.is_empty() || !is_proxy(&peer) {
+        return peer;
+    }
+    let mut last = peer;
+    let hops = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let addresses: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
+    for text in addresses.iter().rev() {
+        let Ok(ip) = text.trim().parse::<IpAddr>() else { return last };
+        last = ip;
+        if !is_proxy(&ip) {
+            break;
+        }
+    }
+    last
+}
+
+/// An address block such as `10.0.0.0/8`, or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    base: u128,
+    bits: u8,
+}
+
+impl Network {
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let (widest, offset) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
+        let bits = prefix.map_or(Some(widest), |bits| bits.parse::<u8>().ok()).filter(|bits| *bits <= widest)?;
+        let bits = bits + offset;
+        Some(Self { base: mapped(address) & mask(bits), bits })
+    }
+
+    fn contains(self, ip: IpAddr) -> bool {
+        mapped(ip) & mask(self.bits) == self.base
+    }
+}
+
+fn mapped(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+fn mask(bits: u8) -> u128 {
+    if bits == 0 { 0 } else { u128::MAX << (128 - u32::from(bits)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn sent_request_ids_are_taken_over_when_they_are_harmless() {
+        assert_eq!(sent_id(&headers(&[("x-request-id", "a-1")])).as_deref(), Some("a-1"));
+        for bad in ["", "a b", "a\"b", "{}", &"x".repeat(129)] {
+            assert_eq!(sent_id(&headers(&[("x-request-id", bad)])), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn traces_are_read_strictly() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace_id(good).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(trace_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_trusted_proxies() {
+        let trusted = [Network::parse("10.0.0.0/8").unwrap(), Network::parse("::1").unwrap()];
+        let peer: IpAddr = "10.1.2.3".parse().unwrap();
+        let stranger: IpAddr = "203.0.113.9".parse().unwrap();
+        let sent = headers(&[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.0.0.2")]);
+        assert_eq!(client_ip(&sent, peer, &trusted).to_string(), "198.51.100.7");
+        assert_eq!(client_ip(&sent, stranger, &trusted), stranger);
+        assert_eq!(client_ip(&sent, peer, &[]), peer);
+        assert_eq!(client_ip(&headers(&[("x-forwarded-for", "junk")]), peer, &trusted), peer);
+        assert!(Network::parse("10.0.0.0/33").is_none() && Network::parse("x").is_none());
+    }
+}

@@ -1,0 +1,21 @@
+//! What handlers ask for in their signatures. Each argument brings, beside its value, its share of the contract: the
+//! parameters, refusals and credentials that go with it, which the OpenAPI document is completed from.
+
+mod admin;
+mod body;
+mod caller;
+mod contract;
+mod idempotency;
+mod parameters;
+mod path;
+mod preconditions;
+mod typed;
+
+pub(crate) use admin::{AdminRead, AdminWrite, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie};
+pub(crate) use body::{BodyLimit, Json, ObjectBody, OptionalJson, PatchDocument};
+pub(crate) use caller::{Anyone, Caller, DeviceOf, SignedIn};
+pub(crate) use contract::{Arguments, Contract, Credential};
+pub(crate) use idempotency::IdempotencyKey;
+pub(crate) use parameters::{NoQuery, Query};
+pub(crate) use path::{CollectionAt, DocumentAt, IdAt};
+pub(crate) use preconditions::{IfNoneMatch, Terms};

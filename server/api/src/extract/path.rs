@@ -1,0 +1,76 @@
+//! What stands in the path: parsed here, trusted inside.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use basalt_core::{Code, CollectionName, DocumentId, Error, Result};
+
+use super::contract::{Argument, Contract};
+use crate::problem::Problem;
+
+const NAME: &str = "^[A-Za-z][A-Za-z0-9_]{0,62}$";
+const ID: &str = "^[A-Za-z0-9_-]{1,64}$";
+
+/// `{collection}`: a collection that clients may name.
+pub(crate) struct CollectionAt(pub(crate) CollectionName);
+
+/// `{collection}` and `{id}`.
+pub(crate) struct DocumentAt {
+    pub(crate) collection: CollectionName,
+    pub(crate) id: DocumentId,
+}
+
+/// `{id}` of anything.
+pub(crate) struct IdAt(pub(crate) DocumentId);
+
+fn part<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str> {
+    request.match_info().get(name).ok_or_else(|| Error::internal(format!("the path has no {name}")))
+}
+
+fn collection(request: &HttpRequest) -> Result<CollectionName> {
+    CollectionName::parse_public(part(request, "collection")?)
+}
+
+fn id(request: &HttpRequest) -> Result<DocumentId> {
+    DocumentId::parse(part(request, "id")?)
+}
+
+macro_rules! from_path {
+    ($type:ty, $read:expr) => {
+        impl FromRequest for $type {
+            type Error = Problem;
+            type Future = Ready<Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let read: fn(&HttpRequest) -> Result<Self> = $read;
+                ready(read(request).map_err(Problem::from))
+            }
+        }
+    };
+}
+
+from_path!(CollectionAt, |request| Ok(Self(collection(request)?)));
+from_path!(DocumentAt, |request| Ok(Self { collection: collection(request)?, id: id(request)? }));
+from_path!(IdAt, |request| Ok(Self(id(request)?)));
+
+impl Argument for CollectionAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("collection", "The collection's name.", NAME);
+        contract.refuses(&[Code::BadRequest, Code::CollectionNotFound]);
+    }
+}
+
+impl Argument for DocumentAt {
+    fn describe(contract: &mut Contract) {
+        CollectionAt::describe(contract);
+        IdAt::describe(contract);
+    }
+}
+
+impl Argument for IdAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("id", "The id.", ID);
+        contract.refuses(&[Code::BadRequest]);
+    }
+}

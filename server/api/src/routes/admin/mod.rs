@@ -1,0 +1,42 @@
+//! `/v1/admin`: for operators, and for services whose key has the scope `admin`.
+
+mod collections;
+mod keys;
+mod login;
+mod logout;
+mod me;
+mod operators;
+mod rules;
+mod setup;
+mod shared;
+mod users;
+
+use super::endpoint::{Endpoint, endpoint};
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(setup),
+    endpoint!(login),
+    endpoint!(logout),
+    endpoint!(me),
+    endpoint!(collections::list),
+    endpoint!(collections::get),
+    endpoint!(collections::put),
+    endpoint!(collections::delete),
+    endpoint!(users::list),
+    endpoint!(users::create),
+    endpoint!(users::get),
+    endpoint!(users::update),
+    endpoint!(users::delete),
+    endpoint!(users::sessions::list),
+    endpoint!(users::sessions::end),
+    endpoint!(keys::list),
+    endpoint!(keys::create),
+    endpoint!(keys::delete),
+    endpoint!(operators::list),
+    endpoint!(operators::create),
+    endpoint!(operators::get),
+    endpoint!(operators::update),
+    endpoint!(operators::delete),
+    endpoint!(rules::simulate),
+    endpoint!(rules::access),
+];

@@ -1,0 +1,4 @@
+//! `/v1/admin/rules`
+
+pub(super) mod access;
+pub(super) mod simulate;

@@ -1,0 +1,3 @@
+//! `/v1/auth/password`
+
+pub(super) mod change;

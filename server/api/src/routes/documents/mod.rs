@@ -1,0 +1,24 @@
+//! `/v1/collections/{collection}`: documents.
+
+mod aggregate;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod patch;
+mod query;
+mod replace;
+pub(in crate::routes) mod shared;
+
+use super::endpoint::{Endpoint, endpoint};
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(get),
+    endpoint!(create),
+    endpoint!(list),
+    endpoint!(patch),
+    endpoint!(replace),
+    endpoint!(delete),
+    endpoint!(query),
+    endpoint!(aggregate),
+];

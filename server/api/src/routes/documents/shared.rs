@@ -1,0 +1,168 @@
+//! What the documents' endpoints share: wire types and the answers to writes.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use basalt_core::Seq;
+use basalt_core::change::seq_to_text;
+use basalt_data::documents::{Condition, CountMode, ListQuery, Listed, WriteKind, Written, not_available, split_names};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+/// A document on the wire: a map, so it is described by hand.
+pub(crate) struct DocumentSchema;
+
+impl PartialSchema for DocumentSchema {
+    fn schema() -> RefOr<Schema> {
+        let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        let time = || {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        };
+        ObjectBuilder::new()
+            .description(Some(
+                "A document: one flat object. `id`, `rev`, `createdAt` and `updatedAt` are the server's, the rest is \
+                 the app's own.",
+            ))
+            .property("id", text("Chosen by the client at creation, else time-ordered."))
+            .required("id")
+            .property("rev", text("Opaque; another one after each write."))
+            .required("rev")
+            .property("createdAt", time())
+            .property("updatedAt", time())
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .into()
+    }
+}
+
+impl ToSchema for DocumentSchema {
+    fn name() -> Cow<'static, str> {
+        "Document".into()
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentPage {
+    #[schema(value_type = Vec<DocumentSchema>)]
+    pub(crate) items: Vec<Map<String, Value>>,
+    /// The `cursor` of the next page; null on the last one.
+    pub(crate) next_cursor: Option<String>,
+    /// With `count=exact`: how many match in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<u64>,
+}
+
+impl From<Listed> for DocumentPage {
+    fn from(listed: Listed) -> Self {
+        Self { items: listed.items, next_cursor: listed.next_cursor, total: listed.total }
+    }
+}
+
+/// The parameters of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParameters {
+    /// A condition in CEL over the document, such as `status == 'open' && size(tags) > 0`.
+    filter: Option<String>,
+    /// Fields separated by commas, `-` before one for descending.
+    #[param(example = "-createdAt,title")]
+    sort: Option<String>,
+    /// 1 to 500; 30 where nothing is said; 0 with `count=exact` only counts.
+    #[param(maximum = 500)]
+    limit: Option<u32>,
+    /// The `nextCursor` of the page before, with the same filter, sort and caller.
+    cursor: Option<String>,
+    /// The fields of the answer, separated by commas; `id` and `rev` always stay.
+    select: Option<String>,
+    /// `exact` adds `total`.
+    count: Option<String>,
+    /// Not available yet.
+    expand: Option<String>,
+    /// Not available yet.
+    search: Option<String>,
+}
+
+impl ListParameters {
+    pub(crate) fn into_query(self) -> basalt_core::Result<ListQuery> {
+        later(&[("expand", self.expand.is_some()), ("search", self.search.is_some())])?;
+        Ok(ListQuery {
+            filter: self.filter,
+            vars: Map::new(),
+            sort: self.sort.as_deref().map(split_names).unwrap_or_default(),
+            limit: self.limit,
+            cursor: self.cursor,
+            select: selected(self.select.as_deref()),
+            count: self.count.as_deref().map_or(Ok(CountMode::None), CountMode::parse)?,
+        })
+    }
+}
+
+/// `Basalt-Seq`: the place in the log at which a write is contained.
+pub(crate) fn at_seq(response: &mut HttpResponseBuilder, seq: Option<Seq>) {
+    if let Some(seq) = seq {
+        response.insert_header(("Basalt-Seq", seq_to_text(seq)));
+    }
+}
+
+pub(crate) fn replayed(response: &mut HttpResponseBuilder, replayed: bool) {
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+}
+
+/// The answer to one write: 201 with `Location`, 200, or 204.
+pub(super) fn written(collection: &str, written: Written) -> HttpResponse {
+    let status = match written.kind {
+        WriteKind::Created => StatusCode::CREATED,
+        WriteKind::Updated => StatusCode::OK,
+        WriteKind::Deleted => StatusCode::NO_CONTENT,
+    };
+    let mut response = HttpResponse::build(status);
+    at_seq(&mut response, written.seq);
+    replayed(&mut response, written.replayed);
+    if let Some(rev) = &written.rev {
+        response.insert_header((ETAG, format!("\"{rev}\"")));
+    }
+    if written.kind == WriteKind::Created {
+        response.insert_header((LOCATION, format!("/v1/collections/{collection}/documents/{}", written.id)));
+    }
+    match written.body {
+        Some(body) => response.json(body),
+        None => response.finish(),
+    }
+}
+
+/// `?where=` of a write.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Conditional {
+    /// A condition in CEL over the stored `doc`; 409 `condition_failed` unless it is true.
+    pub(super) r#where: Option<String>,
+}
+
+pub(super) fn condition(source: Option<String>) -> Option<Condition> {
+    source.map(|source| Condition { source, vars: Map::new() })
+}
+
+/// The names in a `select` parameter.
+pub(super) fn selected(select: Option<&str>) -> Option<Vec<String>> {
+    select.map(split_names)
+}
+
+/// Parameters of the contract that this server hasn't yet.
+pub(super) fn later(parameters: &[(&str, bool)]) -> basalt_core::Result<()> {
+    match parameters.iter().find(|(_, sent)| *sent) {
+        Some((name, _)) => Err(not_available(name)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! The endpoints, a folder a room and a file an action: the path repeats the URL.
+
+mod admin;
+mod auth;
+mod documents;
+pub(crate) mod endpoint;
+mod health;
+mod openapi;
+mod transactions;
+mod well_known;
+
+use actix_web::web::ServiceConfig;
+use endpoint::Endpoint;
+
+/// All endpoints, the busiest first: the router asks in this order.
+pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    const ROOMS: [&[Endpoint]; 7] = [
+        health::ENDPOINTS,
+        documents::ENDPOINTS,
+        transactions::ENDPOINTS,
+        auth::ENDPOINTS,
+        admin::ENDPOINTS,
+        well_known::ENDPOINTS,
+        openapi::ENDPOINTS,
+    ];
+    ROOMS.into_iter().flatten()
+}
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    endpoint::configure(config, endpoints());
+}

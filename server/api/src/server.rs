@@ -1,0 +1,147 @@
+//! The HTTP servers: what is mounted where, and the limits of connections.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use basalt_app::Principals;
+use basalt_app::auth::Auth;
+use basalt_app::keys::Keys;
+use basalt_app::operators::Operators;
+use basalt_core::random::Random;
+use basalt_core::{Clock, Code, Error, Result};
+use basalt_data::collections::Collections;
+use basalt_data::documents::Documents;
+
+use crate::boundary::{Boundary, Cors, Network, Settings};
+use crate::extract::{BodyLimit, PublicOrigin};
+use crate::problem::{Answer, Problem};
+use crate::{metrics, pages, routes};
+
+/// How long the headers of a request may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to close its side.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub type ReadyFuture<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// Whether this node can serve: asked by `/health/ready`.
+pub trait Health: Send + Sync {
+    fn ready(&self) -> ReadyFuture<'_>;
+}
+
+/// The use cases that the routes call. Each handler is given the few that it names.
+#[derive(Clone)]
+pub struct Services {
+    pub auth: Auth,
+    pub collections: Collections,
+    pub documents: Documents,
+    pub keys: Keys,
+    pub operators: Operators,
+    pub principals: Principals,
+    pub health: Arc<dyn Health>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+#[derive(Clone)]
+pub struct Options {
+    pub workers: usize,
+    pub cors: Cors,
+    pub trusted_proxies: Vec<Network>,
+    /// From the first byte of a request to its answer.
+    pub request_timeout: Duration,
+    /// How long requests under way are waited for at the end.
+    pub stop_timeout: Duration,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Bytes of one body.
+    pub body_bytes: usize,
+    /// `https://api.example.org`: where clients find us, if that is set.
+    pub public_origin: Option<String>,
+}
+
+/// The server of the API on a bound socket; it runs when awaited, and stops by its handle alone.
+pub fn server(listener: TcpListener, services: Services, options: &Options) -> Result<Server> {
+    let mounted = Mounted::new(services, options);
+    let server = HttpServer::new(move || {
+        let mounted = mounted.clone();
+        App::new().wrap(mounted.boundary.clone()).configure(|config| mounted.configure(config))
+    });
+    server
+        .workers(options.workers)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .shutdown_timeout(options.stop_timeout.as_secs())
+        .disable_signals()
+        .listen(listener)
+        .map(HttpServer::run)
+        .map_err(Error::internal)
+}
+
+/// A server of the metrics alone, for an address that only the monitoring reaches.
+pub fn metrics_server(listener: TcpListener) -> Result<Server> {
+    let answer = || async {
+        let text = metrics::render().map_err(Problem::from)?;
+        Answer::Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+    };
+    let server = HttpServer::new(move || App::new().route("/metrics", web::get().to(answer)));
+    server.workers(1).disable_signals().listen(listener).map(HttpServer::run).map_err(Error::internal)
+}
+
+/// What each worker's application is made of.
+#[derive(Clone)]
+struct Mounted {
+    boundary: Boundary,
+    body_limit: BodyLimit,
+    origin: PublicOrigin,
+    services: Services,
+}
+
+impl Mounted {
+    fn new(services: Services, options: &Options) -> Self {
+        let settings = Settings {
+            cors: options.cors.clone(),
+            trusted_proxies: options.trusted_proxies.clone(),
+            request_timeout: options.request_timeout,
+            concurrency: options.concurrency,
+            https: options.public_origin.as_deref().is_some_and(|origin| origin.starts_with("https://")),
+            random: Arc::clone(&services.random),
+            under_way: Arc::new(AtomicUsize::new(0)),
+        };
+        Self {
+            boundary: Boundary(Arc::new(settings)),
+            body_limit: BodyLimit(options.body_bytes),
+            origin: PublicOrigin(options.public_origin.clone()),
+            services,
+        }
+    }
+
+    fn configure(&self, config: &mut ServiceConfig) {
+        let services = self.services.clone();
+        config
+            .app_data(self.body_limit)
+            .app_data(self.origin.clone())
+            .app_data(Data::new(services.auth))
+            .app_data(Data::new(services.collections))
+            .app_data(Data::new(services.documents))
+            .app_data(Data::new(services.keys))
+            .app_data(Data::new(services.operators))
+            .app_data(Data::new(services.principals))
+            .app_data(Data::from(services.health))
+            .app_data(Data::from(services.clock));
+        routes::configure(config);
+        pages::configure(config);
+        config.default_service(web::to(|| async {
+            Answer::Err(Error::new(Code::RouteNotFound, "There is nothing at this path.").into())
+        }));
+    }
+}

@@ -1,0 +1,16 @@
+//! What the commands do to a server: one enum, executed by one function, be it here (on a stopped server's database) or
+//! in the running server, reached by the socket in its data folder.
+
+mod command;
+mod execute;
+mod remote;
+mod socket;
+mod wire;
+
+pub use command::AdminCommand;
+pub use execute::execute;
+pub use remote::send;
+pub(crate) use socket::Socket;
+
+/// The socket's name in a data folder.
+pub(crate) const SOCKET: &str = "admin.sock";

@@ -1,0 +1,93 @@
+//! The running server's end: `admin.sock` in the data folder, mode 0600. Who may open it is the server's own user.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use basalt_core::{Code, Error, Result};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+use super::wire::Reply;
+use super::{AdminCommand, SOCKET, execute};
+use crate::wire::Rooms;
+
+/// Bytes of one command.
+const MOST_BYTES: u64 = 1 << 20;
+
+pub(crate) struct Socket {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Socket {
+    /// The data folder is locked by this process, so a socket that is there already was left behind.
+    pub(crate) fn listen(data: &Path, rooms: Rooms) -> Result<Self> {
+        let path = data.join(SOCKET);
+        let failed = |error: std::io::Error| Error::internal(format!("{}: {error}", path.display()));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(failed)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { task: tokio::spawn(accept(listener, rooms)), path })
+    }
+
+    pub(crate) async fn close(self) {
+        self.task.abort();
+        // An aborted task answers so.
+        drop(self.task.await);
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(%error, "the admin socket can't be removed");
+        }
+    }
+}
+
+async fn accept(listener: UnixListener, rooms: Rooms) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let rooms = rooms.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &rooms).await {
+                        tracing::debug!(%error, "a command broke off");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the admin socket can't accept");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, rooms: &Rooms) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read);
+    loop {
+        let mut line = Vec::new();
+        if (&mut lines).take(MOST_BYTES).read_until(b'\n', &mut line).await? == 0 {
+            return Ok(());
+        }
+        let reply = Reply::from(answer(rooms, &line).await);
+        let mut bytes = serde_json::to_vec(&reply)?;
+        bytes.push(b'\n');
+        write.write_all(&bytes).await?;
+    }
+}
+
+async fn answer(rooms: &Rooms, line: &[u8]) -> Result<serde_json::Value> {
+    let unknown = |error| Error::new(Code::BadRequest, format!("This server doesn't know the command: {error}."));
+    let command: AdminCommand = serde_json::from_slice(line).map_err(unknown)?;
+    tracing::info!(?command, "a command over the admin socket");
+    let result = execute(rooms, command).await;
+    if let Err(error) = &result
+        && error.code() == Code::Internal
+    {
+        tracing::error!(?error, "a command failed");
+    }
+    result
+}

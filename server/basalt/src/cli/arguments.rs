@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A backend in one binary: sign-in, documents under rules, one change log.
+#[derive(Parser)]
+#[command(name = "basalt", version, about)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Args)]
+pub(super) struct Global {
+    /// Read settings from this file instead of ./basalt.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The data folder [default: ./data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data: Option<String>,
+    /// Any setting by its key: --set limits.body=4MB.
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(super) set: Vec<(String, String)>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// The people of the console.
+    #[command(subcommand)]
+    Operator(Operator),
+    /// Service keys, and the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Users.
+    #[command(subcommand)]
+    Users(Users),
+    /// Check the configuration, the database, the clock and the disk.
+    Doctor,
+    /// Look at an app's rules without a server.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Bring the database to this version (serve does so by itself).
+    Upgrade(Upgrade),
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// The address to listen on [default: 127.0.0.1:7070].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// Apply the app.toml of this folder first.
+    #[arg(long, value_name = "DIR")]
+    pub(super) app: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Operator {
+    /// Add an operator.
+    Create {
+        #[arg(long)]
+        email: String,
+        /// viewer, editor or owner.
+        #[arg(long, default_value = "owner")]
+        role: String,
+        /// Read the password from standard input; else one is made and printed once.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List operators.
+    List,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Keys {
+    /// Make a service key; it is printed once.
+    Create {
+        /// Such as '*', admin, documents:read or documents:write:orders; several separated by commas.
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// When it ends, such as 30d.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List service keys.
+    List,
+    /// Revoke a service key.
+    Revoke { id: String },
+    /// Sign tokens with a new key; those of the former keys stay good until they end.
+    Rotate {
+        /// Refuse the tokens of the former keys at once (after a leak).
+        #[arg(long)]
+        drop_former: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Users {
+    /// List users.
+    List {
+        /// A condition in CEL, such as "disabled == true".
+        #[arg(long)]
+        filter: Option<String>,
+        #[arg(long)]
+        limit: Option<u32>,
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Make a user.
+    Create {
+        #[arg(long, required_unless_present = "username")]
+        email: Option<String>,
+        #[arg(long)]
+        username: Option<String>,
+        #[arg(long, value_delimiter = ',')]
+        roles: Vec<String>,
+        /// Read the password from standard input; else one is made and printed once.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Disable a user (an id or an e-mail address): all sessions end at once.
+    Disable { user: String },
+    /// Let a disabled user in again.
+    Enable { user: String },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Rules {
+    /// Check the app.toml of a folder, and say who can do what.
+    Check { folder: PathBuf },
+    /// Run the cases in a folder's rules.test.toml or rules.test.json.
+    Test {
+        folder: PathBuf,
+        /// Another file of cases.
+        #[arg(long, value_name = "FILE")]
+        cases: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Upgrade {
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("has to be KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,98 @@
+//! `basalt rules`: an app's rules, looked at without a server.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use basalt_app::builtins;
+use basalt_core::{Code, Error};
+use basalt_data::collections::{Builtins, compile_rules};
+use basalt_data::manifest;
+use basalt_data::rules::{self, CaseResult, Cases, CasesFormat, Reach};
+use serde_json::json;
+
+use super::Failure;
+use super::arguments::Rules;
+use super::output::Output;
+use crate::outside::Outside;
+
+const CASES: [&str; 2] = ["rules.test.toml", "rules.test.json"];
+
+pub(super) fn run(command: Rules, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
+    match command {
+        Rules::Check { folder } => check(&folder, outside, output),
+        Rules::Test { folder, cases } => test(&folder, cases, outside, output),
+    }
+}
+
+fn check(folder: &Path, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
+    let compiled = compile(folder, outside)?;
+    let access: Vec<_> = compiled.values().flat_map(rules::access).collect();
+    let findings: Vec<_> = compiled.values().flat_map(|rules| rules::lint(rules, &|_| true)).collect();
+    let answer = json!({ "access": access, "warnings": findings });
+    output.result(&answer, || {
+        let width = access.iter().map(|entry| entry.collection.len()).max().unwrap_or(0);
+        let reach = |reach| match reach {
+            Reach::Never => "nobody",
+            Reach::Depends => "some",
+            Reach::Always => "everybody",
+        };
+        let line = |entry: &rules::Access| {
+            let (visitor, signed_in) = (reach(entry.visitor), reach(entry.signed_in));
+            let rule = entry.rule.as_deref().unwrap_or("(no rule)");
+            format!(
+                "{:width$}  {:7} visitors: {visitor:9}  signed in: {signed_in:9}  {rule}",
+                entry.collection, entry.op
+            )
+        };
+        let warnings = findings.iter().map(|f| format!("! {} {}: {}", f.collection, f.rule, f.message));
+        access.iter().map(line).chain(warnings).collect::<Vec<_>>().join("\n")
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn test(folder: &Path, cases: Option<PathBuf>, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
+    let compiled = compile(folder, outside)?;
+    let beside = || CASES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let missing = || Error::new(Code::BadRequest, format!("There is no {} in the folder.", CASES.join(" or ")));
+    let path = cases.or_else(beside).ok_or_else(missing)?;
+    let unreadable = |error| Error::new(Code::BadRequest, format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    let json = path.extension().is_some_and(|extension| extension == "json");
+    let format = if json { CasesFormat::Json } else { CasesFormat::Toml };
+    let results = Cases::parse(&text, format, outside.clock.now())?.run(&compiled)?;
+    let failed = results.iter().filter(|result| !result.passed).count();
+    let answer = json!({ "passed": results.len() - failed, "failed": failed, "cases": results });
+    output.result(&answer, || {
+        let lines = results.iter().map(told).collect::<Vec<_>>().join("\n");
+        format!("{lines}\n{} passed, {failed} failed", results.len() - failed)
+    });
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn told(result: &CaseResult) -> String {
+    if result.passed {
+        return format!("ok    {}", result.name);
+    }
+    let said = if result.simulated.allowed { "allowed" } else { "denied" };
+    let fail = format!("FAIL  {}: {said} by {} ({})", result.name, result.simulated.rule, result.simulated.why);
+    let steps = result.simulated.trace.iter().map(|step| {
+        let value = step.value.as_ref().map_or("error".to_owned(), ToString::to_string);
+        format!("        {}..{} = {value}: {}", step.from, step.to, step.why)
+    });
+    std::iter::once(fail).chain(steps).collect::<Vec<_>>().join("\n")
+}
+
+type Compiled = BTreeMap<basalt_core::CollectionName, rules::CompiledRules>;
+
+fn compile(folder: &Path, outside: &Outside) -> Result<Compiled, Error> {
+    // Secrets of the deployment need not be at hand where rules are looked at.
+    let names = |name: &str| Some(outside.environment.get(name).cloned().unwrap_or_default());
+    let manifest = manifest::read_folder(folder, &names)?;
+    let builtins = Builtins::new(builtins()?);
+    let compiled = manifest
+        .collections
+        .iter()
+        .map(|definition| compile_rules(definition, &builtins).map(|rules| (definition.name.clone(), rules)));
+    compiled.collect()
+}

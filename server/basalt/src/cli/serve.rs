@@ -1,0 +1,36 @@
+use basalt_core::{Error, Result};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::Output;
+use crate::configuration::Configuration;
+use crate::node::assemble;
+use crate::outside::Outside;
+
+/// Serves until it is told to stop.
+pub(super) async fn run(configuration: Configuration, outside: Outside, output: &Output) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let node = assemble(configuration, outside).await?;
+    if let Some(plan) = node.plan() {
+        output.result(&json!({ "plan": plan.to_json() }), || plan.to_string());
+    }
+    let running = node.start().await?;
+    let setup = running.setup_url.as_ref().map(basalt_app::Secret::expose);
+    output.result(&json!({ "url": running.url, "setup": setup }), || {
+        let listens = format!("Basalt listens on {} (API: {}/v1/docs)", running.url, running.base_url);
+        match setup {
+            Some(link) => format!("{listens}\nNobody owns this server yet. Make its owner by this link:\n  {link}"),
+            None => listens,
+        }
+    });
+    tracing::info!(url = running.url, "serving");
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}

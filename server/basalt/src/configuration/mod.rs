@@ -1,0 +1,171 @@
+//! What a deployment sets: defaults < `basalt.toml` < `BASALT_…` environment < flags.
+//!
+//! Everything is read before anything starts, and every problem is reported at once with its key and where it was set.
+
+mod parse;
+mod settings;
+mod sources;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use basalt_api::{Cors, Network};
+use basalt_app::Secret;
+
+pub(crate) use parse::human_duration;
+pub use sources::{Flags, Sources};
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub listen: SocketAddr,
+    /// SQLite, keys, the admin socket.
+    pub data: PathBuf,
+    /// The folder of an app to apply at start.
+    pub app: Option<PathBuf>,
+    /// PostgreSQL; without it SQLite in `data`.
+    pub database_url: Option<Secret>,
+    pub database_connections: u32,
+    /// `https://api.example.org`: where clients find us.
+    pub public_url: Option<String>,
+    /// At least 32 random characters, shared by all nodes; without it a file in `data`.
+    pub secret: Option<Secret>,
+    /// An address of its own for the metrics.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Origins whose pages may read answers; without it the app's, or any port of localhost while we listen on
+    /// loopback.
+    pub cors_origins: Option<Vec<String>>,
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
+    pub limits: Limits,
+    /// Threads that serve requests.
+    pub workers: usize,
+    pub log: Log,
+    pub changes: Changes,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a body; without it the app's.
+    pub body: Option<usize>,
+    /// Time of a request; without it the app's.
+    pub request_time: Option<Duration>,
+    /// How long requests under way are waited for at the end.
+    pub stop_time: Duration,
+    /// Requests under way at once.
+    pub concurrency: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// `info`, or directives such as `info,basalt::request=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// How much of the change log is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes {
+    pub max_age: Duration,
+    pub max_bytes: u64,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            data: PathBuf::from("./data"),
+            app: None,
+            database_url: None,
+            database_connections: 16,
+            public_url: None,
+            secret: None,
+            metrics_listen: None,
+            cors_origins: None,
+            trusted_proxies: Vec::new(),
+            limits: Limits { body: None, request_time: None, stop_time: Duration::from_secs(30), concurrency: 4096 },
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            log: Log { level: "info,actix_server=warn".to_owned(), format: LogFormat::Json },
+            changes: Changes { max_age: Duration::from_hours(24 * 30), max_bytes: 4 << 30 },
+        }
+    }
+}
+
+impl Configuration {
+    /// Reads and checks everything.
+    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+        let (configuration, problems) = sources.read();
+        let problems = Problems(problems.into_iter().chain(configuration.contradictions()).collect());
+        if problems.0.is_empty() { Ok(configuration) } else { Err(problems) }
+    }
+
+    /// Where clients find us: the public URL, or the address that is listened on.
+    pub fn base_url(&self, listening: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| {
+            if listening.ip().is_unspecified() {
+                return format!("http://localhost:{}", listening.port());
+            }
+            format!("http://{listening}")
+        })
+    }
+
+    /// The origins that pages may come from; `app` are those of the app's manifest.
+    pub fn cors(&self, app: Option<&[String]>) -> Cors {
+        let default = ["http://localhost:*".to_owned()];
+        let default: &[String] = if self.listen.ip().is_loopback() { &default } else { &[] };
+        let origins = self.cors_origins.as_deref().or(app).unwrap_or(default);
+        // Both lists were checked when they were read; one that is not an origin opens nothing.
+        Cors::new(origins.iter().map(String::as_str)).unwrap_or_default()
+    }
+
+    fn contradictions(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.database_url.is_some() && self.secret.is_none() {
+            let why = "has to be set with databaseUrl: all nodes of a database share one secret outside of it \
+                       (32 random characters or more; BASALT_SECRET or BASALT_SECRET_FILE)";
+            problems.push(Problem { key: "secret".into(), origin: "configuration".into(), message: why.into() });
+        }
+        if let Some(Err(message)) =
+            self.secret.as_ref().map(|secret| basalt_app::MasterSecret::from_text(secret.expose()))
+        {
+            problems.push(Problem { key: "secret".into(), origin: "configuration".into(), message });
+        }
+        problems
+    }
+}
+
+/// One setting that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub key: String,
+    /// `basalt.toml`, `environment`, `flag`.
+    pub origin: String,
+    pub message: String,
+}
+
+/// All of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The configuration can't be used:")?;
+        for Problem { key, origin, message } in &self.0 {
+            write!(f, "\n  {key} ({origin}): {message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Every setting there is: its key in `basalt.toml`, from which the name of its variable follows, and what it sets.
+
+use basalt_api::{Cors, Network};
+use basalt_app::Secret;
+use tracing_subscriber::EnvFilter;
+
+use super::parse::Raw;
+use super::{Configuration, LogFormat};
+
+pub(super) struct Setting {
+    /// `limits.body`, or `databaseUrl`.
+    pub(super) key: &'static str,
+    /// Whether it may be given by a file as well: `BASALT_SECRET_FILE`.
+    pub(super) secret: bool,
+    pub(super) set: fn(&mut Configuration, &Raw) -> Result<(), String>,
+}
+
+impl Setting {
+    /// `databaseUrl` → `BASALT_DATABASE_URL`, `limits.body` → `BASALT_LIMITS_BODY`.
+    pub(super) fn variable(&self) -> String {
+        let mut name = "BASALT_".to_owned();
+        for letter in self.key.chars() {
+            match letter {
+                '.' => name.push('_'),
+                upper if upper.is_ascii_uppercase() => name.extend(['_', upper]),
+                lower => name.push(lower.to_ascii_uppercase()),
+            }
+        }
+        name
+    }
+}
+
+macro_rules! setting {
+    ($key:literal, |$into:ident, $raw:ident| $set:expr) => {
+        setting!($key, false, |$into, $raw| $set)
+    };
+    ($key:literal, $secret:literal, |$into:ident, $raw:ident| $set:expr) => {
+        Setting {
+            key: $key,
+            secret: $secret,
+            set: |$into, $raw| {
+                $set;
+                Ok(())
+            },
+        }
+    };
+}
+
+pub(super) const SETTINGS: &[Setting] = &[
+    setting!("listen", |into, raw| into.listen = raw.address()?),
+    setting!("data", |into, raw| into.data = raw.text()?.into()),
+    setting!("app", |into, raw| into.app = Some(raw.text()?.into())),
+    setting!("databaseUrl", true, |into, raw| into.database_url = Some(database_url(raw)?)),
+    setting!("databaseConnections", |into, raw| into.database_connections = raw.number(2, 1000)?),
+    setting!("publicUrl", |into, raw| into.public_url = Some(raw.url()?)),
+    setting!("secret", true, |into, raw| into.secret = Some(Secret::new(raw.text()?))),
+    setting!("metrics.listen", |into, raw| into.metrics_listen = Some(raw.address()?)),
+    setting!("cors.origins", |into, raw| into.cors_origins = Some(origins(raw)?)),
+    setting!("trustedProxies", |into, raw| into.trusted_proxies = networks(raw)?),
+    setting!("limits.body", |into, raw| into.limits.body = Some(body(raw)?)),
+    setting!("limits.requestTime", |into, raw| into.limits.request_time = Some(raw.duration()?)),
+    setting!("limits.stopTime", |into, raw| into.limits.stop_time = raw.duration()?),
+    setting!("limits.concurrency", |into, raw| into.limits.concurrency = count(raw, 1_000_000)?),
+    setting!("workers", |into, raw| into.workers = count(raw, 1024)?),
+    setting!("log.level", |into, raw| into.log.level = level(raw)?),
+    setting!("log.format", |into, raw| into.log.format = format(raw)?),
+    setting!("changes.maxAge", |into, raw| into.changes.max_age = raw.duration()?),
+    setting!("changes.maxBytes", |into, raw| into.changes.max_bytes = raw.size()?),
+];
+
+fn count(raw: &Raw, most: u32) -> Result<usize, String> {
+    Ok(raw.number(1, most)? as usize)
+}
+
+fn database_url(raw: &Raw) -> Result<Secret, String> {
+    let text = raw.text()?;
+    let text = text.trim();
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Secret::new(text));
+    }
+    Err("has to begin with postgres://; without it SQLite is used".to_owned())
+}
+
+fn origins(raw: &Raw) -> Result<Vec<String>, String> {
+    let list = raw.list()?;
+    match Cors::new(list.iter().map(String::as_str)) {
+        Ok(_) => Ok(list),
+        Err(bad) => Err(format!("{bad:?} is no origin such as https://app.example.org or http://localhost:*")),
+    }
+}
+
+fn networks(raw: &Raw) -> Result<Vec<Network>, String> {
+    let bad = |text: &str| format!("{text:?} is no address or block such as 10.0.0.0/8");
+    raw.list()?.iter().map(|text| Network::parse(text).ok_or_else(|| bad(text))).collect()
+}
+
+fn body(raw: &Raw) -> Result<usize, String> {
+    let size = raw.size()?;
+    let size = usize::try_from(size).ok().filter(|size| (1 << 10..=1 << 30).contains(size));
+    size.ok_or_else(|| "has to be between 1KB and 1GB".to_owned())
+}
+
+fn level(raw: &Raw) -> Result<String, String> {
+    let text = raw.text()?;
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err("has to be error, warn, info, debug, trace or directives such as info,basalt=debug".to_owned()),
+    }
+}
+
+fn format(raw: &Raw) -> Result<LogFormat, String> {
+    match raw.text()?.as_str() {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("has to be json or text".to_owned()),
+    }
+}

@@ -1,0 +1,122 @@
+//! A node: assembled, started, stopped.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::dev::ServerHandle;
+use basalt_app::Secret;
+use basalt_core::{Error, Result};
+use basalt_data::collections::Plan;
+use tokio::task::JoinHandle;
+
+use crate::admin::Socket;
+use crate::configuration::Configuration;
+use crate::outside::Outside;
+use crate::wire::{self, Background, Manifested, Rooms};
+
+/// Everything wired, nothing listening yet.
+pub struct Node {
+    configuration: Configuration,
+    outside: Outside,
+    listener: TcpListener,
+    rooms: Rooms,
+    manifested: Manifested,
+}
+
+/// Binds the address, opens the database (migrating it), applies the app's manifest, and wires the rooms.
+pub async fn assemble(configuration: Configuration, outside: Outside) -> Result<Node> {
+    // Bound first: a port that is taken is found before the database is touched, and tokens name the real one.
+    let listener = bind(configuration.listen)?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    basalt_api::metrics::install();
+    let wired = wire::rooms(&configuration, &outside, configuration.base_url(address)).await?;
+    Ok(Node { configuration, outside, listener, rooms: wired.rooms, manifested: wired.manifested })
+}
+
+impl Node {
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// What applying the app's manifest did.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.manifested.plan()
+    }
+
+    /// Serves until [`RunningNode::stop`].
+    pub async fn start(self) -> Result<RunningNode> {
+        let address = self.listener.local_addr().map_err(Error::internal)?;
+        let base_url = self.configuration.base_url(address);
+        let setup = self.rooms.operators.setup_token().await?;
+        let options = wire::options(&self.configuration, &self.manifested);
+        let server = basalt_api::server(self.listener, self.rooms.services(&self.outside), &options)?;
+        let mut servers = vec![Serving::start(server)];
+        if let Some(address) = self.configuration.metrics_listen {
+            servers.push(Serving::start(basalt_api::metrics_server(bind(address)?)?));
+        }
+        let socket = match self.configuration.database_url {
+            Some(_) => None,
+            None => Some(Socket::listen(&self.configuration.data, self.rooms.clone())?),
+        };
+        let background = Background::start(&self.rooms);
+        let setup_url = setup.map(|token| Secret::new(format!("{base_url}/_/setup#{}", token.expose())));
+        let url = format!("http://{address}");
+        Ok(RunningNode { url, base_url, setup_url, rooms: self.rooms, servers, socket, background })
+    }
+}
+
+/// A node that serves.
+pub struct RunningNode {
+    /// Where it listens: `http://127.0.0.1:7070`.
+    pub url: String,
+    /// Where clients find it.
+    pub base_url: String,
+    /// The one-time link that makes the first owner, while there is no operator.
+    pub setup_url: Option<Secret>,
+    rooms: Rooms,
+    servers: Vec<Serving>,
+    socket: Option<Socket>,
+    background: Background,
+}
+
+impl RunningNode {
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// Accepts no more, finishes what is under way, and closes the database.
+    pub async fn stop(self) {
+        if let Some(socket) = self.socket {
+            socket.close().await;
+        }
+        for server in self.servers {
+            server.stop().await;
+        }
+        self.background.stop().await;
+        self.rooms.store.close().await;
+    }
+}
+
+struct Serving {
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Serving {
+    fn start(server: actix_web::dev::Server) -> Self {
+        let handle = server.handle();
+        Self { handle, task: tokio::spawn(server) }
+    }
+
+    async fn stop(self) {
+        self.handle.stop(true).await;
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
+            Err(error) => tracing::error!(%error, "the server panicked"),
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| Error::internal(format!("can't listen on {address}: {error}")))
+}

@@ -1,0 +1,85 @@
+//! What goes on beside requests: following the log, and tidying up.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use basalt_core::Result;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::Rooms;
+
+const KEY_USES: Duration = Duration::from_mins(1);
+const KEY_RING: Duration = Duration::from_mins(1);
+const SWEEP: Duration = Duration::from_mins(10);
+const METRICS: Duration = Duration::from_secs(5);
+
+/// The tasks of a node; they end together.
+pub(crate) struct Background {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Background {
+    pub(crate) fn start(rooms: &Rooms) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut background = Self { stop, tasks: JoinSet::new() };
+        let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
+        let (mut principals, since, follower) = (rooms.principals.clone(), rooms.changes.end(), stopped.clone());
+        background.tasks.spawn(async move {
+            changes.follow(since, &mut principals, &*clock, &lag, follower).await;
+        });
+        let keys = rooms.keys.clone();
+        background.every(KEY_USES, "noting the uses of keys", move || {
+            let keys = keys.clone();
+            async move { keys.note_uses().await }
+        });
+        let keyring = rooms.keyring.clone();
+        background.every(KEY_RING, "reading the signing keys", move || {
+            let keyring = keyring.clone();
+            async move { keyring.reload().await }
+        });
+        let auth = rooms.auth.clone();
+        background.every(SWEEP, "sweeping sessions", move || {
+            let auth = auth.clone();
+            async move { auth.sweep().await.map(drop) }
+        });
+        background.every(METRICS, "keeping up the metrics", || async {
+            basalt_api::metrics::upkeep();
+            Ok(())
+        });
+        background
+    }
+
+    /// Runs something now and then. A failure is logged, and tried again the next time.
+    fn every<F, R>(&mut self, period: Duration, what: &'static str, mut run: F)
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = Result<()>> + Send,
+    {
+        let mut stopped = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {
+                        if let Err(error) = run().await {
+                            tracing::warn!(?error, "{what} failed");
+                        }
+                    }
+                    _ = stopped.changed() => return,
+                }
+            }
+        });
+    }
+
+    /// Lets everything finish what it is at.
+    pub(crate) async fn stop(mut self) {
+        // Nobody listening is as good as stopped.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

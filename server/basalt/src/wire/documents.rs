@@ -1,0 +1,34 @@
+//! Collections and documents.
+
+use std::sync::Arc;
+
+use basalt_app::MasterSecret;
+use basalt_core::Result;
+use basalt_data::collections::{Builtins, Collections};
+use basalt_data::documents::{Documents, NoHooks, Parts};
+use basalt_store::Store;
+
+use crate::outside::Outside;
+
+pub(super) async fn collections(store: &Store) -> Result<Collections> {
+    let collections = Collections::new(store.clone(), Builtins::new(basalt_app::builtins()?));
+    collections.define_builtins().await?;
+    Ok(collections)
+}
+
+pub(super) fn documents(
+    store: &Store,
+    collections: &Collections,
+    master: &MasterSecret,
+    outside: &Outside,
+) -> Documents {
+    Documents::new(Parts {
+        store: store.clone(),
+        collections: collections.clone(),
+        clock: Arc::clone(&outside.clock),
+        random: Arc::clone(&outside.random),
+        cursor_key: master.derive("cursors", ""),
+        behaviours: basalt_app::behaviours(),
+        hooks: Arc::new(NoHooks),
+    })
+}

@@ -1,0 +1,135 @@
+//! The wiring, a file per room: everything is given what it needs here, once.
+
+mod app;
+mod background;
+mod documents;
+mod health;
+mod identity;
+mod store;
+
+use std::sync::Arc;
+
+use basalt_api::{Health, Options, Services};
+use basalt_app::auth::{Auth, KeyRing};
+use basalt_app::keys::Keys;
+use basalt_app::operators::Operators;
+use basalt_app::{Db, Principals};
+use basalt_core::{Clock, Result};
+use basalt_data::changes::{Changes, Lag};
+use basalt_data::collections::Collections;
+use basalt_data::documents::Documents;
+use basalt_store::Store;
+
+pub(crate) use app::{Manifested, told};
+pub(crate) use background::Background;
+pub(crate) use store::engine;
+
+use crate::configuration::Configuration;
+use crate::outside::Outside;
+
+/// Every room of a node, for those who drive it from outside of HTTP: the commands and the tests.
+#[derive(Clone)]
+pub struct Rooms {
+    pub store: Store,
+    pub changes: Changes,
+    pub collections: Collections,
+    pub documents: Documents,
+    pub auth: Auth,
+    pub keyring: KeyRing,
+    pub keys: Keys,
+    pub operators: Operators,
+    pub principals: Principals,
+    /// How far this node is behind the log.
+    pub lag: Lag,
+    pub clock: Arc<dyn Clock>,
+    pub health: Arc<dyn Health>,
+}
+
+/// The rooms, and what the app's manifest did and says.
+pub(crate) struct Wired {
+    pub(crate) rooms: Rooms,
+    pub(crate) manifested: Manifested,
+}
+
+pub(crate) async fn rooms(configuration: &Configuration, outside: &Outside, issuer: String) -> Result<Wired> {
+    let manifest = app::read(configuration, outside)?;
+    let store = store::open(configuration, outside).await?;
+    match wire(configuration, outside, store.clone(), manifest, issuer).await {
+        Ok(wired) => Ok(wired),
+        Err(error) => {
+            // Half a node is no node: the database is left as it was found.
+            store.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn wire(
+    configuration: &Configuration,
+    outside: &Outside,
+    store: Store,
+    manifest: Option<basalt_data::manifest::Manifest>,
+    issuer: String,
+) -> Result<Wired> {
+    let changes = Changes::new(store.clone());
+    let lag = Lag::new(outside.clock.now());
+    let collections = documents::collections(&store).await?;
+    let manifested = app::apply(manifest, &collections).await?;
+    let master = identity::master(configuration, outside)?;
+    let documents = documents::documents(&store, &collections, &master, outside);
+    let foundation = identity::Foundation {
+        db: Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random)),
+        collections: collections.clone(),
+        master,
+        lag: lag.clone(),
+    };
+    let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
+    let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
+    let identity::Identity { auth, keyring, keys, operators, principals } = identity;
+    let clock = Arc::clone(&outside.clock);
+    let rooms = Rooms {
+        store,
+        changes,
+        collections,
+        documents,
+        auth,
+        keyring,
+        keys,
+        operators,
+        principals,
+        lag,
+        clock,
+        health,
+    };
+    Ok(Wired { rooms, manifested })
+}
+
+impl Rooms {
+    pub(crate) fn services(&self, outside: &Outside) -> Services {
+        Services {
+            auth: self.auth.clone(),
+            collections: self.collections.clone(),
+            documents: self.documents.clone(),
+            keys: self.keys.clone(),
+            operators: self.operators.clone(),
+            principals: self.principals.clone(),
+            health: Arc::clone(&self.health),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&outside.random),
+        }
+    }
+}
+
+/// What was configured beats what the app asks for.
+pub(crate) fn options(configuration: &Configuration, manifested: &Manifested) -> Options {
+    Options {
+        workers: configuration.workers,
+        cors: configuration.cors(manifested.origins()),
+        trusted_proxies: configuration.trusted_proxies.clone(),
+        request_timeout: manifested.request_time(configuration),
+        stop_timeout: configuration.limits.stop_time,
+        concurrency: configuration.limits.concurrency,
+        body_bytes: manifested.body(configuration),
+        public_origin: configuration.public_url.clone(),
+    }
+}
