@@ -15,11 +15,11 @@ mod schema;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use basalt_core::{CollectionName, Error, Result};
+use basalt_core::{CollectionName, Error, FieldError, Result};
 use basalt_store::{Catalog, Store};
 
 use crate::declared::Problems;
-use crate::rules::CompiledRules;
+use crate::rules::{Access, CompiledRules, Finding};
 
 pub use admin::Described;
 pub use builtin::{Builtin, Builtins};
@@ -115,6 +115,27 @@ impl Collections {
             built_in: builtin.is_some(),
         })
     }
+}
+
+/// What can be said of definitions without a server.
+#[derive(Debug)]
+pub struct Review {
+    /// Who can do what.
+    pub access: Vec<Access>,
+    /// Rules that look like mistakes.
+    pub warnings: Vec<Finding>,
+    /// What has to be acknowledged before they are applied.
+    pub refusals: Vec<FieldError>,
+}
+
+/// Checks definitions as if they were the first ones applied.
+pub fn review(definitions: &[Definition], builtins: &Builtins) -> Result<Review> {
+    let plan = plan::make(&Catalog::default(), builtins, definitions, &PlanOptions::whole([]))?;
+    let mut access = Vec::new();
+    for definition in definitions {
+        access.extend(crate::rules::access(&compile_rules(definition, builtins)?));
+    }
+    Ok(Review { access, warnings: plan.warnings, refusals: plan.refusals })
 }
 
 /// The rules of a definition, as they are asked once it is applied.

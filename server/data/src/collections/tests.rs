@@ -213,7 +213,15 @@ fn a_plan_is_printed_for_people() {
             "! notes create",
             "! notes update",
             "! notes update",
+            "! notes update",
             "x /collections/notes/rules/create",
         ]
     );
+}
+
+#[test]
+fn definitions_are_reviewed_without_a_server() {
+    let notes = definition("notes", &json!({"rules": {"create": "true"}, "references": {"owner": "users"}}));
+    let reviewed = review(&[notes], &builtins()).unwrap();
+    assert_eq!((reviewed.access.len(), reviewed.warnings.len(), reviewed.refusals.len()), (5, 1, 1));
 }

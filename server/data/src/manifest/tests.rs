@@ -178,3 +178,22 @@ fetch = "true"
         ]
     );
 }
+
+#[test]
+fn the_example_is_a_good_manifest() {
+    use crate::collections::{Builtin, Builtins, review};
+    use crate::rules::RuleOp;
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/movies");
+    let manifest = read_folder(&folder, &|_| None).unwrap();
+    let users = Builtin {
+        name: CollectionName::parse("users").unwrap(),
+        indexes: Vec::new(),
+        owned_fields: vec!["email".into()],
+        owned_read: None,
+        ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
+    };
+    let reviewed = review(&manifest.collections, &Builtins::new([users])).unwrap();
+    assert_eq!(reviewed.refusals, [], "nothing in it has to be acknowledged");
+    assert!(!reviewed.access.is_empty());
+}

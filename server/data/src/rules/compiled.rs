@@ -19,6 +19,8 @@ pub struct CompiledRules {
     pub delete: Option<Expression>,
     /// By top-level field.
     pub fields: BTreeMap<String, FieldRules>,
+    /// The read rules of fields, each with the fields that it rules: equal ones are asked once.
+    pub(super) readers: Vec<(Expression, Vec<String>)>,
     /// Fields that only services, operators and the server read.
     pub(super) hidden: Vec<String>,
 }
@@ -72,7 +74,8 @@ impl CompiledRules {
         if !faults.is_empty() {
             return Err(deduplicated(faults));
         }
-        Ok(Self { collection: collection.clone(), get, list, create, update, delete, fields, hidden })
+        let (collection, readers) = (collection.clone(), readers(&fields));
+        Ok(Self { collection, get, list, create, update, delete, fields, readers, hidden })
     }
 
     pub fn operation(&self, op: RuleOp) -> Option<&Expression> {
@@ -93,6 +96,18 @@ impl CompiledRules {
     pub fn is_hidden(&self, path: &FieldPath) -> bool {
         self.hidden.iter().any(|field| field == path.top())
     }
+}
+
+fn readers(fields: &BTreeMap<String, FieldRules>) -> Vec<(Expression, Vec<String>)> {
+    let mut readers: Vec<(Expression, Vec<String>)> = Vec::new();
+    for (field, rules) in fields {
+        let Some(read) = &rules.read else { continue };
+        match readers.iter_mut().find(|(rule, _)| rule.source() == read.source()) {
+            Some((_, ruled)) => ruled.push(field.clone()),
+            None => readers.push((read.clone(), vec![field.clone()])),
+        }
+    }
+    readers
 }
 
 /// An empty text is a fault: who means everybody writes `true`.

@@ -45,6 +45,8 @@ pub enum FindingKind {
     NextIgnored,
     /// An update rule that tests a field which the update may change.
     TestedFieldMayChange,
+    /// An update or delete rule without a get rule: who finds nothing changes nothing.
+    Unreachable,
     /// A field that the list rule tests without an index.
     NoIndex,
 }
@@ -92,6 +94,13 @@ pub fn lint(rules: &CompiledRules, indexed: &dyn Fn(&FieldPath) -> bool) -> Vec<
         } else if op.is_write() && reach_of_signed_in(rule) == Reach::Always {
             let message = format!("Whoever makes an account may {} every document.", op.as_str());
             add(FindingKind::SignedInIsAllowed, op, message);
+        }
+    }
+    for op in [RuleOp::Update, RuleOp::Delete] {
+        if rules.operation(op).is_some() && rules.get.is_none() {
+            let message =
+                format!("Nobody may {}: that takes the right to get, too, and there is no get rule.", op.as_str());
+            add(FindingKind::Unreachable, op, message);
         }
     }
     if let Some(update) = rules.update.as_ref().filter(|update| !is_constant(update)) {

@@ -60,7 +60,8 @@ pub(super) enum Mask {
 pub(super) struct Ruled {
     binding: Binding,
     hidden: Vec<String>,
-    by_document: Vec<(String, Expression)>,
+    /// Rules that need the document, each with the fields that it rules.
+    by_document: Vec<(Expression, Vec<String>)>,
 }
 
 impl Mask {
@@ -68,16 +69,15 @@ impl Mask {
     pub(super) fn prepare(rules: &CompiledRules, binding: &Binding, facts: &dyn Facts) -> Result<Self, Vec<Read>> {
         let mut mask = Ruled { binding: binding.clone(), hidden: rules.hidden.clone(), by_document: Vec::new() };
         let mut needed = Vec::new();
-        for (field, rule) in &rules.fields {
-            let Some(read) = &rule.read else { continue };
-            match evaluate(read, binding, None, facts) {
+        for (rule, fields) in &rules.readers {
+            match evaluate(rule, binding, None, facts) {
                 Outcome::True => {}
                 Outcome::Need(reads) => needed.extend(document_reads(reads)),
                 // An error without the document may be an answer with it; true and false stay what they are.
-                Outcome::Error(_) if read.names().contains(&"doc") => {
-                    mask.by_document.push((field.clone(), read.clone()));
+                Outcome::Error(_) if rule.names().contains(&"doc") => {
+                    mask.by_document.push((rule.clone(), fields.clone()));
                 }
-                Outcome::False | Outcome::Error(_) | Outcome::Limited => mask.hidden.push(field.clone()),
+                Outcome::False | Outcome::Error(_) | Outcome::Limited => mask.hidden.extend_from_slice(fields),
             }
         }
         if !needed.is_empty() {
@@ -96,29 +96,33 @@ impl Mask {
             Self::Everything => true,
             Self::Ruled(_) if OWN_FIELDS.contains(&field) => true,
             Self::Ruled(ruled) => {
-                !ruled.hidden.iter().any(|name| name == field) && !ruled.by_document.iter().any(|(n, _)| n == field)
+                let by_document = ruled.by_document.iter().flat_map(|(_, fields)| fields);
+                !ruled.hidden.iter().chain(by_document).any(|name| name == field)
             }
         }
     }
 
     pub(super) fn apply(&self, mut document: Document, facts: &dyn Facts) -> Revealed {
         let Self::Ruled(ruled) = self else { return Revealed::Document(Readable(document)) };
-        let mut unreadable = Vec::new();
-        if ruled.by_document.iter().any(|(field, _)| document.data.contains_key(field)) {
+        let is_there =
+            |(_, fields): &&(Expression, Vec<String>)| fields.iter().any(|field| document.data.contains_key(field));
+        let asked: Vec<_> = ruled.by_document.iter().filter(is_there).collect();
+        let mut unreadable: Vec<&String> = ruled.hidden.iter().collect();
+        let mut needed = Vec::new();
+        if !asked.is_empty() {
             let flat = Value::Object(document.to_flat());
-            let mut needed = Vec::new();
-            for (field, rule) in ruled.by_document.iter().filter(|(field, _)| document.data.contains_key(field)) {
+            for (rule, fields) in asked {
                 match evaluate(rule, &ruled.binding, Some(&flat), facts) {
                     Outcome::True => {}
                     Outcome::Need(reads) => needed.extend(document_reads(reads)),
-                    Outcome::False | Outcome::Error(_) | Outcome::Limited => unreadable.push(field),
+                    Outcome::False | Outcome::Error(_) | Outcome::Limited => unreadable.extend(fields),
                 }
             }
-            if !needed.is_empty() {
-                return Revealed::Need(document, needed);
-            }
         }
-        for field in ruled.hidden.iter().chain(unreadable) {
+        if !needed.is_empty() {
+            return Revealed::Need(document, needed);
+        }
+        for field in unreadable {
             document.data.remove(field);
         }
         Revealed::Document(Readable(document))

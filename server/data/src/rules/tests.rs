@@ -374,7 +374,9 @@ fn findings(value: &Value) -> Vec<(FindingKind, &'static str)> {
 
 #[test]
 fn what_looks_like_a_mistake_is_found() {
-    use FindingKind::{NextIgnored, NoIndex, Open, SignedInIsAllowed, TestedFieldMayChange};
+    use FindingKind::{NextIgnored, NoIndex, Open, SignedInIsAllowed, TestedFieldMayChange, Unreachable};
+    let findings =
+        |rules: &Value| -> Vec<_> { findings(rules).into_iter().filter(|(kind, _)| *kind != Unreachable).collect() };
     assert_eq!(findings(&json!({"create": "true"})), [(Open, "create")]);
     assert_eq!(findings(&json!({"create": "auth == null || auth.id == next.owner"})), [(Open, "create")]);
     assert_eq!(findings(&json!({"create": "auth != null"})), [(SignedInIsAllowed, "create")]);
@@ -388,6 +390,13 @@ fn what_looks_like_a_mistake_is_found() {
     assert_eq!(findings(&json!({"update": "auth.id == doc.owner && next.owner == auth.id"})), []);
     assert_eq!(findings(&json!({"update": "'editor' in auth.roles && unchanged('a')"})), []);
     assert_eq!(findings(&json!({"list": "doc.year > 1990"})), [(NoIndex, "list")]);
+}
+
+#[test]
+fn writes_that_nobody_reaches_are_found() {
+    let found = findings(&json!({"update": "false", "delete": "false"}));
+    assert_eq!(found, [(FindingKind::Unreachable, "update"), (FindingKind::Unreachable, "delete")]);
+    assert_eq!(findings(&json!({"get": "auth.id == doc.id", "update": "false"})), []);
 }
 
 #[test]
