@@ -11,4 +11,6 @@ mod inspect;
 mod jobs;
 mod nodes;
 mod opening;
+mod query;
+mod query_expressions;
 mod records;
