@@ -7,3 +7,4 @@ mod idempotency;
 mod secrets;
 mod start;
 mod support;
+mod upgrade;

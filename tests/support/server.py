@@ -37,6 +37,12 @@ class Server:
         self.process.wait()
         self.folder.cleanup()
 
+    def stop(self):
+        """A graceful end; the data stay until the `with` is left."""
+        self.process.terminate()
+        if self.process.wait(timeout=60):
+            raise SystemExit(f"the server ended badly:\n{self.log()}")
+
     def environment(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BASALT_")}
         return {**kept, **self.settings}

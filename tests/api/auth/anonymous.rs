@@ -3,20 +3,10 @@ use serde_json::json;
 
 use crate::support::{create, define_notes, get};
 
-async fn switch(server: &TestServer, on: bool) {
-    server.owner().patch("/v1/admin/settings").json(&json!({"auth": {"anonymous": on}})).expect(200).await;
-}
-
-on_both_engines! {
-    anyone_gets_a_user_without_a_name,
-    signing_up_keeps_the_same_id_and_documents,
-    an_upgraded_user_logs_in_by_password,
-    it_is_off_until_it_is_switched_on,
-    signing_up_with_a_full_account_is_another_user_or_refused,
-}
+const ON: &str = "[auth]\nanonymous = true\n";
 
 async fn anyone_gets_a_user_without_a_name(server: TestServer) {
-    switch(&server, true).await;
+    let server = server.with_app(ON).await;
     let one = server.visitor().post("/v1/auth/anonymous").expect(201).await;
     let two = server.visitor().post("/v1/auth/anonymous").expect(201).await;
     assert_eq!(one.at("/user/anonymous"), true);
@@ -24,7 +14,7 @@ async fn anyone_gets_a_user_without_a_name(server: TestServer) {
 }
 
 async fn signing_up_keeps_the_same_id_and_documents(server: TestServer) {
-    switch(&server, true).await;
+    let server = server.with_app(ON).await;
     define_notes(&server).await;
     let answer = server.visitor().post("/v1/auth/anonymous").expect(201).await;
     let id = answer.text_at("/user/id");
@@ -39,7 +29,7 @@ async fn signing_up_keeps_the_same_id_and_documents(server: TestServer) {
 }
 
 async fn an_upgraded_user_logs_in_by_password(server: TestServer) {
-    switch(&server, true).await;
+    let server = server.with_app(ON).await;
     let answer = server.visitor().post("/v1/auth/anonymous").expect(201).await;
     let guest = server.visitor().with_token(&answer.text_at("/session/accessToken"));
     let body = json!({"email": "ann@example.com", "password": "a long enough phrase"});
@@ -51,9 +41,9 @@ async fn an_upgraded_user_logs_in_by_password(server: TestServer) {
 
 async fn it_is_off_until_it_is_switched_on(server: TestServer) {
     server.visitor().post("/v1/auth/anonymous").problem(403, "method_disabled").await;
-    switch(&server, true).await;
+    let server = server.with_app(ON).await;
     server.visitor().post("/v1/auth/anonymous").expect(201).await;
-    switch(&server, false).await;
+    let server = server.with_app("[auth]\nanonymous = false\n").await;
     server.visitor().post("/v1/auth/anonymous").problem(403, "method_disabled").await;
 }
 

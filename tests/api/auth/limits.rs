@@ -10,8 +10,8 @@ on_both_engines! {
 }
 
 async fn sign_ups_of_one_network_are_limited(server: TestServer) {
-    let limits = json!({"auth": {"anonymous": true, "limits": {"signUpsPerHour": 5}}});
-    server.owner().patch("/v1/admin/settings").json(&limits).expect(200).await;
+    let app = "[auth]\nanonymous = true\n[auth.limits]\nsignUpsPerHour = 5\n";
+    let server = server.with_app(app).await;
     let mut answers = Vec::new();
     for _ in 0..8 {
         answers.push(server.visitor().post("/v1/auth/anonymous").send().await);
@@ -25,8 +25,8 @@ async fn sign_ups_of_one_network_are_limited(server: TestServer) {
 }
 
 async fn a_forwarding_header_of_a_stranger_is_not_believed(server: TestServer) {
-    let limits = json!({"auth": {"anonymous": true, "limits": {"signUpsPerHour": 3}}});
-    server.owner().patch("/v1/admin/settings").json(&limits).expect(200).await;
+    let app = "[auth]\nanonymous = true\n[auth.limits]\nsignUpsPerHour = 3\n";
+    let server = server.with_app(app).await;
     let mut statuses = Vec::new();
     for n in 0..8 {
         let client = server.visitor().with_header("X-Forwarded-For", &format!("203.0.113.{n}"));

@@ -87,7 +87,7 @@ async fn malformed_input_names_what_is_wrong(server: TestServer) {
 }
 
 async fn it_can_be_switched_off(server: TestServer) {
-    server.owner().patch("/v1/admin/settings").json(&json!({"auth": {"signUp": false}})).expect(200).await;
+    let server = server.with_app("[auth]\nsignUp = false\n").await;
     let body = json!({"email": "ann@example.com", "password": PASSWORD});
     server.visitor().post("/v1/auth/signup").json(&body).problem(403, "sign_up_disabled").await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use basalt_core::Clock as _;
 use basalt_testing::{TestServer, on_both_engines};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -115,7 +116,8 @@ async fn a_token_of_another_server_is_refused(server: TestServer) {
 
 async fn a_deleted_or_expired_key_is_refused(server: TestServer) {
     define_open(&server).await;
-    let body = json!({"name": "short", "scopes": ["documents:read"], "expiresIn": "1h"});
+    let end = server.clock().now().plus(Duration::from_secs(3600));
+    let body = json!({"name": "short", "scopes": ["documents:read"], "expiresAt": end.to_string()});
     let answer = server.owner().post("/v1/admin/keys").json(&body).expect(201).await;
     let key = server.visitor().with_token(&answer.text_at("/key"));
     key.get(&documents("open")).expect(200).await;

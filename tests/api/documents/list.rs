@@ -144,7 +144,7 @@ async fn bad_parameters_are_refused(server: TestServer) {
     ] {
         ann.get(&documents("notes")).query(&[(name, value)]).problem(400, code).await;
     }
-    for sort in ["", ",", "-", "a b", "$x", "a,a,a,a,a,a,a,a,a,a", "a;drop table x", "\"x\""] {
+    for sort in ["", "-", "a b", "$x", "a,a,a,a,a,a,a,a,a,a", "a;drop table x", "\"x\""] {
         let answer = ann.get(&documents("notes")).query(&[("sort", sort)]).send().await;
         assert!(answer.status == 400 || (sort.is_empty() && answer.status == 200), "{sort:?}: {answer}");
     }
@@ -167,6 +167,7 @@ async fn bad_filters_name_line_and_column(server: TestServer) {
         &format!("{}true", "!".repeat(500)),
     ] {
         let answer = ann.get(&documents("notes")).query(&[("filter", filter)]).send().await;
+        assert_eq!(answer.code().as_deref(), Some("bad_filter"), "{filter}: {answer}");
         let answer = answer.problem(400, "bad_filter");
         assert!(answer.at("/errors/0/line").as_u64() >= Some(1), "{filter}: {answer}");
         assert!(answer.at("/errors/0/column").as_u64() >= Some(1), "{filter}: {answer}");

@@ -122,10 +122,7 @@ async fn texts_come_back_as_they_went_in(server: TestServer) {
         "\u{fffd}",
         "</script>",
     ] {
-        let made = server
-            .service()
-            .post(&documents("open"))
-            .json(&json!({"s": text, text.replace(['$', '\0'], "k") + "k": 1}));
+        let made = server.service().post(&documents("open")).json(&json!({"s": text, "list": [text]}));
         let made = made.expect(201).await;
         assert_eq!(made.at("/s"), text);
         let ask = json!({"filter": "s == vars.s", "vars": {"s": text}});

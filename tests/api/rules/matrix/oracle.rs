@@ -122,11 +122,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         text: "X.members.exists(m, m == auth.id) || X.level == 1",
         holds: |auth, doc| {
+            // Only lists are walked through: over a map it is an error.
             let found = match (doc.get("members"), auth) {
                 (Some(Value::Array(items)), Some(auth)) => Some(items.iter().any(|item| *item == auth.id.as_str())),
                 (Some(Value::Array(items)), None) if items.is_empty() => Some(false),
-                (Some(Value::Object(map)), Some(auth)) => Some(map.contains_key(&auth.id)),
-                (Some(Value::Object(map)), None) if map.is_empty() => Some(false),
                 _ => None,
             };
             or(found, doc.get("level").map(|level| level == 1))

@@ -23,9 +23,6 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn build(server: &TestServer) -> Self {
-        for role in ["editor", "viewer"] {
-            let _ = server.owner().put(&format!("/v1/admin/roles/{role}")).json(&json!({})).send().await;
-        }
         let owner = user(server, "owner", json!({"claims": {"team": "red"}})).await;
         let member = user(server, "member", json!({"roles": ["viewer"]})).await;
         let editor = user(server, "editor", json!({"roles": ["editor"], "claims": {"team": 5}})).await;

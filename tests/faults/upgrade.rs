@@ -1,0 +1,131 @@
+//! Today's server on the data of each landed issue: migrated, all readable, rules and tokens still valid.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use basalt_testing::{Client, Engine, Process};
+use serde_json::{Value, json};
+
+/// As tools/fixture has it.
+const SECRET: &str = "the secret of the fixtures, which guards nothing";
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let entries = fs::read_dir(folder).expect("tests/fixtures").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.join("expect.json").exists()).collect();
+    found.sort();
+    assert!(!found.is_empty(), "there is no fixture: make fixture N=…");
+    found
+}
+
+fn expected(fixture: &Path, engine: &str) -> Value {
+    let text = fs::read_to_string(fixture.join("expect.json")).expect("expect.json");
+    serde_json::from_str::<Value>(&text).expect("JSON")[engine].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_data_of_each_issue_are_served() {
+    for fixture in fixtures() {
+        let mut process = Process::prepare(Engine::Sqlite, &[]);
+        copy(&fixture.join("sqlite"), &process.data());
+        let check = process.run(&["upgrade", "--check"]);
+        assert!(!check.stdout.is_empty());
+        process.restart();
+        check_world(&process, &expected(&fixture, "sqlite")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_data_of_each_issue_are_served() {
+    for fixture in fixtures() {
+        let mut process = Process::prepare(Engine::Postgres, &[]);
+        process.set("BASALT_SECRET", SECRET);
+        let url = process.database_url().expect("a database");
+        let restore = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file"])
+            .arg(fixture.join("postgres.sql"))
+            .arg(&url)
+            .output()
+            .expect("psql");
+        assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+        process.restart();
+        check_world(&process, &expected(&fixture, "postgres")).await;
+    }
+}
+
+#[test]
+fn a_newer_data_folder_is_refused_clearly() {
+    let mut process = Process::start(Engine::Sqlite, &[]);
+    process.stop();
+    let database = process.data().join("data.db");
+    let output = Command::new("python3").args(["-c", NEWER]).arg(&database).output().expect("python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = process.try_run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("newer"), "{told}");
+}
+
+/// Notes a migration that this binary has never heard of.
+const NEWER: &str = "
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+columns = [row[1] for row in database.execute('pragma table_info(schema_migrations)')]
+row = dict(zip(columns, database.execute('select * from schema_migrations order by 1 desc limit 1').fetchone()))
+row[columns[0]] = 9999
+database.execute('insert into schema_migrations (%s) values (%s)' % (', '.join(row), ', '.join('?' * len(row))), list(row.values()))
+database.commit()
+";
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the fixture") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+            // Git keeps no modes, and secrets are the owner's alone.
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its mode");
+        }
+    }
+}
+
+async fn check_world(process: &Process, expected: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned();
+    let service = process.client().with_token(&text(&expected["key"]));
+    for document in expected["documents"].as_array().expect("documents") {
+        let path = format!("/v1/collections/notes/documents/{}", text(&document["id"]));
+        assert_eq!(service.get(&path).expect(200).await.body(), *document);
+    }
+    for id in expected["deleted"].as_array().expect("deleted") {
+        let path = format!("/v1/collections/notes/documents/{}", text(id));
+        service.get(&path).problem(404, "document_not_found").await;
+    }
+    for user in expected["users"].as_array().expect("users") {
+        let holder = process.client().with_token(&text(&user["accessToken"]));
+        let owned = |document: &&Value| document["owner"] == user["id"];
+        let own = expected["documents"].as_array().into_iter().flatten().filter(owned).count();
+        let listed = holder.get("/v1/collections/notes/documents?limit=500&sort=-rank").expect(200).await;
+        assert_eq!(listed.items().len(), own, "the rule lists his own");
+        let login = json!({"email": user["email"], "password": user["password"]});
+        process.client().post("/v1/auth/login").json(&login).expect(200).await;
+        let refresh = json!({"refreshToken": user["refreshToken"]});
+        process.client().post("/v1/auth/refresh").json(&refresh).expect(200).await;
+    }
+    check_writes(&service, expected).await;
+}
+
+/// Indexes still enforce, and the log goes on where it was.
+async fn check_writes(service: &Client, expected: &Value) {
+    let path = "/v1/collections/notes/documents";
+    service.post(path).json(&json!({"slug": "note-7"})).problem(409, "unique_conflict").await;
+    let made = service.post(path).json(&json!({"slug": "fresh"})).expect(201).await;
+    assert!(made.header("basalt-seq").as_deref() > expected["seq"].as_str(), "the log goes on: {made}");
+    let found = service.get("/v1/collections/notes/documents?filter=%27all%27%20in%20tags&limit=500").expect(200).await;
+    let tagged = expected["documents"].as_array().into_iter().flatten().filter(|document| !document["tags"].is_null());
+    assert_eq!(found.items().len(), tagged.count());
+}
