@@ -150,6 +150,12 @@ impl FieldPath {
         &self.0
     }
 
+    /// As a JSON Pointer (RFC 6901).
+    pub fn pointer(&self) -> String {
+        let tokens: Vec<String> = self.0.iter().map(|name| crate::document::pointer_token(name)).collect();
+        format!("/{}", tokens.join("/"))
+    }
+
     /// The outermost field, by which field rules and changed fields go.
     pub fn top(&self) -> &str {
         self.0.first().map_or("", String::as_str)

@@ -137,10 +137,9 @@ pub fn check_unique(
     previous: Option<&Document>,
 ) -> Unique {
     match State::new(view, catalog).unique_conflict(compiled, next, previous) {
-        Ok(None) => Unique::Free,
         Ok(Some(index)) => Unique::Taken(index.spec.fields.iter().map(|field| field.path.clone()).collect()),
         Err(Stop::Need(reads)) => Unique::Need(reads),
         // Looking at indexes refuses nothing.
-        Err(Stop::Refuse(_) | Stop::Moved) => Unique::Free,
+        Ok(None) | Err(Stop::Refuse(_) | Stop::Moved) => Unique::Free,
     }
 }

@@ -14,7 +14,8 @@ use super::decision::{Definitions, Request};
 use super::input::Condition;
 use crate::collections::Collections;
 
-const TRIES: usize = 5;
+/// The first and five more.
+const TRIES: usize = 6;
 /// How long one try waits for this node to learn of another's change of the catalog.
 const PATIENCE: Duration = Duration::from_millis(250);
 

@@ -15,7 +15,7 @@ use super::decision::{Decided, Decision, Definitions, Form, Purpose, Request};
 use super::definitions::{of_request, with_fresh};
 use super::get::{Get, Got};
 use super::hooks::{BeforeWrite, Hooks, Verdict};
-use super::idempotency::{Claim, Kept, TooLargeToKeep};
+use super::idempotency::{Claim, Kept};
 use super::input::{Idempotency, PatchBody, WriteOptions};
 use super::patch::Patch;
 use super::reads::{Reads, TRIES, too_deep};
@@ -219,18 +219,16 @@ impl Documents {
         answer: &Kept,
         selection: Option<&Selection>,
     ) -> Result<Option<Map<String, Value>>> {
-        match &answer.body {
-            Ok(body) => Ok(body.clone()),
-            Err(TooLargeToKeep) => {
-                let found = self.read(caller, collection, &DocumentId::parse(&answer.id)?).await;
-                let same = found.ok().filter(|document| Some(document.rev.as_str()) == answer.rev.as_deref());
-                let flat = same.map(Document::into_flat);
-                Ok(match selection {
-                    Some(selection) => flat.map(|flat| selection.apply(flat)),
-                    None => flat,
-                })
-            }
+        if let Ok(body) = &answer.body {
+            return Ok(body.clone());
         }
+        let found = self.read(caller, collection, &DocumentId::parse(&answer.id)?).await;
+        let same = found.ok().filter(|document| Some(document.rev.as_str()) == answer.rev.as_deref());
+        let flat = same.map(Document::into_flat);
+        Ok(match selection {
+            Some(selection) => flat.map(|flat| selection.apply(flat)),
+            None => flat,
+        })
     }
 
     async fn run(

@@ -45,6 +45,7 @@ pub(crate) struct State<'v> {
 }
 
 /// What the store read. `None`: not read yet; `Some(None)`: not there.
+#[expect(clippy::option_option, reason = "as the store's view answers")]
 pub(crate) trait StoredFacts {
     fn document(&self, collection: &CollectionName, id: &DocumentId) -> Option<Option<&Arc<Document>>>;
     fn unique(&self, collection: &CollectionName, index: &str, key: &[u8]) -> Option<Option<&DocumentId>>;
@@ -166,6 +167,7 @@ impl<'v> State<'v> {
     }
 
     /// Who has the key now; `None`: not read yet.
+    #[expect(clippy::option_option, reason = "as the store's view answers")]
     fn holder(
         &self,
         collection: &CollectionName,

@@ -36,6 +36,8 @@ async fn writes_go_on_while_definitions_change() {
             .collect();
         for n in 0..5 {
             world.define(&json!({format!("other{n}"): open()})).await;
+            world.get(&service(), "notes", "a").await.unwrap();
+            world.put(&service(), &format!("other{n}"), "a", json!({})).await.unwrap();
         }
         for writer in writers {
             writer.await.unwrap();

@@ -1,4 +1,5 @@
 //! The room `documents`, through its use cases, on both engines.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod aggregates;
 mod epochs;

@@ -104,10 +104,10 @@ impl Applying<'_> {
                 holder.remove(&name);
             }
             Change::Operator(operator) => {
-                let pointer: String = path.iter().map(|name| format!("/{}", pointer_token(name))).collect();
-                let is_time = (self.is_time)(&FieldPath::from_names(path.clone()));
+                let field = FieldPath::from_names(path.clone());
+                let is_time = (self.is_time)(&field);
                 let stored = holder.remove(&name);
-                if let Effect::Value(value) = operator.apply(stored, &pointer, self.now, is_time)? {
+                if let Effect::Value(value) = operator.apply(stored, &field.pointer(), self.now, is_time)? {
                     holder.insert(name, value);
                 }
             }

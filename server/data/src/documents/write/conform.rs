@@ -14,9 +14,8 @@ pub(crate) fn conform(compiled: &Compiled, mut data: Map<String, Value>) -> Resu
     let mut faults = Vec::new();
     for path in compiled.times.iter() {
         if !normalise_time(&mut data, path) {
-            let pointer: String = path.names().iter().map(|name| format!("/{}", pointer_token(name))).collect();
             let message = "A time is RFC 3339 with a zone, such as 2026-11-22T08:00:00Z.";
-            faults.push(FieldError::new(pointer, "format", message));
+            faults.push(FieldError::new(path.pointer(), "format", message));
         }
     }
     if !faults.is_empty() {

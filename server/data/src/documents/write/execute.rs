@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use basalt_core::document::{ID, OWN_FIELDS, pointer_token};
+use basalt_core::document::{ID, OWN_FIELDS};
 use basalt_core::{ChangeOp, Code, Document, Error, FieldError, FieldPath, Principal, key};
 use basalt_expr::FieldTypes;
 use basalt_store::{CellWrite, Read};
@@ -41,11 +41,11 @@ pub(crate) fn execute(prepared: &Prepared<'_>, context: &Context<'_>, state: &mu
         },
         Act::Create { body } => create(prepared, context, state, own_body(prepared, body)?, Taken::by(&sight)),
         Act::Put { body } => match sight {
-            Sight::Seen(seen) => replace(prepared, context, state, seen, own_body(prepared, body)?),
+            Sight::Seen(seen) => replace(prepared, context, state, &seen, own_body(prepared, body)?),
             absent => create(prepared, context, state, own_body(prepared, body)?, Taken::by(&absent)),
         },
         Act::Patch { patch: changes, upsert } => match sight {
-            Sight::Seen(seen) => patch(prepared, context, state, seen, changes),
+            Sight::Seen(seen) => patch(prepared, context, state, &seen, changes),
             absent if *upsert => {
                 let fields = patch_of_nothing(prepared, context, changes)?;
                 create(prepared, context, state, fields, Taken::by(&absent))
@@ -175,10 +175,9 @@ pub(super) fn unique(
     let error = Error::new(Code::UniqueConflict, "Another document has this value already.");
     let is_shown = |field: &&FieldPath| shown.as_ref().is_some_and(|shown| key::at(shown, field).is_some());
     let fields = index.spec.fields.iter().map(|field| &field.path);
-    let faults = fields.filter(is_shown).map(|field| {
-        let pointer: String = field.names().iter().map(|name| format!("/{}", pointer_token(name))).collect();
-        FieldError::new(pointer, Code::UniqueConflict.as_str(), "This value is taken.")
-    });
+    let faults = fields
+        .filter(is_shown)
+        .map(|field| FieldError::new(field.pointer(), Code::UniqueConflict.as_str(), "This value is taken."));
     Err(Stop::Refuse(error.with_errors(faults.collect())))
 }
 

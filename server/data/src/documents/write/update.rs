@@ -27,12 +27,12 @@ pub(super) fn patch(
     prepared: &Prepared<'_>,
     context: &Context<'_>,
     state: &mut State<'_>,
-    seen: Seen,
+    seen: &Seen,
     changes: &Patch,
 ) -> Decided<Effect> {
-    check_may(prepared, context, &seen)?;
+    check_may(prepared, context, seen)?;
     let mut unreadable = seen.unreadable.clone();
-    unreadable.extend(unreadable_if_there(prepared, context, state, &seen, changes)?);
+    unreadable.extend(unreadable_if_there(prepared, context, state, seen, changes)?);
     let base = Base {
         readable: seen.readable.clone(),
         unreadable: &unreadable,
@@ -42,10 +42,10 @@ pub(super) fn patch(
     let patched = changes.apply(&prepared.operation.id, base)?;
     let mut fields = patched.fields;
     for field in seen.unreadable.difference(&patched.overridden) {
-        keep(&mut fields, &seen, field);
+        keep(&mut fields, seen, field);
     }
     let blind = patched.overridden.intersection(&seen.unreadable).cloned().collect();
-    update(prepared, context, state, &seen, Wanted { fields, blind })
+    update(prepared, context, state, seen, Wanted { fields, blind })
 }
 
 /// What the caller can't read he can't mean to remove: it stays unless the body names it. So do the server's fields.
@@ -53,17 +53,17 @@ pub(super) fn replace(
     prepared: &Prepared<'_>,
     context: &Context<'_>,
     state: &mut State<'_>,
-    seen: Seen,
+    seen: &Seen,
     mut fields: Map<String, Value>,
 ) -> Decided<Effect> {
-    check_may(prepared, context, &seen)?;
+    check_may(prepared, context, seen)?;
     let blind: BTreeSet<String> = seen.unreadable.iter().filter(|field| fields.contains_key(*field)).cloned().collect();
     for field in seen.unreadable.iter().chain(&prepared.compiled.protected) {
         if !fields.contains_key(field) {
-            keep(&mut fields, &seen, field);
+            keep(&mut fields, seen, field);
         }
     }
-    update(prepared, context, state, &seen, Wanted { fields, blind })
+    update(prepared, context, state, seen, Wanted { fields, blind })
 }
 
 fn check_may(prepared: &Prepared<'_>, context: &Context<'_>, seen: &Seen) -> Decided<()> {
@@ -90,9 +90,9 @@ fn unreadable_if_there(
 ) -> Decided<Vec<String>> {
     let rules = &prepared.compiled.rules;
     let concerned = |field: &&str| {
-        let ruled = rules.fields.get(*field).is_some_and(|rules| rules.read.is_some());
+        let has_rule = rules.fields.get(*field).is_some_and(|field| field.read.is_some());
         let path = basalt_core::FieldPath::from_names(vec![(*field).to_owned()]);
-        !seen.document.data.contains_key(*field) && (ruled || rules.is_hidden(&path))
+        !seen.document.data.contains_key(*field) && (has_rule || rules.is_hidden(&path))
     };
     let fields: Vec<&str> = changes.reading().into_iter().filter(concerned).collect();
     if fields.is_empty() {
