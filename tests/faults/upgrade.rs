@@ -7,8 +7,9 @@ use std::process::Command;
 use basalt_testing::{Client, Engine, Process};
 use serde_json::{Value, json};
 
-/// As tools/fixture has it.
+/// As tools/fixture has them.
 const SECRET: &str = "the secret of the fixtures, which guards nothing";
+const PUBLIC_URL: &str = "http://localhost:7070";
 
 fn fixtures() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
@@ -28,6 +29,7 @@ fn expected(fixture: &Path, engine: &str) -> Value {
 async fn sqlite_data_of_each_issue_are_served() {
     for fixture in fixtures() {
         let mut process = Process::prepare(Engine::Sqlite, &[]);
+        process.set("BASALT_PUBLIC_URL", PUBLIC_URL);
         copy(&fixture.join("sqlite"), &process.data());
         let check = process.run(&["upgrade", "--check"]);
         assert!(!check.stdout.is_empty());
@@ -41,6 +43,7 @@ async fn postgres_data_of_each_issue_are_served() {
     for fixture in fixtures() {
         let mut process = Process::prepare(Engine::Postgres, &[]);
         process.set("BASALT_SECRET", SECRET);
+        process.set("BASALT_PUBLIC_URL", PUBLIC_URL);
         let url = process.database_url().expect("a database");
         let restore = Command::new("psql")
             .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file"])

@@ -16,12 +16,16 @@ const DATA: &[(&str, &[&str])] = &[
 /// What every room of `app` may import: it holds no use cases. No room imports another.
 const APP: &[&str] = &["common"];
 
+/// No room but a shelf: what several rooms use.
+const COMMON: &str = "common";
+
 fn rooms_in(floor: &str) -> Vec<String> {
     let folder = format!("server/{floor}/src/");
     let mut rooms: Vec<String> = files_ending(&[".rs"])
         .iter()
         .filter_map(|name| name.strip_prefix(&folder))
         .filter_map(|rest| rest.split_once('/').map(|(room, _)| room.to_owned()))
+        .filter(|room| room != COMMON)
         .collect();
     rooms.sort();
     rooms.dedup();
