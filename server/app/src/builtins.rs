@@ -8,18 +8,16 @@ use basalt_data::documents::{Behaviour, Behaviours, UsersBehaviour};
 use basalt_data::rules::RuleOp;
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
-use crate::auth::OWNED;
-use crate::common::names::{AUDIT, KEYS, OPERATOR_SESSIONS, OPERATORS, SESSIONS, USERS};
+use crate::common::names::{AUDIT, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, SESSIONS, USERS};
 
 /// The built-in collections of this crate's rooms, to be declared when the server is assembled.
 pub fn builtins() -> Result<Vec<Builtin>> {
-    let expiry = vec![index("expiresAt")?];
     Ok(vec![
         users()?,
-        system(&SESSIONS, expiry.clone()),
+        system(&SESSIONS, vec![index("expiresAt")?]),
         system(&KEYS, Vec::new()),
         system(&OPERATORS, Vec::new()),
-        system(&OPERATOR_SESSIONS, expiry),
+        system(&OPERATOR_SESSIONS, Vec::new()),
         system(&AUDIT, Vec::new()),
     ])
 }

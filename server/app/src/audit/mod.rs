@@ -1,5 +1,7 @@
 //! Room `audit`: what operators and services changed: who, what, before and after. Entries of users, keys and
-//! operators are written in the batch of the change itself.
+//! operators are written in the batch of the change itself; what operators do to documents is read from the change log.
+
+mod follow;
 
 use basalt_core::filter::Filter;
 use basalt_core::{Caller, Document, FieldPath, Result};

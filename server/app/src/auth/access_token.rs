@@ -14,7 +14,7 @@ use crate::common::Secret;
 
 const TYP: &str = "at+jwt";
 /// How much earlier than "not before" a token is taken: nodes' clocks differ.
-const LEEWAY: Duration = Duration::from_secs(60);
+const LEEWAY: Duration = Duration::from_mins(1);
 /// Longer ones are no tokens of ours.
 const MOST_BYTES: usize = 16 * 1024;
 
@@ -29,7 +29,7 @@ pub(super) struct Grant<'a> {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct Payload<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: &'a str,
@@ -82,7 +82,7 @@ pub(super) fn sign(
     now: Timestamp,
 ) -> Result<(Secret, Duration)> {
     let life = settings.access_token_life.min(session_ends.since(now));
-    let claims = Claims {
+    let payload = Payload {
         iss: &settings.issuer,
         aud: &settings.audience,
         sub: grant.user.as_str(),
@@ -98,7 +98,7 @@ pub(super) fn sign(
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(TYP.into());
     header.kid = Some(key.id.clone());
-    let token = jsonwebtoken::encode(&header, &claims, &key.private).map_err(Error::internal)?;
+    let token = jsonwebtoken::encode(&header, &payload, &key.private).map_err(Error::internal)?;
     Ok((Secret::new(token), life))
 }
 

@@ -10,9 +10,9 @@ use basalt_store::Read;
 use basalt_store::catalog::unique_key;
 use serde_json::{Map, Value};
 
-use super::user::{OWNED, User};
+use super::user::User;
 use super::{Identifier, credential, session};
-use crate::common::names::USERS;
+use crate::common::names::{OWNED, USERS};
 use crate::common::{Flow, Tx, cell, refuse};
 
 pub(super) fn document_read(user: &DocumentId) -> Read {

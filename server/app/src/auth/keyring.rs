@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::refresh_token::RefreshKey;
 use super::settings::AuthSettings;
-use crate::common::{Db, Live, MasterSecret, hex};
+use crate::common::{Db, Entry, Live, MasterSecret, Trail, cell, hex, rights};
 
 /// How often an unknown key makes this node read the ring, at most.
 const REREAD: Duration = Duration::from_secs(2);
@@ -110,17 +110,21 @@ impl KeyRing {
 
     /// Signs with a new key from now on; other nodes follow when they first see it, or at their next reload.
     pub async fn rotate(&self, caller: &Caller, former: FormerKeys) -> Result<()> {
+        rights::admin_own(caller)?;
         let Inner { db, settings, .. } = &*self.inner;
         let until = db.now().plus(settings.get().access_token_life.max(RETIREMENT));
-        let fresh = new_key(db);
+        let (fresh, trail) = (new_key(db), Trail::new(db, caller));
         let stored = db
             .commit(caller, move |tx| {
+                tx.need([cell(&cell_key()), trail.read()])?;
                 let value = tx.cell(&cell_key())?.ok_or_else(|| Error::internal("there is no ring of keys"))?;
                 let mut stored = Stored::read(value)?;
                 stored.keys.iter_mut().for_each(|key| key.until = key.until.or(Some(until)));
                 stored.keys.retain(|key| former == FormerKeys::Keep && key.until.is_none_or(|until| until > tx.now()));
                 stored.keys.insert(0, fresh.clone());
                 tx.put_cell(&cell_key(), json!(stored), None);
+                let target = ("signingKey", fresh.id.clone());
+                trail.note(tx, Entry { action: "signingKeys.rotate", target, before: None, after: None })?;
                 Ok(stored)
             })
             .await?

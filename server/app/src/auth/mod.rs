@@ -43,7 +43,6 @@ pub use password::ChangePassword;
 pub use principal::UserPrincipals;
 pub use settings::{AuthSettings, Limits};
 pub use sign_up::SignUp;
-pub(crate) use user::OWNED;
 pub use users::{NewUser, UserChange, Users};
 
 use crate::common::names::USERS;
@@ -144,7 +143,9 @@ impl AuthParts {
     }
 
     fn forget(&self, touched: &[(CollectionName, DocumentId)]) {
-        touched.iter().for_each(|(collection, id)| self.principals.forget(collection, id));
+        for (collection, id) in touched {
+            self.principals.forget(collection, id);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use basalt_data::manifest::{AuthLimits, AuthSection};
 
 /// How people sign up and in. The defaults hold where `[auth]` of the app says nothing.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, each of which stands for itself")]
 pub struct AuthSettings {
     /// Whether people may make accounts themselves.
     pub sign_up: bool,

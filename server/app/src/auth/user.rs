@@ -6,20 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Identifier;
 use super::session::Session;
-
-/// The server's fields of `users`: no generic door changes them.
-pub(crate) const OWNED: [&str; 10] = [
-    "email",
-    "emailVerified",
-    "phone",
-    "phoneVerified",
-    "username",
-    "anonymous",
-    "roles",
-    "claims",
-    "disabled",
-    "lastLoginAt",
-];
+use crate::common::names::OWNED;
 
 /// A user document's server fields, typed.
 pub(super) struct User<'a>(pub &'a Document);

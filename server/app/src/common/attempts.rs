@@ -97,6 +97,7 @@ impl Counter {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Tries {
     wrong: u32,
     last: Timestamp,
@@ -159,7 +160,7 @@ pub(crate) fn network(ip: IpAddr) -> String {
 mod tests {
     use super::*;
 
-    const SCHEDULE: Schedule = Schedule { free: 5, longest: Duration::from_secs(900) };
+    const SCHEDULE: Schedule = Schedule { free: 5, longest: Duration::from_mins(15) };
 
     #[test]
     fn waits_double_up_to_a_limit() {

@@ -317,6 +317,11 @@ impl<'v> Tx<'v> {
         self.cell_writes.push(CellWrite::Delete { key: key.clone() });
     }
 
+    /// A cell's write that another room made.
+    pub(crate) fn write_cell(&mut self, write: CellWrite) {
+        self.cell_writes.push(write);
+    }
+
     fn write(&mut self, collection: &CollectionName, document: Arc<Document>, previous: Option<Arc<Document>>) {
         self.documents.insert((collection.clone(), document.id.clone()), Some(Arc::clone(&document)));
         self.document_writes.push(DocumentWrite::Put { collection: collection.clone(), document, previous });

@@ -59,7 +59,9 @@ impl MasterSecret {
     fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         // A slice of any length is a key of HMAC, so the fallback is never taken.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 }

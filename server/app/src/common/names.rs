@@ -11,6 +11,20 @@ pub(crate) static OPERATORS: LazyLock<CollectionName> = LazyLock::new(|| name("_
 pub(crate) static OPERATOR_SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_operator_sessions"));
 pub(crate) static AUDIT: LazyLock<CollectionName> = LazyLock::new(|| name("_audit"));
 
+/// The server's fields of `users`: no generic door changes them.
+pub(crate) const OWNED: [&str; 10] = [
+    "email",
+    "emailVerified",
+    "phone",
+    "phoneVerified",
+    "username",
+    "anonymous",
+    "roles",
+    "claims",
+    "disabled",
+    "lastLoginAt",
+];
+
 #[expect(clippy::expect_used, reason = "constants, each used by a test")]
 fn name(text: &str) -> CollectionName {
     CollectionName::parse(text).expect("a valid name")

@@ -62,8 +62,7 @@ pub struct Passwords {
 impl Passwords {
     /// `threads` hashes at a time, up to `queue` waiting.
     pub fn start(threads: usize, queue: usize, cost: PasswordCost, random: Arc<dyn Random>) -> Result<Self> {
-        let params =
-            Params::new(cost.memory_kib, cost.passes, 1, Some(OUTPUT_BYTES)).map_err(|error| Error::internal(error))?;
+        let params = Params::new(cost.memory_kib, cost.passes, 1, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
         Ok(Self { pool: Pool::start(threads, queue)?, random, params })
     }
 

@@ -1,6 +1,7 @@
 //! The trail that changes by operators and services leave, written in the very batch of the change.
 
 use basalt_core::{Caller, DocumentId, Principal};
+use basalt_store::Read;
 use serde_json::{Map, Value, json};
 
 use super::names::AUDIT;
@@ -27,6 +28,11 @@ pub(crate) struct Trail {
 impl Trail {
     pub(crate) fn new(db: &Db, caller: &Caller) -> Self {
         Self { id: db.new_id(), caller: caller.clone() }
+    }
+
+    /// What a note reads first.
+    pub(crate) fn read(&self) -> Read {
+        Read::Document { collection: AUDIT.clone(), id: self.id.clone() }
     }
 
     /// Users are no part of the trail: what they do to themselves is in the change log.

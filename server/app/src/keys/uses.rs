@@ -42,8 +42,8 @@ impl Keys {
     pub(super) fn note_use(&self, id: &DocumentId, now: Timestamp) {
         let mut uses = self.inner.uses.lock().unwrap_or_else(PoisonError::into_inner);
         match uses.get_mut(id) {
-            Some(used) if now.since(*used) < COARSE => {}
-            Some(used) => *used = now,
+            Some(noted) if now.since(*noted) < COARSE => {}
+            Some(noted) => *noted = now,
             None => drop(uses.insert(id.clone(), now)),
         }
     }

@@ -25,6 +25,6 @@ impl Operators {
             trail.note(tx, Entry { action: "operators.create", target, before: None, after: Some(after) })?;
             Ok(document)
         };
-        account::read(&*self.commit(caller, decide).await?.value)
+        account::read(&self.commit(caller, decide).await?.value)
     }
 }

@@ -52,7 +52,7 @@ impl Operators {
         };
         let (id, trail) = (id.clone(), Trail::new(&self.inner.db, caller));
         let decide = move |tx: &mut Tx<'_>| {
-            tx.need([account::document_read(&id), account::owners_read(), session::list_read(&id)])?;
+            tx.need([account::document_read(&id), account::owners_read(), session::list_read(&id), trail.read()])?;
             let before = existing(tx, &id)?;
             let mut data = before.data.clone();
             if let Some(role) = change.role {
@@ -72,7 +72,7 @@ impl Operators {
             trail.note(tx, Entry { action: "operators.update", target, before: Some(before), after: Some(after) })?;
             Ok(document)
         };
-        account::read(&*self.commit(caller, decide).await?.value)
+        account::read(&self.commit(caller, decide).await?.value)
     }
 
     /// The last owner stays: 409 `condition_failed`.
@@ -80,7 +80,7 @@ impl Operators {
         rights::everything(caller)?;
         let (id, trail) = (id.clone(), Trail::new(&self.inner.db, caller));
         let decide = move |tx: &mut Tx<'_>| {
-            tx.need([account::document_read(&id), account::owners_read(), session::list_read(&id)])?;
+            tx.need([account::document_read(&id), account::owners_read(), session::list_read(&id), trail.read()])?;
             let operator = existing(tx, &id)?;
             session::end_where(tx, &id, |_| true)?;
             account::delete(tx, &operator)?;

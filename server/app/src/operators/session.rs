@@ -8,7 +8,7 @@ use super::SESSION_LIFE;
 use crate::common::names::OPERATOR_SESSIONS;
 use crate::common::{Db, Flow, Secret, Tx, cell};
 
-/// Sessions that one operator has at a time; a further one ends the oldest.
+/// Sessions that one operator has at a time; a further one ends the oldest. Those that are over go when one is opened.
 const MOST: usize = 20;
 
 /// A session to be opened: drawn before the decision.
@@ -28,12 +28,16 @@ impl NewSession {
     }
 
     pub(super) fn open(&self, tx: &mut Tx<'_>, operator: &DocumentId) -> Flow<()> {
-        let mut ids = list(tx, operator)?;
-        let beyond = (ids.len() + 1).saturating_sub(MOST);
-        let oldest: Vec<DocumentId> = ids.drain(..beyond).collect();
-        tx.need(oldest.iter().chain([&self.id]).map(document_read))?;
-        for id in &oldest {
-            remove(tx, id)?;
+        let ids = list(tx, operator)?;
+        tx.need(ids.iter().chain([&self.id]).map(document_read))?;
+        let oldest = (ids.len() + 1).saturating_sub(MOST);
+        let mut kept = Vec::with_capacity(ids.len() + 1);
+        for (index, id) in ids.into_iter().enumerate() {
+            if index >= oldest && is_live(tx, &id)? {
+                kept.push(id);
+            } else {
+                remove(tx, &id)?;
+            }
         }
         let fingerprint = self.cookie.fingerprint();
         let data = Map::from_iter([
@@ -44,8 +48,8 @@ impl NewSession {
         ]);
         tx.create(&OPERATOR_SESSIONS, &self.id, data)?;
         tx.put_cell(&fingerprint_key(&fingerprint), self.id.as_str().into(), Some(self.expires_at));
-        ids.push(self.id.clone());
-        tx.put_cell(&list_key(operator), json!(ids), None);
+        kept.push(self.id.clone());
+        tx.put_cell(&list_key(operator), json!(kept), None);
         Ok(())
     }
 }
@@ -97,6 +101,12 @@ pub(super) fn end_where(tx: &mut Tx<'_>, operator: &DocumentId, chosen: impl Fn(
 fn list(tx: &mut Tx<'_>, operator: &DocumentId) -> Flow<Vec<DocumentId>> {
     let Some(value) = tx.cell(&list_key(operator))? else { return Ok(Vec::new()) };
     serde_json::from_value(value).map_err(|error| Error::internal(error).into())
+}
+
+fn is_live(tx: &mut Tx<'_>, id: &DocumentId) -> Flow<bool> {
+    let document = tx.document(&OPERATOR_SESSIONS, id)?;
+    let end = document.as_ref().and_then(|document| Timestamp::parse(document.data.get("expiresAt")?.as_str()?));
+    Ok(end.is_some_and(|end| end > tx.now()))
 }
 
 fn remove(tx: &mut Tx<'_>, id: &DocumentId) -> Flow<()> {

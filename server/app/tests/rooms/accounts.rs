@@ -1,9 +1,10 @@
 //! Users as operators and services manage them, and the trail that this leaves.
 
 use basalt_app::audit::Audit;
-use basalt_app::auth::{NewUser, UserChange};
+use basalt_app::auth::{Identifier, NewUser, UserChange};
 use basalt_app::{Db, Secret};
 use basalt_core::principal::OperatorRole;
+use basalt_data::changes::Changes;
 use serde_json::json;
 
 use crate::world::{PASSWORD, both, code, email, id, object};
@@ -54,6 +55,73 @@ async fn an_operator_makes_changes_and_deletes_users() {
             assert_eq!(code(outcome), "user_not_found");
         }
         world.sign_up("anna@example.com").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_of_a_user_changes_in_one_call() {
+    both(|world| async move {
+        world.define_users(json!({}), &["nick", "badge"]).await;
+        let operator = world.operator(OperatorRole::Editor);
+        let ann = world.sign_up("ann@example.com").await;
+        for _ in 0..5 {
+            world.log_in("ann@example.com", PASSWORD).await.unwrap();
+        }
+        let change = UserChange {
+            email: Some(Some(email("anna@example.com"))),
+            username: Some(Some(Identifier::username("anna").unwrap())),
+            email_verified: Some(true),
+            roles: Some(vec!["editor".into()]),
+            disabled: Some(false),
+            password: Some(Secret::new("another fine horse")),
+            data: object(json!({"nick": "a", "badge": 7})),
+            ..UserChange::default()
+        };
+        let (anna, _) = world.node.users.update(&operator, &ann.user.id, change).await.unwrap();
+        assert_eq!((&anna.data["emailVerified"], &anna.data["nick"]), (&json!(true), &json!("a")));
+        assert!(world.node.users.sessions(&operator, &ann.user.id).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_and_claims_are_small() {
+    both(|world| async move {
+        let operator = world.operator(OperatorRole::Editor);
+        let ann = world.sign_up("ann@example.com").await;
+        for change in [
+            UserChange { roles: Some(vec![String::new()]), ..UserChange::default() },
+            UserChange { roles: Some(vec!["r".into(); 65]), ..UserChange::default() },
+            UserChange { claims: Some(object(json!({"x": "y".repeat(5_000)}))), ..UserChange::default() },
+        ] {
+            let outcome = world.node.users.update(&operator, &ann.user.id, change).await;
+            assert_eq!(code(outcome), "schema_violation");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_operators_do_to_documents_is_read_from_the_log_once() {
+    both(|world| async move {
+        let audit = Audit::new(Db::new(world.node.store.clone(), world.db.clock.clone(), world.db.random.clone()));
+        let changes = Changes::new(world.node.store.clone());
+        assert_eq!(audit.follow(&changes).await.unwrap(), 0, "begins at the end of the log");
+        let (operator, owner) = (world.operator(OperatorRole::Editor), world.operator(OperatorRole::Owner));
+        let ann = world.sign_up("ann@example.com").await;
+        let roles = UserChange { roles: Some(vec!["editor".into()]), ..UserChange::default() };
+        world.node.users.update(&operator, &ann.user.id, roles).await.unwrap();
+        let own = UserChange { data: object(json!({"name": "Ann"})), ..UserChange::default() };
+        world.node.users.update(&owner, &ann.user.id, own).await.unwrap();
+        let (first, second) = tokio::join!(audit.follow(&changes), audit.follow(&changes));
+        assert!(first.unwrap() + second.unwrap() >= 1);
+        assert_eq!(audit.follow(&changes).await.unwrap(), 0);
+        let entries = audit.list(&operator, None, 10).await.unwrap().entries;
+        let from_log: Vec<_> = entries.iter().filter(|entry| entry.data["action"] == "documents.update").collect();
+        assert_eq!(from_log.len(), 1, "by two readers at once, and not what has an entry of its own");
+        assert_eq!(from_log[0].data["after"]["name"], "Ann");
+        assert_eq!(from_log[0].data["actor"]["type"], "operator");
     })
     .await;
 }

@@ -1,4 +1,5 @@
 //! The rooms of this crate on both engines.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod accounts;
 mod anonymous;

@@ -3,7 +3,7 @@ use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
-use super::{Users, entry};
+use super::{Users, check_authority, entry};
 use crate::auth::user::{new_user, own_fields, set_identifiers};
 use crate::auth::{Identifier, account, credential};
 use crate::common::names::USERS;
@@ -26,6 +26,7 @@ impl Users {
     /// Makes an account for somebody. Without a password he can't sign in by one.
     pub async fn create(&self, caller: &Caller, user: NewUser) -> Result<(Document, Option<Seq>)> {
         rights::users(caller, Access::Write)?;
+        check_authority(Some(&user.roles), Some(&user.claims))?;
         if user.identifiers.is_empty() {
             return Err(Error::new(Code::BadRequest, "Give an email or a username."));
         }
@@ -42,7 +43,8 @@ impl Users {
         let data = first_data(&user)?;
         let identifiers = user.identifiers;
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
-            tx.need(identifiers.iter().map(account::claim_read).chain([account::document_read(&id)]))?;
+            let claims = identifiers.iter().map(account::claim_read);
+            tx.need(claims.chain([account::document_read(&id), trail.read()]))?;
             if tx.document(&USERS, &id)?.is_some() {
                 return refuse(Code::DocumentExists, "There is a user with this id already.");
             }

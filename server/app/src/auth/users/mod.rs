@@ -6,7 +6,7 @@ mod update;
 use std::sync::Arc;
 
 use basalt_core::principal::Access;
-use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
+use basalt_core::{Caller, Code, Document, DocumentId, Error, FieldError, Result, Seq};
 use serde_json::{Map, Value, json};
 
 pub use create::NewUser;
@@ -15,6 +15,9 @@ pub use update::UserChange;
 use super::{Auth, SessionInfo, account, session};
 use crate::common::names::USERS;
 use crate::common::{Entry, Flow, Trail, Tx, rights};
+
+const MOST_ROLES: usize = 64;
+const CLAIMS_BYTES: usize = 4 * 1024;
 
 #[derive(Clone)]
 pub struct Users {
@@ -35,7 +38,7 @@ impl Users {
         rights::users(caller, Access::Write)?;
         let (id, trail) = (id.clone(), Trail::new(&self.auth.parts.db, caller));
         let decide = move |tx: &mut Tx<'_>| {
-            tx.need([account::document_read(&id), session::list_read(&id)])?;
+            tx.need([account::document_read(&id), session::list_read(&id), trail.read()])?;
             let user = existing(tx, &id)?;
             account::delete(tx, &user)?;
             trail.note(tx, entry("users.delete", &id, Some(user.data.clone()), None))
@@ -53,7 +56,7 @@ impl Users {
         rights::users(caller, Access::Write)?;
         let (id, trail) = (id.clone(), Trail::new(&self.auth.parts.db, caller));
         let decide = move |tx: &mut Tx<'_>| {
-            tx.need([account::document_read(&id), session::list_read(&id)])?;
+            tx.need([account::document_read(&id), session::list_read(&id), trail.read()])?;
             existing(tx, &id)?;
             let ended = session::end_where(tx, &id, |_| true)?;
             let after = Map::from_iter([("ended".to_owned(), json!(ended))]);
@@ -62,6 +65,25 @@ impl Users {
         self.auth.parts.commit(caller, decide).await?;
         Ok(())
     }
+}
+
+/// Roles and claims are in every token, so they are small.
+fn check_authority(roles: Option<&[String]>, claims: Option<&Map<String, Value>>) -> Result<()> {
+    let mut errors = Vec::new();
+    let good = |role: &String| (1..=64).contains(&role.chars().count()) && !role.chars().any(char::is_control);
+    if roles.is_some_and(|roles| roles.len() > MOST_ROLES || !roles.iter().all(good)) {
+        let message = format!("A user has at most {MOST_ROLES} roles, each of 1 to 64 characters.");
+        errors.push(FieldError::new("/roles", "invalid", message));
+    }
+    let size = claims.map(|claims| serde_json::to_vec(claims).map_or(usize::MAX, |bytes| bytes.len()));
+    if size.is_some_and(|size| size > CLAIMS_BYTES) {
+        let message = format!("Claims are at most {CLAIMS_BYTES} bytes of JSON.");
+        errors.push(FieldError::new("/claims", "too_large", message));
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Code::SchemaViolation, "The roles or claims are not valid.").with_errors(errors))
 }
 
 fn existing(tx: &mut Tx<'_>, id: &DocumentId) -> Flow<Arc<Document>> {

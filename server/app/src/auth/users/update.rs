@@ -3,7 +3,7 @@ use basalt_core::{Caller, Document, DocumentId, Result, Seq};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
-use super::{Users, entry, existing};
+use super::{Users, check_authority, entry, existing};
 use crate::auth::profile::patched;
 use crate::auth::user::User;
 use crate::auth::{Identifier, account, credential, session};
@@ -34,6 +34,7 @@ impl Users {
         change: UserChange,
     ) -> Result<(Document, Option<Seq>)> {
         rights::users(caller, Access::Write)?;
+        check_authority(change.roles.as_deref(), change.claims.as_ref())?;
         let parts = &self.auth.parts;
         let phc = match &change.password {
             Some(password) => {
@@ -45,10 +46,15 @@ impl Users {
         };
         let (id, trail) = (id.clone(), Trail::new(&parts.db, caller));
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
-            tx.need([account::document_read(&id), session::list_read(&id)])?;
+            let claims = change.identifiers().map(account::claim_read).collect::<Vec<_>>();
+            let own = [account::document_read(&id), session::list_read(&id), trail.read()];
+            tx.need(own.into_iter().chain(claims))?;
             let user = existing(tx, &id)?;
+            let held = User(&user).identifiers();
+            let sessions = if phc.is_some() { session::list(tx, &id)? } else { Vec::new() };
+            tx.need(held.iter().map(account::claim_read).chain(sessions.iter().map(session::document_read)))?;
             let mut data = patched(users, (&user, &user), &change.data, tx.now())?;
-            change.set_identifiers(tx, &user, &mut data)?;
+            change.set_identifiers(tx, (&id, &held), &mut data)?;
             change.set_flags(&mut data);
             if let Some(phc) = &phc {
                 data.insert("anonymous".into(), false.into());
@@ -69,21 +75,27 @@ impl Users {
 }
 
 impl UserChange {
-    fn set_identifiers(&self, tx: &mut Tx<'_>, user: &Document, data: &mut Map<String, Value>) -> Flow<()> {
-        let held = User(user).identifiers();
-        let wanted = [("email", &self.email), ("username", &self.username), ("phone", &self.phone)];
-        let new = wanted.iter().filter_map(|(_, wanted)| wanted.as_ref().and_then(Option::as_ref));
-        tx.need(new.chain(&held).map(account::claim_read).collect::<Vec<_>>())?;
-        for (field, wanted) in wanted {
+    /// Those that are wanted.
+    fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
+        [&self.email, &self.username, &self.phone].into_iter().filter_map(|wanted| wanted.as_ref()?.as_ref())
+    }
+
+    fn set_identifiers(
+        &self,
+        tx: &mut Tx<'_>,
+        (user, held): (&DocumentId, &[Identifier]),
+        data: &mut Map<String, Value>,
+    ) -> Flow<()> {
+        for (field, wanted) in [("email", &self.email), ("username", &self.username), ("phone", &self.phone)] {
             let Some(wanted) = wanted else { continue };
             let former = held.iter().find(|identifier| identifier.field() == field);
             let same = former.map(Identifier::claim) == wanted.as_ref().map(Identifier::claim);
             if let Some(former) = former.filter(|_| !same) {
-                account::release(tx, former, &user.id)?;
+                account::release(tx, former, user)?;
             }
             match wanted {
                 Some(identifier) => {
-                    account::claim(tx, identifier, &user.id)?;
+                    account::claim(tx, identifier, user)?;
                     data.insert(field.into(), identifier.shown().into());
                 }
                 None => drop(data.remove(field)),
