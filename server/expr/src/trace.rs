@@ -92,6 +92,8 @@ impl<'s> Trace<'s> {
 }
 
 impl<'a> Watch<'a> for Trace<'_> {
+    const SEES: bool = true;
+
     fn seen(&mut self, node: &'a Node, result: &Result<Val<'a>, Stop<'a>>) {
         if self.steps.len() >= STEPS {
             return;

@@ -120,6 +120,18 @@ pub(crate) enum Name {
     Params,
 }
 
+impl Name {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Doc => "doc",
+            Self::Next => "next",
+            Self::Vars => "vars",
+            Self::Params => "params",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestField {
     Id,

@@ -13,6 +13,7 @@ use crate::env::Found;
 use crate::tree::Node;
 
 impl<'a, W: Watch<'a>> Evaluator<'a, W> {
+    #[inline(never)]
     pub(super) fn get(&mut self, node: &Node, collection: &'a CollectionName, id: &'a Node) -> Evaluated<'a> {
         match self.look_up(collection, id)? {
             Some(document) => Ok(Val::of(document)),
@@ -20,6 +21,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn exists(&mut self, collection: &'a CollectionName, id: &'a Node) -> Evaluated<'a> {
         Ok(Val::Bool(self.look_up(collection, id)?.is_some()))
     }
@@ -55,6 +57,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     }
 
     /// Whether each path is missing in both versions, or equal.
+    #[inline(never)]
     pub(super) fn unchanged(&mut self, node: &Node, paths: &'a [FieldPath]) -> Evaluated<'a> {
         let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
         let (Some(doc), Some(next)) = (object(self.env.doc), object(self.env.next)) else {

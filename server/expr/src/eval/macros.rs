@@ -8,6 +8,7 @@ use super::{Evaluated, Evaluator, failed};
 use crate::tree::{Macro, MacroKind};
 
 impl<'a, W: Watch<'a>> Evaluator<'a, W> {
+    #[inline(never)]
     pub(super) fn apply_macro(&mut self, of: &'a Macro) -> Evaluated<'a> {
         let list = match self.value(&of.range)? {
             Val::List(list) => list,

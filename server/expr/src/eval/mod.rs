@@ -19,6 +19,7 @@ use std::borrow::Cow;
 
 use basalt_core::filter::Order;
 use basalt_core::{CollectionName, DocumentId};
+use serde_json::Value;
 
 use crate::env::Env;
 use crate::tree::{Kind, Limit, Name, Node, Pattern, RequestField};
@@ -89,7 +90,10 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
             Kind::Variable(slot) => {
                 self.variables.get(*slot).cloned().map_or_else(|| failed(node, Why::Unbound("element")), Ok)
             }
-            Kind::Select { of, name } => self.select(node, of, name),
+            Kind::Select { of, name } => match self.stored(of, name) {
+                Some(value) => Ok(Val::of(value)),
+                None => self.select(node, of, name),
+            },
             Kind::Has { of, name } => match self.value(of)? {
                 Val::Map(map) => Ok(Val::Bool(map.contains(name))),
                 other => failed(node, Why::NotAMap(other.type_name())),
@@ -120,6 +124,8 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
         }
     }
 
+    // What is rarer is kept out of line: it would widen the stack frame of every node.
+    #[inline(never)]
     fn function(&mut self, node: &'a Node) -> Evaluated<'a> {
         let computed = match &node.kind {
             Kind::Arithmetic(operator, sides) => {
@@ -162,14 +168,40 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     }
 
     fn name(&self, node: &Node, name: Name) -> Evaluated<'a> {
-        let (value, text) = match name {
-            Name::Auth => (Some(self.env.auth), "auth"),
-            Name::Doc => (self.env.doc, "doc"),
-            Name::Next => (self.env.next, "next"),
-            Name::Vars => (self.env.vars, "vars"),
-            Name::Params => (self.env.params, "params"),
-        };
-        value.map_or_else(|| self.unbound(node, text), |value| Ok(Val::of(value)))
+        self.bound(name).map_or_else(|| self.unbound(node, name.text()), |value| Ok(Val::of(value)))
+    }
+
+    fn bound(&self, name: Name) -> Option<&'a Value> {
+        match name {
+            Name::Auth => Some(self.env.auth),
+            Name::Doc => self.env.doc,
+            Name::Next => self.env.next,
+            Name::Vars => self.env.vars,
+            Name::Params => self.env.params,
+        }
+    }
+
+    /// The commonest of all, `doc.a.b`, at once. `None` where something is not as common, or absent, or each node is
+    /// wanted: then it is computed as everything else is.
+    fn stored(&mut self, of: &'a Node, name: &str) -> Option<&'a Value> {
+        if W::SEES {
+            return None;
+        }
+        let mut names = 1;
+        let value = self.walk(of, &mut names)?.as_object()?.get(name)?;
+        self.steps.take(names).ok()?;
+        Some(value)
+    }
+
+    fn walk(&self, node: &'a Node, names: &mut usize) -> Option<&'a Value> {
+        match &node.kind {
+            Kind::Name(name) => self.bound(*name),
+            Kind::Select { of, name } => {
+                *names += 1;
+                self.walk(of, names)?.as_object()?.get(&**name)
+            }
+            _ => None,
+        }
     }
 
     fn unbound<T>(&self, node: &Node, name: &'static str) -> Result<T, Stop<'a>> {
@@ -193,6 +225,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
         }
     }
 
+    #[inline(never)]
     fn index(&mut self, node: &Node, of: &'a Node, key: &'a Node) -> Evaluated<'a> {
         let holder = self.value(of)?;
         let key = self.value(key)?;
@@ -208,6 +241,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
         }
     }
 
+    #[inline(never)]
     fn map(&mut self, entries: &'a [[Node; 2]]) -> Evaluated<'a> {
         let mut made: Vec<(Cow<'a, str>, Val<'a>)> = Vec::with_capacity(entries.len());
         for [key, value] in entries {

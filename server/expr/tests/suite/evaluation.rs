@@ -243,3 +243,9 @@ fn names_without_a_value_are_errors() {
     }
     assert!(matches!(evaluate("unchanged('a')", &Env::of_document(&Value::Null)), Outcome::Error(_)));
 }
+
+#[test]
+fn expressions_are_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone + 'static>() {}
+    shared::<basalt_expr::Expression>();
+}
