@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod commands;
 mod durability;
 mod idempotency;
+mod nodes;
 mod secrets;
 mod start;
 mod support;

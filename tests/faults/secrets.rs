@@ -20,7 +20,9 @@ async fn postgres() {
 }
 
 async fn no_secret_is_in_the_database_in_clear(engine: Engine) {
-    let mut process = Process::start(engine, &[]);
+    let mut process = Process::prepare(engine, &[]);
+    process.set("BASALT_LOG_LEVEL", "trace");
+    process.restart();
     let secrets = live(&process).await;
     let log = process.log();
     process.stop();

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -18,7 +19,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct Process {
     child: Option<Child>,
     folder: TempDir,
-    database: Option<Database>,
+    database: Option<Arc<Database>>,
     listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -34,7 +35,19 @@ impl Process {
 
     /// The folder and the database, with no server on them yet.
     pub fn prepare(engine: Engine, arguments: &[&str]) -> Self {
-        let database = (engine == Engine::Postgres).then(Database::create);
+        let database = (engine == Engine::Postgres).then(|| Arc::new(Database::create()));
+        Self::on(database, arguments)
+    }
+
+    /// Another node on the database of this one; not started yet.
+    pub fn prepare_second_node(&self) -> Self {
+        assert!(self.database.is_some(), "only PostgreSQL has several nodes");
+        let mut node = Self::on(self.database.clone(), &[]);
+        node.environment.clone_from(&self.environment);
+        node
+    }
+
+    fn on(database: Option<Arc<Database>>, arguments: &[&str]) -> Self {
         let mut environment = Vec::new();
         if let Some(database) = &database {
             environment.push(("BASALT_DATABASE_URL".to_owned(), database.url()));
@@ -120,7 +133,7 @@ impl Process {
     }
 
     pub fn database_url(&self) -> Option<String> {
-        self.database.as_ref().map(Database::url)
+        self.database.as_ref().map(|database| database.url())
     }
 
     /// What the server printed so far.

@@ -12,3 +12,4 @@ mod patch;
 mod protected_fields;
 mod query;
 mod replace;
+mod times;

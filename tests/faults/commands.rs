@@ -1,0 +1,114 @@
+//! The other commands, on a stopped server and on a running one.
+
+use basalt_testing::{Engine, Process};
+use serde_json::{Value, json};
+
+fn json_of(process: &Process, arguments: &[&str]) -> Value {
+    let output = process.run(&[arguments, &["--json"]].concat());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_and_operators_are_made_on_a_stopped_and_on_a_running_server() {
+    for engine in Engine::BOTH {
+        let mut process = Process::prepare(engine, &[]);
+        let before = json_of(&process, &["keys", "create", "--scopes", "admin", "--name", "before"]);
+        let owner = json_of(&process, &["operator", "create", "--email", "owner@example.com"]);
+        process.restart();
+        assert!(!process.log().contains("/_/setup#"), "there is an owner already:\n{}", process.log());
+        let during = json_of(&process, &["keys", "create", "--scopes", "admin,documents:read", "--expires", "1h"]);
+        for made in [&before, &during] {
+            let client = process.client().with_token(made["key"].as_str().expect("a key"));
+            client.get("/v1/admin/users").expect(200).await;
+        }
+        let login = json!({"email": "owner@example.com", "password": owner["password"]});
+        process.client().post("/v1/admin/login").json(&login).expect(200).await;
+        let listed = json_of(&process, &["keys", "list"]);
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(2), "{listed}");
+        assert!(!listed.to_string().contains("bst_sk_"), "{listed}");
+        json_of(&process, &["keys", "revoke", during["id"].as_str().expect("an id")]);
+        let client = process.client().with_token(during["key"].as_str().expect("a key"));
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(1);
+        while client.get("/v1/admin/users").send().await.status != 401 {
+            assert!(std::time::Instant::now() < limit, "a revoked key works on");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotating_keys_signs_nobody_out_unless_asked_to() {
+    for engine in Engine::BOTH {
+        let mut process = Process::start(engine, &[]);
+        let body = json!({"email": "ann@example.com", "password": "a long enough phrase"});
+        let signed = process.client().post("/v1/auth/signup").json(&body).expect(201).await;
+        let ann = process.client().with_token(&signed.text_at("/session/accessToken"));
+        process.run(&["keys", "rotate"]);
+        process.stop();
+        process.restart();
+        ann.get("/v1/auth/me").expect(200).await;
+        let again = process.client().post("/v1/auth/login").json(&body).expect(200).await;
+        let header = |token: String| token.split('.').next().unwrap_or_default().to_owned();
+        let (old, new) = (signed.text_at("/session/accessToken"), again.text_at("/session/accessToken"));
+        assert_ne!(header(old), header(new), "new tokens name the new key");
+        process.stop();
+        process.run(&["keys", "rotate", "--drop-former"]);
+        process.restart();
+        ann.get("/v1/auth/me").expect(401).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_are_made_listed_and_disabled() {
+    let process = Process::start(Engine::Sqlite, &[]);
+    let made = json_of(&process, &["users", "create", "--email", "ann@example.com"]);
+    let login = json!({"email": "ann@example.com", "password": made["password"]});
+    process.client().post("/v1/auth/login").json(&login).expect(200).await;
+    let listed = json_of(&process, &["users", "list", "--filter", "email == 'ann@example.com'"]);
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    process.run(&["users", "disable", "ann@example.com"]);
+    let refused = process.client().post("/v1/auth/login").json(&login).send().await;
+    assert!([401, 403].contains(&refused.status), "{refused}");
+    process.run(&["users", "enable", "ann@example.com"]);
+    process.client().post("/v1/auth/login").json(&login).expect(200).await;
+}
+
+#[test]
+fn doctor_says_whether_all_is_well() {
+    for engine in Engine::BOTH {
+        let mut process = Process::start(engine, &[]);
+        let told = json_of(&process, &["doctor"]);
+        assert_eq!(told["well"], true, "{told}");
+        process.kill();
+        if engine == Engine::Postgres {
+            process.set("BASALT_DATABASE_URL", "postgres://postgres@127.0.0.1:1/nowhere");
+            let output = process.try_run(&["doctor", "--json"]);
+            assert!(!output.status.success(), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn rules_are_checked_without_a_server() {
+    let process = Process::prepare(Engine::Sqlite, &[]);
+    let app = tempfile::tempdir().expect("a temporary folder");
+    let folder = app.path().to_str().expect("a path");
+    let write = |name: &str, text: &str| std::fs::write(app.path().join(name), text).expect("a file");
+    write("app.toml", "[collections.notes.rules]\nread = \"auth.id == doc.owner\"\n");
+    let checked = process.run(&["rules", "check", folder]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("notes"), "{checked:?}");
+    write("app.toml", "[collections.notes.rules]\nread = \"auht.id == doc.owner\"\n");
+    let output = process.try_run(&["rules", "check", folder]);
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("2:"), "the line of the fault: {told}");
+    assert!(!process.data().join("data.db").exists(), "checking needs no database");
+}
+
+#[test]
+fn an_unknown_key_of_the_configuration_is_named() {
+    let mut process = Process::prepare(Engine::Sqlite, &[]);
+    process.set("BASALT_LISTNE", "127.0.0.1:1");
+    let output = process.try_run(&["doctor"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("LISTNE"), "{output:?}");
+}

@@ -1,0 +1,142 @@
+//! Two nodes on one PostgreSQL behave as one server.
+
+use std::time::{Duration, Instant};
+
+use basalt_testing::{Answer, Client, Engine, Process};
+use serde_json::{Value, json};
+
+/// What a node promises about changes that another one made.
+const A_SECOND: Duration = Duration::from_secs(1);
+
+struct Nodes {
+    first: Process,
+    _second: Process,
+    /// A service on each.
+    services: [Client; 2],
+}
+
+fn start() -> Nodes {
+    let mut first = Process::prepare(Engine::Postgres, &[]);
+    first.set("BASALT_PUBLIC_URL", "https://api.example.org");
+    first.restart();
+    let mut second = first.prepare_second_node();
+    second.restart();
+    let service = first.service("*");
+    let services = [service.clone(), service.at(&second.base())];
+    Nodes { first, _second: second, services }
+}
+
+impl Nodes {
+    /// A signed-in user, as each node sees him; and his id.
+    async fn user(&self, name: &str) -> ([Client; 2], String) {
+        let body = json!({"email": format!("{name}@example.com"), "password": "a long enough phrase"});
+        let answer = self.first.client().post("/v1/auth/signup").json(&body).expect(201).await;
+        let user = self.first.client().with_token(&answer.text_at("/session/accessToken"));
+        ([user.clone(), user.at(self.services[1].base())], answer.text_at("/user/id"))
+    }
+
+    async fn define(&self, collection: &str, definition: &Value) {
+        let path = format!("/v1/admin/collections/{collection}");
+        self.services[0].put(&path).json(definition).expect(200).await;
+    }
+}
+
+/// Asks until the answer is as wanted; fails when that takes longer than promised.
+async fn within_a_second(client: &Client, path: &str, wanted: impl Fn(&Answer) -> bool) {
+    let begin = Instant::now();
+    loop {
+        let answer = client.get(path).send().await;
+        if wanted(&answer) {
+            return;
+        }
+        assert!(begin.elapsed() < A_SECOND, "after a second still: {answer}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_takes_away_the_other_no_longer_gives() {
+    let nodes = start();
+    nodes.define("plans", &json!({"rules": {"read": "'editor' in auth.roles"}})).await;
+    nodes.services[0].put("/v1/collections/plans/documents/p").json(&json!({})).expect(201).await;
+    let ([_, ann], id) = nodes.user("ann").await;
+    let path = "/v1/collections/plans/documents/p";
+    within_a_second(&ann, path, |answer| answer.code().as_deref() == Some("document_not_found")).await;
+    for _ in 0..3 {
+        let change =
+            |roles: Value| nodes.services[0].patch(&format!("/v1/admin/users/{id}")).json(&json!({"roles": roles}));
+        change(json!(["editor"])).expect(200).await;
+        within_a_second(&ann, path, |answer| answer.status == 200).await;
+        change(json!([])).expect(200).await;
+        within_a_second(&ann, path, |answer| answer.status == 404).await;
+    }
+    nodes.services[0].delete(&format!("/v1/admin/users/{id}/sessions")).expect(204).await;
+    within_a_second(&ann, path, |answer| answer.status == 401).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_reach_the_other_node() {
+    let nodes = start();
+    nodes.define("notes", &json!({"rules": {"read": "true"}})).await;
+    let path = "/v1/collections/notes/documents";
+    let visitor = nodes.services[1].visitor();
+    within_a_second(&visitor, path, |answer| answer.status == 200).await;
+    nodes.define("notes", &json!({})).await;
+    within_a_second(&visitor, path, |answer| answer.status == 403).await;
+    // A write decided under the old definition is decided again under the new one.
+    nodes.define("notes", &json!({"schema": {"required": ["title"]}})).await;
+    nodes.services[1].post(path).json(&json!({})).problem(422, "schema_violation").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_one_took_the_other_replays() {
+    let nodes = start();
+    nodes.define("things", &json!({})).await;
+    let path = "/v1/collections/things/documents";
+    let create = |node: usize| nodes.services[node].post(path).header("Idempotency-Key", "k").json(&json!({"n": 1}));
+    let first = create(0).expect(201).await;
+    within_a_second(&nodes.services[1], path, |answer| answer.status == 200).await;
+    let second = create(1).expect(201).await;
+    assert_eq!(second.header("idempotency-replayed").as_deref(), Some("true"));
+    assert_eq!(second.body(), first.body());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_of_both_add_up() {
+    let nodes = start();
+    nodes.define("things", &json!({})).await;
+    let path = "/v1/collections/things/documents/counter";
+    nodes.services[0].put(path).json(&json!({"n": 0})).expect(201).await;
+    within_a_second(&nodes.services[1], path, |answer| answer.status == 200).await;
+    let writers: Vec<_> = (0..100)
+        .map(|n| {
+            let client = nodes.services[n % 2].clone();
+            tokio::spawn(async move { client.patch(path).json(&json!({"n": {"$increment": 1}})).send().await })
+        })
+        .collect();
+    for writer in writers {
+        let _ = writer.await.unwrap().expect(200);
+    }
+    for service in &nodes.services {
+        assert_eq!(service.get(path).expect(200).await.at("/n"), 100);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_sign_ups_of_one_address_over_both_exactly_one_wins() {
+    let nodes = start();
+    let sign_ups: Vec<_> = (0..50)
+        .map(|n| {
+            let client = nodes.services[n % 2].visitor();
+            let body = json!({"email": "ann@example.com", "password": "a long enough phrase"});
+            tokio::spawn(async move { client.post("/v1/auth/signup").json(&body).send().await })
+        })
+        .collect();
+    let mut made = 0;
+    for sign_up in sign_ups {
+        let answer = sign_up.await.unwrap();
+        assert!([201, 409, 429, 503].contains(&answer.status), "{answer}");
+        made += usize::from(answer.status == 201);
+    }
+    assert_eq!(made, 1);
+}
