@@ -223,7 +223,7 @@ async fn finish(inner: &Inner, collection: &Collection) -> Result<()> {
         let set = |state: IndexState| {
             move |held: &mut Index| {
                 if held.name == index.name {
-                    held.state = state.clone()
+                    held.state = state.clone();
                 }
             }
         };

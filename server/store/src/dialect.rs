@@ -59,7 +59,7 @@ impl Dialect {
 
     /// A constant byte string.
     pub(crate) fn bytes_literal(self, bytes: &[u8]) -> String {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(bytes);
         match self {
             Self::Sqlite => format!("x'{hex}'"),
             Self::Postgres => format!("'\\x{hex}'::bytea"),
@@ -103,4 +103,9 @@ impl Dialect {
             Self::Postgres => "FOR UPDATE OF j SKIP LOCKED",
         }
     }
+}
+
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

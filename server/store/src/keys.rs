@@ -10,8 +10,9 @@ use crate::known::{Tables, UniqueIndex};
 
 /// The key of what the flat document holds at `path`.
 pub(crate) fn at(document: &Document, path: &FieldPath) -> Vec<u8> {
-    match own_field(document, path) {
-        Some(value) => key::of(value.as_ref()),
+    match own_field(document, path.top()) {
+        // A text holds nothing within.
+        Some(text) => key::of((path.names().len() == 1).then_some(Value::String(text)).as_ref()),
         None => key::of(key::at(&document.data, path)),
     }
 }
@@ -62,14 +63,13 @@ pub(crate) fn elements(document: &Document, path: &FieldPath) -> BTreeSet<Vec<u8
     }
 }
 
-/// The value of one of the server's own fields; inner `None` for a path into one, which is a text and holds nothing.
-fn own_field(document: &Document, path: &FieldPath) -> Option<Option<Value>> {
-    let text = match path.top() {
+/// One of the server's own fields.
+fn own_field(document: &Document, name: &str) -> Option<String> {
+    Some(match name {
         ID => document.id.to_string(),
         REV => document.rev.to_string(),
         CREATED_AT => document.created_at.to_string(),
         UPDATED_AT => document.updated_at.to_string(),
         _ => return None,
-    };
-    Some((path.names().len() == 1).then_some(Value::String(text)))
+    })
 }

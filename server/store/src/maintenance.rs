@@ -11,7 +11,7 @@ use crate::store::Inner;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows that one step removes.
-const STEP: i64 = 1_000;
+const STEP: usize = 1_000;
 /// Steps of one turn, so that a busy log is kept up with and others get their turn.
 const STEPS: usize = 50;
 
@@ -43,10 +43,10 @@ pub(crate) async fn turn(inner: &Inner) -> Result<()> {
 
 /// Removes some of the oldest rows of the log that are too old or too many; whether there may be more.
 async fn trim(driver: &Driver, oldest: Timestamp, max_bytes: u64) -> Result<bool> {
-    let select = |limit: i64| {
+    let select = |limit: usize| {
         let sql = "SELECT c.seq, c.at, (SELECT l.total_bytes FROM changes l ORDER BY l.seq DESC LIMIT 1) - c.total_bytes \
                    FROM changes c ORDER BY c.seq LIMIT $1";
-        driver.read_one(sql, vec![limit.into()])
+        driver.read_one(sql, vec![i64::try_from(limit).unwrap_or(i64::MAX).into()])
     };
     let max_bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
     // A row goes when it is too old, or when the rows after it fill the log already.
@@ -85,5 +85,5 @@ async fn sweep(driver: &Driver, now: Timestamp) -> Result<bool> {
     );
     let statement = Statement { sql: driver.dialect().sql(&sql), values: vec![now.millis().into()] };
     let removed = driver.write(vec![statement]).await?.pop().unwrap_or_default();
-    Ok(removed.len() as i64 == STEP)
+    Ok(removed.len() == STEP)
 }

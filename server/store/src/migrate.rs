@@ -52,7 +52,7 @@ impl Migration {
     }
 
     fn checksum(&self, dialect: Dialect) -> String {
-        Sha256::digest(self.sql(dialect)).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::dialect::hex(&Sha256::digest(self.sql(dialect)))
     }
 
     /// Notes the step as taken.

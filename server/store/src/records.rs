@@ -21,7 +21,7 @@ const QUEUE: usize = 10_000;
 const BATCH: usize = 1_000;
 /// How long records are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(200);
-const TRIM_EVERY: Duration = Duration::from_secs(60);
+const TRIM_EVERY: Duration = Duration::from_mins(1);
 /// Records that one step of the trimming removes.
 const TRIM_STEP: u32 = 10_000;
 const MAX_LIMIT: u32 = 10_000;

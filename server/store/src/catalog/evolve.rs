@@ -102,13 +102,14 @@ impl Evolution<'_> {
     fn create_tables(&mut self, collection: &Collection) {
         let dialect = self.dialect;
         let (text, bytes) = (dialect.text_type(), dialect.bytes_type());
-        let keys: String = collection.key_columns.iter().map(|key| format!(", {} {bytes}", key.column)).collect();
+        let keys: Vec<String> = collection.key_columns.iter().map(|key| format!(", {} {bytes}", key.column)).collect();
         self.run(format!(
             "CREATE TABLE c_{} ({}id {text} NOT NULL UNIQUE, rev {text} NOT NULL, created_at {text} NOT NULL, \
-             updated_at {text} NOT NULL, data {} NOT NULL{keys}){}",
+             updated_at {text} NOT NULL, data {} NOT NULL{}){}",
             collection.short_id,
             dialect.row_id_column(),
             dialect.json_type(),
+            keys.concat(),
             dialect.table_suffix()
         ));
         for index in &collection.indexes {

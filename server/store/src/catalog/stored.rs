@@ -81,7 +81,7 @@ impl Stored {
             let value = value.and_then(|row| row[1].as_text()).and_then(|text| text.parse().ok());
             value.ok_or_else(|| Error::internal(format!("meta has no {name}")))
         };
-        let collections = collections.iter().map(|row| collection(row)).collect::<Result<_>>()?;
+        let collections = collections.iter().map(collection).collect::<Result<_>>()?;
         Ok(Self { epoch: number("epoch")?, next_short_id: number("next_short_id")?, collections })
     }
 

@@ -24,15 +24,17 @@ pub(crate) enum Asked {
     Refuse(Error),
 }
 
+type Answer<Out> = Result<(Out, Committed)>;
+
 /// A decision whose caller waits.
 pub(crate) struct Ticket<D: Decide> {
     decide: D,
     out: Option<D::Out>,
-    reply: oneshot::Sender<Result<(D::Out, Committed)>>,
+    reply: oneshot::Sender<Answer<D::Out>>,
 }
 
 impl<D: Decide> Ticket<D> {
-    pub(crate) fn new(decide: D) -> (Self, oneshot::Receiver<Result<(D::Out, Committed)>>) {
+    pub(crate) fn new(decide: D) -> (Self, oneshot::Receiver<Answer<D::Out>>) {
         let (reply, answer) = oneshot::channel();
         (Self { decide, out: None, reply }, answer)
     }

@@ -217,12 +217,11 @@ impl Group {
             let place = (state.tables.name.clone(), state.id.clone());
             let document = state.last.as_ref().map(|last| Arc::clone(&last.document));
             self.view.documents.insert(place.clone(), document);
-            match self.positions.get(&place) {
-                Some(position) => self.documents[*position].last = state.last,
-                None => {
-                    self.positions.insert(place, self.documents.len());
-                    self.documents.push(state);
-                }
+            if let Some(position) = self.positions.get(&place) {
+                self.documents[*position].last = state.last;
+            } else {
+                self.positions.insert(place, self.documents.len());
+                self.documents.push(state);
             }
         }
         self.view.unique.extend(staged.unique);

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use basalt_core::{Code, Error, Result, Seq};
@@ -15,11 +16,10 @@ use tokio::sync::{Mutex, mpsc};
 use super::error::{is_contention, is_lost, map};
 use super::read::{Expectations, read};
 use super::write::{Call, Outcome, Ticket};
-use super::{COMMIT_LOCK, Core};
-use crate::commit::{
-    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, unread,
-};
+use super::{Core, lock};
+use crate::commit::{ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, unread};
 use crate::decide::{Committed, Read};
+use crate::shared::Shared;
 
 /// Tries without the lock.
 const OPTIMISTIC_TRIES: usize = 5;
@@ -27,8 +27,6 @@ const OPTIMISTIC_TRIES: usize = 5;
 const LOCKED_TRIES: usize = 5;
 /// For how long a lost commit is looked for.
 const SEARCH_TIME: Duration = Duration::from_secs(5);
-/// For how long a group can be looked up.
-const GROUP_KEPT: Duration = Duration::from_secs(600);
 
 pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Attempt>>>>;
 
@@ -53,24 +51,27 @@ struct Decided {
 /// How a try ended that ended well.
 enum Tried {
     /// With the group's first place in the log.
-    Done(Decided, Seq),
+    Done(Box<Decided>, Seq),
     Again,
 }
 
 /// Serves the queue until it closes.
 pub(crate) async fn serve(core: Arc<Core>, queue: Queue) {
+    let mut committer = Committer { core, connection: None };
     loop {
         let mut batches = VecDeque::new();
         {
             let mut queue = queue.lock().await;
             let Some(first) = queue.recv().await else { return };
             batches.push_back(Batch::new(first));
-            while batches.len() < GROUP_BATCHES && let Ok(next) = queue.try_recv() {
+            while batches.len() < GROUP_BATCHES
+                && let Ok(next) = queue.try_recv()
+            {
                 batches.push_back(Batch::new(next));
             }
         }
         while !batches.is_empty() {
-            core.group(&mut batches).await;
+            committer.group(&mut batches).await;
         }
     }
 }
@@ -81,14 +82,21 @@ impl Batch {
     }
 }
 
-impl Core {
+/// One of those who take groups from the queue.
+struct Committer {
+    core: Arc<Core>,
+    /// Kept from group to group.
+    connection: Option<PoolConnection<sqlx::Postgres>>,
+}
+
+impl Committer {
     /// Commits a group from the front of the batches and answers it.
-    async fn group(&self, batches: &mut VecDeque<Batch>) {
+    async fn group(&mut self, batches: &mut VecDeque<Batch>) {
         match self.tries(batches).await {
             Ok((decided, first)) => {
                 let changes = decided.group.changes.len() as Seq;
                 if changes > 0 {
-                    self.shared.reached(first + changes - 1);
+                    self.core.shared.reached(first + changes - 1);
                 }
                 for batch in batches.drain(..decided.taken) {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
@@ -98,7 +106,7 @@ impl Core {
             // One batch of the group broke it: the others shall not suffer.
             Err(error) if error.code() == Code::Internal && batches.len() > 1 => {
                 for batch in batches.drain(..) {
-                    Box::pin(self.group(&mut VecDeque::from([Batch::new(batch.attempt)]))).await;
+                    Box::pin(self.group(&mut VecDeque::from([batch]))).await;
                 }
             }
             Err(error) => {
@@ -109,12 +117,13 @@ impl Core {
         }
     }
 
-    async fn tries(&self, batches: &mut VecDeque<Batch>) -> Result<(Decided, Seq)> {
+    async fn tries(&mut self, batches: &mut VecDeque<Batch>) -> Result<(Box<Decided>, Seq)> {
         for _ in 0..OPTIMISTIC_TRIES {
             if let Tried::Done(decided, first) = self.optimistic(batches).await? {
                 return Ok((decided, first));
             }
         }
+        self.core.locked_groups.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("basalt_commits_locked_total").increment(1);
         for _ in 0..LOCKED_TRIES {
             if let Tried::Done(decided, first) = self.locked(batches).await? {
@@ -124,31 +133,35 @@ impl Core {
         Err(Error::new(Code::Overloaded, "Too many write the same things at once.").retry_after(Duration::from_secs(1)))
     }
 
-    async fn optimistic(&self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+    async fn optimistic(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
         let (mut connection, decided) = self.read_and_decide(batches).await?;
-        let Decided { group, expectations, reads, .. } = &decided;
+        let Decided { group, expectations, reads, .. } = &*decided;
         if group.writes_nothing() && *reads <= 1 {
+            self.connection = Some(connection);
             return Ok(Tried::Done(decided, 0));
         }
         let call = Call::new(group, expectations)?;
         // Only what appends to the log, or rests on documents, takes the lock.
         let lock = !group.changes.is_empty() || !expectations.of_cells_alone();
-        let id = if group.writes_nothing() { String::new() } else { self.group_id() };
-        let ticket = Ticket { group: &id, lock, expires: self.shared.clock.now().plus(GROUP_KEPT) };
+        let id = if group.writes_nothing() { String::new() } else { self.core.group_id() };
+        let ticket = Ticket { group: &id, lock, expires: self.core.group_expiry() };
         let sent = call.send(&mut connection, &ticket).await;
         drop(call);
-        let sent = self.perhaps_lost(sent, &mut connection);
+        let sent = self.perhaps_lost(sent);
         self.conclude(sent, &id, decided, connection).await
     }
 
-    async fn read_and_decide(&self, batches: &mut VecDeque<Batch>) -> Result<(PoolConnection<sqlx::Postgres>, Decided)> {
+    async fn read_and_decide(
+        &mut self,
+        batches: &mut VecDeque<Batch>,
+    ) -> Result<(PoolConnection<sqlx::Postgres>, Box<Decided>)> {
         let mut broken = 0;
         loop {
-            let mut connection = self.acquire().await?;
-            match self.decide(&mut connection, batches).await {
+            let mut connection = self.connection().await?;
+            match decide(&self.core.shared, &mut connection, batches).await {
                 Ok(decided) => return Ok((connection, decided)),
                 // It broke while it was idle, perhaps with all others. Nothing was written yet.
-                Err(error) if error.code() == Code::Unavailable && broken < self.connections() => {
+                Err(error) if error.code() == Code::Unavailable && broken < self.core.connections() => {
                     connection.close_on_drop();
                     broken += 1;
                 }
@@ -157,26 +170,33 @@ impl Core {
         }
     }
 
-    /// With the lock held from the start. It is taken in a statement of its own: one that locks and reads would read
-    /// what was there before it had the lock.
-    async fn locked(&self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
-        let mut connection = self.acquire().await?;
-        let id = self.group_id();
+    async fn connection(&mut self) -> Result<PoolConnection<sqlx::Postgres>> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => self.core.acquire().await,
+        }
+    }
+
+    /// With the lock held from the start.
+    async fn locked(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+        let mut connection = self.connection().await?;
+        let id = self.core.group_id();
         let (sent, decided) = self.under_lock(&mut connection, batches, &id).await?;
         self.conclude(sent, &id, decided, connection).await
     }
 
+    /// The lock is taken in a statement of its own: one that locks and reads would read what was there before it had
+    /// the lock.
     async fn under_lock(
         &self,
         connection: &mut PgConnection,
         batches: &mut VecDeque<Batch>,
         id: &str,
-    ) -> Result<(sqlx::Result<Outcome>, Decided)> {
+    ) -> Result<(sqlx::Result<Outcome>, Box<Decided>)> {
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
-        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(COMMIT_LOCK);
-        lock.execute(&mut *transaction).await.map_err(|error| map(&error))?;
-        let decided = self.decide(&mut transaction, batches).await?;
-        let ticket = Ticket { group: id, lock: true, expires: self.shared.clock.now().plus(GROUP_KEPT) };
+        lock(&mut transaction).await?;
+        let decided = decide(&self.core.shared, &mut transaction, batches).await?;
+        let ticket = Ticket { group: id, lock: true, expires: self.core.group_expiry() };
         let call = Call::new(&decided.group, &decided.expectations)?;
         let sent = call.send(&mut transaction, &ticket).await;
         let sent = match sent {
@@ -188,12 +208,17 @@ impl Core {
     }
 
     async fn conclude(
-        &self,
+        &mut self,
         sent: sqlx::Result<Outcome>,
         id: &str,
-        decided: Decided,
+        decided: Box<Decided>,
         mut connection: PoolConnection<sqlx::Postgres>,
     ) -> Result<Tried> {
+        if matches!(&sent, Err(error) if is_lost(error)) {
+            connection.close_on_drop();
+        } else {
+            self.connection = Some(connection);
+        }
         match sent {
             Ok(Outcome::Committed(first)) => Ok(Tried::Done(decided, Seq::try_from(first).unwrap_or(0))),
             Ok(Outcome::Conflict(what)) => {
@@ -201,23 +226,12 @@ impl Core {
                 tracing::debug!(what, "a group is decided anew");
                 Ok(Tried::Again)
             }
-            Ok(Outcome::Epoch) => {
-                drop(connection);
-                self.refresh().await?;
-                Ok(Tried::Again)
-            }
+            Ok(Outcome::Epoch) => self.core.refresh().await.map(|()| Tried::Again),
             Err(error) if is_contention(&error) => Ok(Tried::Again),
-            Err(error) if is_lost(&error) => {
-                connection.close_on_drop();
-                drop(connection);
-                if id.is_empty() {
-                    return Err(map(&error));
-                }
-                match self.search(id).await? {
-                    Some(first) => Ok(Tried::Done(decided, first)),
-                    None => Ok(Tried::Again),
-                }
-            }
+            Err(error) if is_lost(&error) && !id.is_empty() => match self.search(id).await? {
+                Some(first) => Ok(Tried::Done(decided, first)),
+                None => Ok(Tried::Again),
+            },
             Err(error) => Err(map(&error)),
         }
     }
@@ -241,8 +255,8 @@ impl Core {
     }
 
     async fn look_up(&self, id: &str) -> sqlx::Result<Option<Seq>> {
-        let mut connection = self.pool.acquire().await?;
-        let expires = self.shared.clock.now().plus(GROUP_KEPT).millis();
+        let mut connection = self.core.pool.acquire().await?;
+        let expires = self.core.group_expiry().millis();
         let taken = sqlx::query(
             "INSERT INTO cells (space, cell_key, value, expires_at, version) VALUES ('_group', $1, 'null', $2, \
              nextval('basalt_cell_versions')) ON CONFLICT (space, cell_key) DO NOTHING RETURNING version",
@@ -256,62 +270,57 @@ impl Core {
         Ok(value.parse().ok())
     }
 
-    fn perhaps_lost(
-        &self,
-        sent: sqlx::Result<Outcome>,
-        connection: &mut PoolConnection<sqlx::Postgres>,
-    ) -> sqlx::Result<Outcome> {
-        match &self.shared.hooks.lose_answer {
-            Some(lost) if sent.is_ok() && lost() => {
-                connection.close_on_drop();
-                Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()))
-            }
+    /// Where a test has it so, the answer is lost on its way.
+    fn perhaps_lost(&self, sent: sqlx::Result<Outcome>) -> sqlx::Result<Outcome> {
+        match &self.core.shared.hooks.lose_answer {
+            Some(lost) if sent.is_ok() && lost() => Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())),
             _ => sent,
         }
     }
+}
 
-    /// Decides on as many batches as go into a group, in their order. While one needs more, what those behind it ask
-    /// for is read along; their answers count only once it is decided.
-    async fn decide(&self, connection: &mut PgConnection, batches: &mut VecDeque<Batch>) -> Result<Decided> {
-        let mut group = Group::new(self.shared.known());
-        let mut expectations = Expectations::default();
-        let (mut taken, mut reads, mut deciding) = (0, 0, Duration::ZERO);
-        for batch in batches.iter_mut() {
-            batch.rounds = 0;
-        }
-        'group: loop {
-            let started = Instant::now();
-            let mut wanted = Vec::new();
-            while let Some(batch) = batches.get_mut(taken) {
-                match settle(&mut group, batch) {
-                    Settled::Yes => taken += 1,
-                    Settled::Needs(reads) => {
-                        wanted = reads;
-                        break;
-                    }
-                    Settled::TooLargeForThis => break 'group,
-                }
-                if group.bytes() >= GROUP_BYTES || taken == 1 && group.bytes() > ALONE_BYTES {
-                    break 'group;
-                }
-            }
-            if wanted.is_empty() {
-                break;
-            }
-            for batch in batches.iter_mut().skip(taken + 1) {
-                foresee(&group, batch, &mut wanted);
-            }
-            deciding += started.elapsed();
-            if deciding >= GROUP_TIME && taken > 0 {
-                break;
-            }
-            let known = Arc::clone(&group.known);
-            let now = self.shared.clock.now();
-            read(connection, &known, distinct(wanted), now, (&mut group.view, &mut expectations)).await?;
-            reads += 1;
-        }
-        Ok(Decided { group, expectations, taken, reads })
+/// Decides on as many batches as go into a group, in their order. While one needs more, what those behind it ask for
+/// is read along; their answers count only once it is decided.
+async fn decide(shared: &Shared, connection: &mut PgConnection, batches: &mut VecDeque<Batch>) -> Result<Box<Decided>> {
+    let mut group = Group::new(shared.known());
+    let mut expectations = Expectations::default();
+    let (mut taken, mut reads, mut deciding) = (0, 0, Duration::ZERO);
+    for batch in batches.iter_mut() {
+        batch.rounds = 0;
     }
+    loop {
+        let started = Instant::now();
+        let wanted = settle_all(&mut group, batches, &mut taken);
+        deciding += started.elapsed();
+        if wanted.is_empty() || deciding >= GROUP_TIME && taken > 0 {
+            return Ok(Box::new(Decided { group, expectations, taken, reads }));
+        }
+        let (known, now) = (Arc::clone(&group.known), shared.clock.now());
+        read(connection, &known, wanted, now, (&mut group.view, &mut expectations)).await?;
+        reads += 1;
+    }
+}
+
+/// Takes batches into the group as far as they can be decided; answers what has to be read to go on, nothing where the
+/// group is closed.
+fn settle_all(group: &mut Group, batches: &mut VecDeque<Batch>, taken: &mut usize) -> Vec<Read> {
+    while let Some(batch) = batches.get_mut(*taken) {
+        match settle(group, batch) {
+            Settled::Yes => *taken += 1,
+            Settled::TooLargeForThis => return Vec::new(),
+            Settled::Needs(mut wanted) => {
+                for batch in batches.iter_mut().skip(*taken + 1) {
+                    foresee(group, batch, &mut wanted);
+                }
+                return distinct(wanted);
+            }
+        }
+        let alone = *taken == 1 && group.bytes() > ALONE_BYTES;
+        if alone || group.bytes() >= GROUP_BYTES {
+            return Vec::new();
+        }
+    }
+    Vec::new()
 }
 
 enum Settled {

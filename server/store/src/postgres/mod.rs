@@ -11,6 +11,7 @@ mod value;
 mod write;
 
 use std::str::FromStr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
 
 /// A connection that was idle for longer is tried before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// For how long it can be looked up what became of a group.
+const GROUP_KEPT: Duration = Duration::from_mins(10);
 /// Groups in flight.
 const COMMITTERS: u32 = 4;
 
@@ -54,8 +57,10 @@ pub(crate) struct Postgres {
 }
 
 pub(crate) struct Core {
-    pub(crate) pool: PgPool,
-    pub(crate) shared: Arc<Shared>,
+    pool: PgPool,
+    shared: Arc<Shared>,
+    /// Groups that were in one another's way too often, and took the lock before they read.
+    locked_groups: AtomicU64,
 }
 
 /// A database that is migrated, before anything runs on it.
@@ -73,8 +78,8 @@ impl Prepared {
     pub(crate) async fn open(url: &str, max_connections: u32, now: Timestamp) -> Result<(Self, Opened)> {
         let options = connect_options(url)?;
         migrate::migrate(&options, now).await?;
-        // One for each committer's group, one that listens, and one for those who read.
-        let max_connections = max_connections.max(4);
+        // Each committer keeps one, one listens, one may build indexes; and those who read need some.
+        let max_connections = max_connections.max(6);
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(3))
@@ -94,16 +99,15 @@ impl Prepared {
         let mut connection = pool.acquire().await.map_err(|error| map(&error))?;
         let stored = load(&mut connection).await?;
         let end = select(&mut connection, crate::changes::SELECT_END).await?;
-        let opened =
-            Opened { known: Known::new(stored.catalog(), Dialect::Postgres), end: crate::changes::end(&end)? };
+        let opened = Opened { known: Known::new(stored.catalog(), Dialect::Postgres), end: crate::changes::end(&end)? };
         Ok((Self { pool, max_connections }, opened))
     }
 
     pub(crate) fn start(self, shared: Arc<Shared>) -> Arc<Postgres> {
-        let core = Arc::new(Core { pool: self.pool, shared });
+        let core = Arc::new(Core { pool: self.pool, shared, locked_groups: AtomicU64::new(0) });
         let (queue, attempts) = mpsc::channel(QUEUE_BATCHES);
         let attempts = Arc::new(tokio::sync::Mutex::new(attempts));
-        let count = COMMITTERS.min(self.max_connections / 2);
+        let count = COMMITTERS.min(self.max_connections / 3);
         let committer = |_| tokio::spawn(committer::serve(Arc::clone(&core), Arc::clone(&attempts)));
         let committers = (0..count).map(committer).collect();
         let listeners =
@@ -139,6 +143,10 @@ impl Core {
         self.pool.options().get_max_connections()
     }
 
+    fn group_expiry(&self) -> Timestamp {
+        self.shared.clock.now().plus(GROUP_KEPT)
+    }
+
     fn group_id(&self) -> String {
         basalt_core::random::base32hex(&basalt_core::random::bytes::<20>(&*self.shared.random))
     }
@@ -158,6 +166,11 @@ impl Postgres {
             listener.abort();
         }
         self.core.pool.close().await;
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(crate) fn locked_groups(&self) -> u64 {
+        self.core.locked_groups.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     pub(crate) fn submit(&self, attempt: Box<dyn Attempt>) {

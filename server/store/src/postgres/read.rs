@@ -15,11 +15,24 @@ use crate::known::{Known, Tables};
 /// What was read, to be checked by the commit.
 #[derive(Default)]
 pub(crate) struct Expectations {
-    pub(crate) documents: Vec<(Arc<Tables>, DocumentId, Option<Rev>)>,
-    /// With the number of the index among its collection's unique ones.
-    pub(crate) holders: Vec<(Arc<Tables>, usize, Vec<u8>, Option<DocumentId>)>,
+    pub(crate) documents: Vec<ExpectedDocument>,
+    pub(crate) holders: Vec<ExpectedHolder>,
     /// With the version of the row, 0 where there is none.
     pub(crate) cells: Vec<(CellKey, i64)>,
+}
+
+pub(crate) struct ExpectedDocument {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) id: DocumentId,
+    pub(crate) rev: Option<Rev>,
+}
+
+pub(crate) struct ExpectedHolder {
+    pub(crate) tables: Arc<Tables>,
+    /// The number of the index among its collection's unique ones.
+    pub(crate) index: usize,
+    pub(crate) key: Vec<u8>,
+    pub(crate) holder: Option<DocumentId>,
 }
 
 impl Expectations {
@@ -62,29 +75,56 @@ pub(crate) async fn read(
 }
 
 fn parts(known: &Known, reads: Vec<Read>) -> Result<Vec<Part>> {
-    let mut documents: BTreeMap<&str, (Arc<Tables>, Vec<DocumentId>)> = BTreeMap::new();
-    let mut holders: BTreeMap<&str, (Arc<Tables>, usize, Vec<Vec<u8>>)> = BTreeMap::new();
-    let mut cells = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for read in reads {
-        match read {
-            Read::Document { collection, id } => {
-                let tables = known.tables(&collection)?;
-                documents.entry(&tables.documents).or_insert_with(|| (Arc::clone(tables), Vec::new())).1.push(id);
-            }
-            Read::Unique { collection, index, key } => {
-                let tables = known.tables(&collection)?;
-                let number = tables.unique.iter().position(|unique| unique.name == index);
-                let number = number.ok_or_else(|| Error::internal(format!("{collection} has no unique {index}")))?;
-                let name = &tables.unique[number].name;
-                holders.entry(name).or_insert_with(|| (Arc::clone(tables), number, Vec::new())).2.push(key);
-            }
-            Read::Cell(key) => cells.push(key),
+        let part = parts.iter_mut().find_map(|part| part.takes(&read));
+        match (read, part) {
+            (Read::Document { id, .. }, Some(Taking::Ids(ids))) => ids.push(id),
+            (Read::Unique { key, .. }, Some(Taking::Keys(keys))) => keys.push(key),
+            (Read::Cell(key), Some(Taking::Cells(keys))) => keys.push(key),
+            (read, _) => parts.push(Part::new(known, read)?),
         }
     }
-    let documents = documents.into_values().map(|(tables, ids)| Part::Documents { tables, ids });
-    let holders = holders.into_values().map(|(tables, index, keys)| Part::Holders { tables, index, keys });
-    let cells = (!cells.is_empty()).then_some(Part::Cells { keys: cells });
-    Ok(documents.chain(holders).chain(cells).collect())
+    Ok(parts)
+}
+
+/// Where a part takes a further read of its kind.
+enum Taking<'a> {
+    Ids(&'a mut Vec<DocumentId>),
+    Keys(&'a mut Vec<Vec<u8>>),
+    Cells(&'a mut Vec<CellKey>),
+}
+
+impl Part {
+    fn new(known: &Known, read: Read) -> Result<Self> {
+        Ok(match read {
+            Read::Document { collection, id } => {
+                Self::Documents { tables: Arc::clone(known.tables(&collection)?), ids: vec![id] }
+            }
+            Read::Unique { collection, index, key } => {
+                let tables = Arc::clone(known.tables(&collection)?);
+                let number = tables.unique.iter().position(|unique| unique.name == index);
+                let index = number.ok_or_else(|| Error::internal(format!("{collection} has no unique {index}")))?;
+                Self::Holders { tables, index, keys: vec![key] }
+            }
+            Read::Cell(key) => Self::Cells { keys: vec![key] },
+        })
+    }
+
+    fn takes(&mut self, read: &Read) -> Option<Taking<'_>> {
+        match (self, read) {
+            (Self::Documents { tables, ids }, Read::Document { collection, .. }) if tables.name == *collection => {
+                Some(Taking::Ids(ids))
+            }
+            (Self::Holders { tables, index, keys }, Read::Unique { collection, index: name, .. })
+                if tables.name == *collection && tables.unique[*index].name == *name =>
+            {
+                Some(Taking::Keys(keys))
+            }
+            (Self::Cells { keys }, Read::Cell(_)) => Some(Taking::Cells(keys)),
+            _ => None,
+        }
+    }
 }
 
 /// A column of one index's keys.
@@ -139,7 +179,8 @@ fn holders_sql(n: usize, tables: &Tables, index: usize, next: &mut impl FnMut() 
     let columns = &tables.unique[index].columns;
     let arrays: Vec<String> = columns.iter().map(|_| format!("${}::bytea[]", next())).collect();
     let names: Vec<String> = (0..columns.len()).map(|n| format!("a{n}")).collect();
-    let equal: Vec<String> = columns.iter().zip(&names).map(|(column, name)| format!("d.{column} = e.{name}")).collect();
+    let equal: Vec<String> =
+        columns.iter().zip(&names).map(|(column, name)| format!("d.{column} = e.{name}")).collect();
     format!(
         "SELECT {n}::int4, d.id, NULL, NULL, NULL, NULL, e.n, NULL::int8 FROM unnest({}) WITH ORDINALITY AS e ({}, n) \
          JOIN {} d ON {}",
@@ -177,7 +218,7 @@ fn documents(
     for id in ids {
         let document = found.remove(&id);
         let rev = document.as_ref().map(|document| document.rev.clone());
-        expectations.documents.push((Arc::clone(tables), id.clone(), rev));
+        expectations.documents.push(ExpectedDocument { tables: Arc::clone(tables), id: id.clone(), rev });
         view.insert(Read::Document { collection: tables.name.clone(), id }, Found::Document(document));
     }
     Ok(())
@@ -210,7 +251,8 @@ fn holders(
     let name = &tables.unique[index].name;
     for (number, key) in (1..).zip(keys) {
         let holder = found.remove(&number);
-        expectations.holders.push((Arc::clone(tables), index, key.clone(), holder.clone()));
+        let (key_read, held) = (key.clone(), holder.clone());
+        expectations.holders.push(ExpectedHolder { tables: Arc::clone(tables), index, key: key_read, holder: held });
         let read = Read::Unique { collection: tables.name.clone(), index: name.clone(), key };
         view.insert(read, Found::Holder(holder));
     }

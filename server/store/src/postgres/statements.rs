@@ -44,9 +44,9 @@ fn release(table: &str, columns: &[&str]) -> String {
 }
 
 fn put(table: &str, columns: &[&str]) -> String {
-    let names: String = columns.iter().map(|column| format!(", {column}")).collect();
-    let keys: String = (0..columns.len()).map(|n| format!(", ($8)[e.at + {n}]")).collect();
-    let set: String = columns.iter().map(|column| format!(", {column} = excluded.{column}")).collect();
+    let names = columns.iter().map(|column| format!(", {column}")).collect::<Vec<_>>().concat();
+    let keys = (0..columns.len()).map(|n| format!(", ($8)[e.at + {n}]")).collect::<Vec<_>>().concat();
+    let set = columns.iter().map(|column| format!(", {column} = excluded.{column}")).collect::<Vec<_>>().concat();
     format!(
         "INSERT INTO {table} AS d (id, rev, created_at, updated_at, data{names}) SELECT e.id, e.rev, e.created_at, \
          e.updated_at, e.data::jsonb{keys} FROM unnest($1, $2, $3, $4, $5, $6, $7) AS e (t, id, rev, created_at, \

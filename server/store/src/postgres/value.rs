@@ -1,5 +1,7 @@
 //! Values, bound and read.
 
+use std::fmt::Write as _;
+
 use basalt_core::{Error, Result};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
@@ -101,13 +103,14 @@ fn numeric(bytes: &[u8]) -> Option<String> {
     let first = i32::from(weight).max(0);
     for place in (0..=first).rev() {
         let digit = digit(place)?;
-        text.push_str(&if place == first { digit.to_string() } else { format!("{digit:04}") });
+        let written = if place == first { write!(text, "{digit}") } else { write!(text, "{digit:04}") };
+        written.ok()?;
     }
     if decimals > 0 {
         let mut fraction = String::new();
         let mut place = -1;
         while fraction.len() < decimals {
-            fraction.push_str(&format!("{:04}", digit(place)?));
+            write!(fraction, "{:04}", digit(place)?).ok()?;
             place -= 1;
         }
         text.push('.');

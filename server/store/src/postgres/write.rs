@@ -6,7 +6,7 @@ use basalt_core::{Document, Error, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::read::Expectations;
+use super::read::{Expectations, ExpectedDocument, ExpectedHolder};
 use crate::commit::{DocumentState, Group, op_number};
 use crate::keys;
 use crate::known::Tables;
@@ -44,13 +44,11 @@ struct Family<'a> {
 impl<'a> Family<'a> {
     /// Notes a row of the statement, whose number is counted from 1.
     fn row(&mut self, sql: &'a str) {
-        let position = match self.sqls.iter().position(|known| std::ptr::eq(*known, sql)) {
-            Some(position) => position,
-            None => {
-                self.sqls.push(sql);
-                self.sqls.len() - 1
-            }
-        };
+        let known = self.sqls.iter().position(|known| std::ptr::eq(*known, sql));
+        let position = known.unwrap_or_else(|| {
+            self.sqls.push(sql);
+            self.sqls.len() - 1
+        });
         self.numbers.push(i32::try_from(position + 1).unwrap_or(i32::MAX));
     }
 }
@@ -160,12 +158,12 @@ struct Expected<'a> {
 impl<'a> Expected<'a> {
     fn new(expectations: &'a Expectations) -> Self {
         let mut expected = Self::default();
-        for (tables, id, rev) in &expectations.documents {
+        for ExpectedDocument { tables, id, rev } in &expectations.documents {
             expected.documents.family.row(&tables.sets().expect);
             expected.documents.ids.push(id.as_str());
             expected.revs.push(rev.as_ref().map(basalt_core::Rev::as_str));
         }
-        for (tables, index, key, holder) in &expectations.holders {
+        for ExpectedHolder { tables, index, key, holder } in &expectations.holders {
             expected.holders.row(&tables.sets().expect_holder[*index]);
             expected.at.push(i32::try_from(expected.keys.len() + 1).unwrap_or(i32::MAX));
             expected.holder_ids.push(holder.as_ref().map(basalt_core::DocumentId::as_str));
@@ -177,9 +175,26 @@ impl<'a> Expected<'a> {
 
 #[derive(Default)]
 struct Cells<'a> {
-    touched: (Vec<&'a str>, Vec<&'a str>),
-    expected: (Vec<&'a str>, Vec<&'a str>, Vec<i64>),
-    written: (Vec<&'a str>, Vec<&'a str>, Vec<Option<String>>, Vec<Option<i64>>),
+    touched: CellKeys<'a>,
+    expected: CellKeys<'a>,
+    versions: Vec<i64>,
+    written: CellKeys<'a>,
+    /// `None`: to be removed.
+    values: Vec<Option<String>>,
+    expiries: Vec<Option<i64>>,
+}
+
+#[derive(Default)]
+struct CellKeys<'a> {
+    spaces: Vec<&'a str>,
+    keys: Vec<&'a str>,
+}
+
+impl<'a> CellKeys<'a> {
+    fn push(&mut self, space: &'a str, key: &'a str) {
+        self.spaces.push(space);
+        self.keys.push(key);
+    }
 }
 
 impl<'a> Cells<'a> {
@@ -188,19 +203,19 @@ impl<'a> Cells<'a> {
         let mut touched: BTreeSet<(&str, &str)> = BTreeSet::new();
         for (key, version) in &expectations.cells {
             touched.insert((key.space, &key.key));
-            cells.expected.0.push(key.space);
-            cells.expected.1.push(&key.key);
-            cells.expected.2.push(*version);
+            cells.expected.push(key.space, &key.key);
+            cells.versions.push(*version);
         }
         for (key, state) in &group.cells {
             touched.insert((key.space, &key.key));
-            cells.written.0.push(key.space);
-            cells.written.1.push(&key.key);
+            cells.written.push(key.space, &key.key);
             let value = state.as_ref().map(|cell| serde_json::to_string(&cell.value)).transpose();
-            cells.written.2.push(value.map_err(Error::internal)?);
-            cells.written.3.push(state.as_ref().and_then(|cell| cell.expires_at).map(Timestamp::millis));
+            cells.values.push(value.map_err(Error::internal)?);
+            cells.expiries.push(state.as_ref().and_then(|cell| cell.expires_at).map(Timestamp::millis));
         }
-        cells.touched = touched.into_iter().unzip();
+        for (space, key) in touched {
+            cells.touched.push(space, key);
+        }
         Ok(cells)
     }
 }
@@ -297,15 +312,15 @@ impl<'a> Call<'a> {
             .bind(ticket.group).bind(ticket.lock).bind(epoch).bind(ticket.expires.millis())
             .bind(&e.documents.family.sqls).bind(&e.documents.family.numbers).bind(&e.documents.ids).bind(&e.revs)
             .bind(&e.holders.sqls).bind(&e.holders.numbers).bind(&e.at).bind(&e.holder_ids).bind(&e.keys)
-            .bind(&cells.touched.0).bind(&cells.touched.1)
-            .bind(&cells.expected.0).bind(&cells.expected.1).bind(&cells.expected.2)
+            .bind(&cells.touched.spaces).bind(&cells.touched.keys)
+            .bind(&cells.expected.spaces).bind(&cells.expected.keys).bind(&cells.versions)
             .bind(&deletes.family.sqls).bind(&deletes.family.numbers).bind(&deletes.ids)
             .bind(&releases.family.sqls).bind(&releases.family.numbers).bind(&releases.ids)
             .bind(&puts.family.sqls).bind(&puts.family.numbers).bind(&puts.ids).bind(&puts.revs).bind(&puts.created)
             .bind(&puts.updated).bind(&puts.data).bind(&puts.at).bind(&puts.keys)
             .bind(&gone.family.sqls).bind(&gone.family.numbers).bind(&gone.keys).bind(&gone.ids)
             .bind(&come.family.sqls).bind(&come.family.numbers).bind(&come.keys).bind(&come.ids)
-            .bind(&cells.written.0).bind(&cells.written.1).bind(&cells.written.2).bind(&cells.written.3)
+            .bind(&cells.written.spaces).bind(&cells.written.keys).bind(&cells.values).bind(&cells.expiries)
             .bind(&c.collections).bind(&c.ids).bind(&c.ops).bind(&c.after).bind(&c.before).bind(&c.actor_types)
             .bind(&c.actor_ids).bind(&c.requests).bind(&c.at).bind(&c.bytes)
             .bind(&j.kinds).bind(&j.keys).bind(&j.orders).bind(&j.payloads).bind(&j.run_at).bind(&j.enqueued_at)

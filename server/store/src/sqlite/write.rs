@@ -38,12 +38,11 @@ fn documents(connection: &Connection, group: &Group) -> Result<()> {
 fn put(connection: &Connection, state: &DocumentState, document: &Document, data: &str) -> Result<()> {
     let tables = &state.tables;
     let keys = keys::all(document, tables);
-    let sql = match &state.initial {
-        None => &tables.sql.insert,
-        Some(initial) if !tables.filling && keys::all(initial, tables) == keys => &tables.sql.update_body,
-        Some(_) => &tables.sql.update,
+    let (sql, with_keys) = match &state.initial {
+        None => (&tables.sql.insert, true),
+        Some(initial) if !tables.filling && keys::all(initial, tables) == keys => (&tables.sql.update_body, false),
+        Some(_) => (&tables.sql.update, true),
     };
-    let with_keys = !std::ptr::eq(sql, &tables.sql.update_body);
     let mut statement = connection.prepare_cached(sql).map_err(|error| map(&error))?;
     let (created, updated) = (document.created_at.to_string(), document.updated_at.to_string());
     let texts = [document.id.as_str(), document.rev.as_str(), &created, &updated, data];

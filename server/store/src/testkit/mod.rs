@@ -1,6 +1,8 @@
 //! Databases for tests, on both engines: each test has one of its own, with a clock that it sets and randomness from
 //! a seed. `BASALT_TEST_POSTGRES` names a server on which databases may be made and dropped.
 
+#![expect(clippy::expect_used, reason = "a test's database that fails fails the test")]
+
 mod faults;
 mod outside;
 
@@ -103,6 +105,14 @@ impl TestDb {
         crate::maintenance::turn(&self.store.inner).await.expect("maintenance");
     }
 
+    /// Groups that this node committed with the lock held from the start (PostgreSQL).
+    pub fn locked_groups(&self) -> u64 {
+        match &self.store.inner.driver {
+            crate::driver::Driver::Sqlite(_) => 0,
+            crate::driver::Driver::Postgres(postgres) => postgres.locked_groups(),
+        }
+    }
+
     /// Runs SQL beside the store.
     pub async fn execute(&self, sql: &str) {
         match self.engine() {
@@ -167,7 +177,7 @@ impl Place {
             engine: self.engine(),
             clock: Arc::<ManualClock>::clone(clock),
             random: Arc::<SeededRandom>::clone(random),
-            log_max_age: Duration::from_secs(7 * 24 * 3600),
+            log_max_age: Duration::from_hours(7 * 24),
             log_max_bytes: 1 << 30,
         }
     }

@@ -83,14 +83,14 @@ async fn of_those_who_claim_a_free_cell_exactly_one_gets_it() {
 async fn a_cell_that_is_over_reads_as_absent_and_is_swept() {
     both(|db| async move {
         let key = |key: &str| CellKey::new("codes", key);
-        let soon = db.clock.now().plus(Duration::from_secs(60));
+        let soon = db.clock.now().plus(Duration::from_mins(1));
         set_cell(&db.store, key("soon"), Some(json!({"code": 1})), Some(soon)).await;
         set_cell(&db.store, key("ever"), Some(json!("x")), None).await;
         assert_eq!(db.store.cell(&key("soon")).await.unwrap().unwrap().expires_at, Some(soon));
         db.maintain().await;
         assert!(db.store.cell(&key("soon")).await.unwrap().is_some());
 
-        db.clock.advance(Duration::from_secs(60));
+        db.clock.advance(Duration::from_mins(1));
         assert!(db.store.cell(&key("soon")).await.unwrap().is_none());
         let seen = db.store.inspect(by(move |view: &View| match view.cell(&CellKey::new("codes", "soon")) {
             None => Step::Need(vec![Read::Cell(CellKey::new("codes", "soon"))]),

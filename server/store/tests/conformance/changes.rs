@@ -83,7 +83,7 @@ async fn the_answer_to_a_write_names_its_places_in_the_log() {
         let after = db.store.changes(first.seq().unwrap(), 10).await.unwrap();
         assert_eq!(after.iter().map(|change| change.seq).collect::<Vec<_>>(), second.seqs);
         assert_eq!(*db.store.log_end().borrow(), second.seq().unwrap());
-        let (_, none) = db.store.commit(by(|_| basalt_store::Step::Done(writes(), ()))).await.unwrap();
+        let ((), none) = db.store.commit(by(|_| basalt_store::Step::Done(writes(), ()))).await.unwrap();
         assert_eq!(none.seq(), None);
     })
     .await;
@@ -97,7 +97,7 @@ async fn what_is_too_old_leaves_the_log() {
         let seq = committed.seq().unwrap();
         db.maintain().await;
         assert_eq!(db.store.changes(0, 10).await.unwrap().len(), 1, "a week is not over");
-        db.clock.advance(Duration::from_secs(8 * 24 * 3600));
+        db.clock.advance(Duration::from_hours(8 * 24));
         db.maintain().await;
         assert_eq!(db.store.changes(0, 10).await.unwrap_err().code(), Code::CursorExpired);
         assert!(db.store.changes(seq, 10).await.unwrap().is_empty(), "who has read it all goes on");

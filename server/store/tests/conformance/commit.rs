@@ -73,7 +73,7 @@ fn follow(length: usize) -> impl Decide<Out = String> {
         for _ in 0..length {
             match view.document(&name("chain"), &id(&at)) {
                 None => return Step::Need(vec![Read::Document { collection: name("chain"), id: id(&at) }]),
-                Some(found) => at = found.unwrap().data["next"].as_str().unwrap().to_owned(),
+                Some(found) => found.unwrap().data["next"].as_str().unwrap().clone_into(&mut at),
             }
         }
         Step::Done(writes(), at)
@@ -128,9 +128,14 @@ async fn increments_at_once_are_all_counted() {
         }
         assert_eq!(seen, (1..=640).collect(), "each answer was given once");
         assert_eq!(get(&db.store, "counters", "c").await.unwrap().data["n"], json!(640));
-        let logged: Vec<i64> = db.store.changes(0, 10_000).await.unwrap().into_iter().map(|change| {
-            change.after.unwrap()["n"].as_i64().unwrap()
-        }).collect();
+        let logged: Vec<i64> = db
+            .store
+            .changes(0, 10_000)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|change| change.after.unwrap()["n"].as_i64().unwrap())
+            .collect();
         assert_eq!(logged, (1..=640).collect::<Vec<_>>(), "the log has them in the order of their effect");
     })
     .await;
@@ -171,7 +176,7 @@ async fn of_those_who_want_a_unique_value_exactly_one_gets_it() {
             let mut won = 0;
             for task in tasks {
                 match task.await.unwrap() {
-                    Ok(_) => won += 1,
+                    Ok(((), _)) => won += 1,
                     Err(error) => assert_eq!(error.code(), Code::UniqueConflict, "{error:?}"),
                 }
             }
@@ -246,7 +251,7 @@ async fn writes_of_one_document_in_a_batch_are_each_logged_and_the_last_holds() 
     both(|db| async move {
         define(&db, "notes", vec![ordered(&["n"])]).await;
         let twice = put_all("notes", vec![("a", json!({"n": 1})), ("a", json!({"n": 2}))]);
-        let (_, committed) = db.store.commit(twice).await.unwrap();
+        let ((), committed) = db.store.commit(twice).await.unwrap();
         assert_eq!(committed.seqs.len(), 2);
         assert_eq!(get(&db.store, "notes", "a").await.unwrap().data["n"], json!(2));
         let changes = db.store.changes(0, 10).await.unwrap();
@@ -291,9 +296,8 @@ async fn a_room_at_fault_harms_itself_alone() {
         };
         let endless = || by(|_: &View| Step::<()>::Need(vec![Read::Cell(CellKey::new("a", "b"))]));
         let panics = || by(|_: &View| -> Step<()> { panic!("a room's fault") });
-        let nowhere = || {
-            by(|_: &View| Step::<()>::Need(vec![Read::Document { collection: name("nowhere"), id: id("x") }]))
-        };
+        let nowhere =
+            || by(|_: &View| Step::<()>::Need(vec![Read::Document { collection: name("nowhere"), id: id("x") }]));
         let mut tasks = Vec::new();
         for n in 0..20 {
             let store = db.store.clone();
@@ -343,7 +347,7 @@ async fn documents_cells_and_jobs_come_together_or_not_at_all() {
         assert_eq!(db.store.commit(batch("u2", "a")).await.unwrap_err().code(), Code::UniqueConflict);
         assert!(db.store.cell(&CellKey::new("seen", "u1")).await.unwrap().is_some());
         assert!(db.store.cell(&CellKey::new("seen", "u2")).await.unwrap().is_none());
-        let jobs = db.store.claim_jobs(&["welcome"], 10, std::time::Duration::from_secs(60)).await.unwrap();
+        let jobs = db.store.claim_jobs(&["welcome"], 10, std::time::Duration::from_mins(1)).await.unwrap();
         assert_eq!(jobs.len(), 1);
         assert_eq!(jobs[0].payload, json!({"n": "u1"}));
     })

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::common::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 async fn claim(store: &Store, limit: u32, lease: Duration) -> Vec<Job> {
     store.claim_jobs(&["work"], limit, lease).await.unwrap()
@@ -32,7 +32,11 @@ async fn outlive(db: &TestDb, lease: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_are_claimed_once_and_gone_when_done() {
     both(|db| async move {
-        enqueue(&db.store, vec![job("work", Some("a"), None), job("work", Some("b"), None), job("play", Some("c"), None)]).await;
+        enqueue(
+            &db.store,
+            vec![job("work", Some("a"), None), job("work", Some("b"), None), job("play", Some("c"), None)],
+        )
+        .await;
         let jobs = claim(&db.store, 10, MINUTE).await;
         assert_eq!(names(&jobs), ["a", "b"]);
         assert!(jobs.iter().all(|job| job.attempt == 1 && job.kind == "work"));
@@ -64,7 +68,8 @@ async fn a_key_is_unique_while_its_job_is_open() {
 async fn of_an_order_only_the_oldest_open_job_is_claimed() {
     both(|db| async move {
         let in_order = |name, order| job("work", Some(name), Some(order));
-        enqueue(&db.store, vec![in_order("a1", "a"), in_order("b1", "b"), in_order("a2", "a"), in_order("a3", "a")]).await;
+        enqueue(&db.store, vec![in_order("a1", "a"), in_order("b1", "b"), in_order("a2", "a"), in_order("a3", "a")])
+            .await;
         let heads = claim(&db.store, 10, 10 * MINUTE).await;
         assert_eq!(names(&heads), ["a1", "b1"]);
         // A head that failed and waits for its next try still holds up what follows.

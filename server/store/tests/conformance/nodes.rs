@@ -71,6 +71,7 @@ async fn increments_of_two_nodes_on_one_document_are_exact_and_end_under_the_loc
         task.await.unwrap();
     }
     assert_eq!(get(&db.store, "counters", "hot").await.unwrap().data["n"], json!(640));
+    assert!(db.locked_groups() > 0, "those who meet too often take the lock first");
     other.close().await;
 }
 
