@@ -1,6 +1,7 @@
 //! Today's server on the data of each landed issue: migrated, all readable, rules and tokens still valid.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -91,7 +92,6 @@ fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(&path, &target).expect("a copy");
             // Git keeps no modes, and secrets are the owner's alone.
-            use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its mode");
         }
     }

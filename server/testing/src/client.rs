@@ -21,7 +21,7 @@ impl Client {
         #[expect(clippy::disallowed_methods, reason = "tests are the outside: they talk to the server they started")]
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(60))
+            .timeout(std::time::Duration::from_mins(1))
             .no_proxy()
             .build()
             .expect("an HTTP client");
@@ -84,8 +84,9 @@ impl Client {
 
     /// `method` in capitals; `path` from `/v1` on.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        let request = self.http.request(method.clone(), format!("{}{path}", self.base)).headers(self.headers.clone());
-        Call { request, name: format!("{method} {path}") }
+        let name = format!("{method} {path}");
+        let request = self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        Call { request, name }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A whole server within the test: its own database, port, clock and random bytes.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -229,13 +231,15 @@ async fn start_node(
     folder: &TempDir,
     database: Option<&Database>,
     outside: &Outside,
-    app: Option<&std::path::Path>,
+    app: Option<&Path>,
 ) -> RunningNode {
-    let mut configuration = Configuration::default();
-    configuration.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    configuration.data = folder.path().join("data");
-    configuration.app = app.map(std::path::Path::to_path_buf);
-    configuration.workers = 2;
+    let mut configuration = Configuration {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: folder.path().join("data"),
+        app: app.map(Path::to_path_buf),
+        workers: 2,
+        ..Configuration::default()
+    };
     configuration.limits.stop_time = Duration::from_secs(5);
     if let Some(database) = database {
         configuration.database_url = Some(database.url().into());

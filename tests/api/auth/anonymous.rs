@@ -3,6 +3,14 @@ use serde_json::json;
 
 use crate::support::{create, define_notes, get};
 
+on_both_engines! {
+    anyone_gets_a_user_without_a_name,
+    signing_up_keeps_the_same_id_and_documents,
+    an_upgraded_user_logs_in_by_password,
+    it_is_off_until_it_is_switched_on,
+    signing_up_with_a_full_account_is_another_user_or_refused,
+}
+
 const ON: &str = "[auth]\nanonymous = true\n";
 
 async fn anyone_gets_a_user_without_a_name(server: TestServer) {

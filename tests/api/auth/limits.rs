@@ -44,8 +44,8 @@ async fn a_locked_account_is_free_again_and_was_never_locked_for_its_session(ser
         log_in("not the right phrase").await;
     }
     ann.get("/v1/auth/me").expect(200).await;
-    server.clock().advance(Duration::from_secs(14 * 60));
+    server.clock().advance(Duration::from_mins(14));
     ann.get("/v1/auth/me").expect(200).await;
-    server.clock().advance(Duration::from_secs(2 * 60));
+    server.clock().advance(Duration::from_mins(2));
     let _ = log_in(&ann.password).await.expect(200);
 }

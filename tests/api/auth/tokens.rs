@@ -22,9 +22,9 @@ on_both_engines! {
 async fn an_expired_token_says_so(server: TestServer) {
     define_open(&server).await;
     let ann = server.user("ann").await;
-    server.clock().advance(Duration::from_secs(14 * 60));
+    server.clock().advance(Duration::from_mins(14));
     ann.get("/v1/auth/me").expect(200).await;
-    server.clock().advance(Duration::from_secs(2 * 60));
+    server.clock().advance(Duration::from_mins(2));
     ann.get("/v1/auth/me").problem(401, "token_expired").await;
     // Also where a visitor would be let in.
     ann.get(&documents("open")).problem(401, "token_expired").await;
@@ -116,12 +116,12 @@ async fn a_token_of_another_server_is_refused(server: TestServer) {
 
 async fn a_deleted_or_expired_key_is_refused(server: TestServer) {
     define_open(&server).await;
-    let end = server.clock().now().plus(Duration::from_secs(3600));
+    let end = server.clock().now().plus(Duration::from_hours(1));
     let body = json!({"name": "short", "scopes": ["documents:read"], "expiresAt": end.to_string()});
     let answer = server.owner().post("/v1/admin/keys").json(&body).expect(201).await;
     let key = server.visitor().with_token(&answer.text_at("/key"));
     key.get(&documents("open")).expect(200).await;
-    server.clock().advance(Duration::from_secs(2 * 3600));
+    server.clock().advance(Duration::from_hours(2));
     let refused = key.get(&documents("open")).send().await;
     assert_eq!(refused.status, 401, "{refused}");
 

@@ -44,11 +44,11 @@ async fn every_kind_of_write_takes_a_key(server: TestServer) {
     let keyed = |key: &str| service.with_header("Idempotency-Key", key);
     for replayed in [false, true] {
         let put = keyed("put").put(&path).json(&json!({"n": 1})).expect(201).await;
-        let patch = keyed("patch").patch(&path).json(&json!({"n": {"$increment": 1}})).expect(200).await;
+        let patched = keyed("patch").patch(&path).json(&json!({"n": {"$increment": 1}})).expect(200).await;
         let body = json!({"operations": [{"op": "patch", "collection": "open", "id": "a",
             "patch": {"n": {"$increment": 10}}}]});
         let transaction = keyed("transaction").post("/v1/transactions").json(&body).expect(200).await;
-        for answer in [put, patch, transaction] {
+        for answer in [put, patched, transaction] {
             assert_eq!(answer.header("idempotency-replayed").is_some(), replayed, "{answer}");
         }
     }
@@ -94,9 +94,9 @@ async fn a_key_is_forgotten_after_a_day(server: TestServer) {
         call.json(&json!({}))
     };
     let first = call().expect(201).await;
-    server.clock().advance(Duration::from_secs(23 * 3600));
+    server.clock().advance(Duration::from_hours(23));
     assert_eq!(call().expect(201).await.at("/id"), first.at("/id"));
-    server.clock().advance(Duration::from_secs(2 * 3600));
+    server.clock().advance(Duration::from_hours(2));
     assert_ne!(call().expect(201).await.at("/id"), first.at("/id"));
 }
 

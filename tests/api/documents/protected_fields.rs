@@ -53,7 +53,7 @@ async fn tries(user: &User, field: &str) -> Vec<(&'static str, Answer)> {
     let mut whole = user.get(&path).expect(200).await.body();
     whole[field] = value.clone();
     let with = |operator: &str, operand: Value| json!({field: {operator: operand}});
-    let patch = |body: &Value| user.patch(&path).json(body).send();
+    let merge = |body: &Value| user.patch(&path).json(body).send();
     let transaction = |operation: Value| user.post("/v1/transactions").json(&json!({"operations": [operation]})).send();
     let json_patch = json!([{"op": "add", "path": format!("/{field}"), "value": value}]).to_string();
     let moved = json!([
@@ -62,15 +62,15 @@ async fn tries(user: &User, field: &str) -> Vec<(&'static str, Answer)> {
     ]);
     let content_type = "application/json-patch+json";
     vec![
-        ("PATCH", patch(&one).await),
+        ("PATCH", merge(&one).await),
         ("PUT", user.put(&path).json(&whole).send().await),
         ("JSON Patch", user.patch(&path).body(content_type, json_patch).send().await),
         ("JSON Patch move", user.patch(&path).body(content_type, moved.to_string()).send().await),
-        ("$set", patch(&with("$set", value.clone())).await),
-        ("$union", patch(&with("$union", json!(["admin"]))).await),
-        ("$append", patch(&with("$append", json!(["admin"]))).await),
-        ("$increment", patch(&with("$increment", json!(1))).await),
-        ("$now", patch(&with("$now", json!(true))).await),
+        ("$set", merge(&with("$set", value.clone())).await),
+        ("$union", merge(&with("$union", json!(["admin"]))).await),
+        ("$append", merge(&with("$append", json!(["admin"]))).await),
+        ("$increment", merge(&with("$increment", json!(1))).await),
+        ("$now", merge(&with("$now", json!(true))).await),
         ("upsert", user.patch(&path).query(&[("upsert", "true")]).json(&one).send().await),
         (
             "transaction patch",

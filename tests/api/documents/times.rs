@@ -73,7 +73,7 @@ async fn a_rule_may_ask_for_the_time_of_the_request(server: TestServer) {
     create(&ann, "events", json!({"id": "soon", "at": "2026-11-22T08:10:00Z"})).await;
     create(&ann, "events", json!({"id": "later", "at": "2026-11-22T08:12:00Z"})).await;
     assert_eq!(ann.get(&documents("events")).expect(200).await.items().len(), 2);
-    server.clock().advance(std::time::Duration::from_secs(11 * 60));
+    server.clock().advance(std::time::Duration::from_mins(11));
     assert_eq!(ann.get(&documents("events")).expect(200).await.column("id"), ["later"]);
     ann.get(&crate::support::document("events", "soon")).problem(404, "document_not_found").await;
 }

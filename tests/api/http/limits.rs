@@ -59,7 +59,7 @@ async fn headers_are_bounded(server: TestServer) {
     let head = format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(1 << 20));
     let answer = raw(&server, head.as_bytes()).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
-    let many = (0..2_000).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
+    let many = "X-One: more\r\n".repeat(2_000);
     let answer = raw(&server, format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes()).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     server.visitor().get("/health/live").expect(200).await;

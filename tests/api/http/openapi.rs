@@ -15,10 +15,10 @@ fn checked_in() -> Value {
 }
 
 async fn the_checked_in_document_is_the_served_one(server: TestServer) {
-    let served = server.visitor().get("/v1/openapi.json").expect(200).await.body();
-    assert_eq!(served["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+    let document = server.visitor().get("/v1/openapi.json").expect(200).await.body();
+    assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
     assert!(
-        served == checked_in(),
+        document == checked_in(),
         "docs/openapi.json is old: write it anew with `basalt openapi > docs/openapi.json`"
     );
 }

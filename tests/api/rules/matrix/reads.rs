@@ -47,14 +47,14 @@ async fn seen_by(client: &Client, world: &World) -> Vec<(&'static str, BTreeSet<
         ("list with filter", by_list(client, &[("filter", "true || title == 'x'")]).await),
         ("list with sort", by_list(client, &[("sort", "-level,title")]).await),
         ("list by pages", by_pages(client).await),
-        ("query", ids(client.post(&query(COLLECTION)).json(&json!({"limit": 500})).expect(200).await.items())),
+        ("query", ids(&client.post(&query(COLLECTION)).json(&json!({"limit": 500})).expect(200).await.items())),
         ("count", by_count(client, world).await),
         ("aggregate", by_aggregate(client).await),
         ("check", by_check(client, world).await),
     ]
 }
 
-fn ids(items: Vec<Value>) -> BTreeSet<String> {
+fn ids(items: &[Value]) -> BTreeSet<String> {
     items.iter().filter_map(|item| item["id"].as_str()).map(str::to_owned).collect()
 }
 
@@ -71,7 +71,7 @@ async fn by_get(client: &Client, world: &World, parameters: &[(&str, &str)]) -> 
 }
 
 async fn by_list(client: &Client, parameters: &[(&str, &str)]) -> BTreeSet<String> {
-    ids(client.get(&documents(COLLECTION)).query(parameters).expect(200).await.items())
+    ids(&client.get(&documents(COLLECTION)).query(parameters).expect(200).await.items())
 }
 
 async fn by_pages(client: &Client) -> BTreeSet<String> {
@@ -83,7 +83,7 @@ async fn by_pages(client: &Client) -> BTreeSet<String> {
             parameters.push(("cursor", &cursor));
         }
         let page = client.get(&documents(COLLECTION)).query(&parameters).expect(200).await;
-        seen.extend(ids(page.items()));
+        seen.extend(ids(&page.items()));
         match page.at("/nextCursor") {
             Value::String(next) => cursor = next,
             _ => return seen,
@@ -108,7 +108,7 @@ async fn by_count(client: &Client, world: &World) -> BTreeSet<String> {
 
 async fn by_aggregate(client: &Client) -> BTreeSet<String> {
     let body = json!({"groupBy": ["id"], "measures": {"n": {"count": true}}, "limit": 500});
-    ids(client.post(&aggregate(COLLECTION)).json(&body).expect(200).await.items())
+    ids(&client.post(&aggregate(COLLECTION)).json(&body).expect(200).await.items())
 }
 
 async fn by_check(client: &Client, world: &World) -> BTreeSet<String> {
