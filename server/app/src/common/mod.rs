@@ -12,10 +12,11 @@ pub(crate) mod rights;
 mod secret;
 pub(crate) mod text;
 mod trail;
+mod tx;
 
 pub(crate) use attempts::{Quota, network};
 pub use db::Db;
-pub(crate) use db::{Flow, Outcome, Tx, cell, refuse};
+pub(crate) use db::Outcome;
 pub(crate) use guard::{Guard, GuardLimits};
 pub use live::Live;
 pub use master::MasterSecret;
@@ -26,6 +27,7 @@ pub use secret::Secret;
 pub(crate) use secret::hex;
 pub use trail::Entry;
 pub(crate) use trail::Trail;
+pub(crate) use tx::{Flow, Tx, cell, refuse};
 
 /// What a caller came with, as he says himself.
 #[derive(Clone, Debug, Default)]

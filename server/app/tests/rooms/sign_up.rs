@@ -141,3 +141,21 @@ async fn an_address_that_has_to_be_proven_opens_no_session_yet() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_may_change_meanwhile() {
+    both(|world| async move {
+        let emails: Vec<String> = (0..20).map(|n| format!("u{n}@example.com")).collect();
+        let sign_ups = join_all(emails.iter().map(|email| world.try_sign_up(email)));
+        let definitions = async {
+            for n in 0..5 {
+                let schema = json!({"schema": {"type": "object", "properties": {format!("f{n}"): {"type": "string"}}}});
+                world.define_users(schema, &[]).await;
+            }
+        };
+        let (outcomes, ()) = tokio::join!(sign_ups, definitions);
+        let codes: Vec<_> = outcomes.into_iter().map(code).collect();
+        assert!(codes.iter().all(|code| *code == "ok"), "{codes:?}");
+    })
+    .await;
+}

@@ -2,31 +2,24 @@
 //!
 //! The queue is bounded: what doesn't fit is 503 `overloaded` at once. A hash whose caller has gone is not computed.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod argon;
+mod pool;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use std::sync::Arc;
+
+use argon2::Params;
 use basalt_core::random::{self, Random};
 use basalt_core::{Code, Error, FieldError, Result};
-use subtle::ConstantTimeEq;
-use tokio::sync::oneshot;
 use zxcvbn::Score;
 use zxcvbn::matching::patterns::MatchPattern;
 
+use self::argon::Memory;
+pub(crate) use self::argon::Verdict;
+use self::pool::Pool;
 use super::Secret;
 
 /// Longer ones are refused rather than cut.
 const PASSWORD_BYTES: usize = 1_024;
-/// A stored hash that costs more than this is not computed: it can't be one of ours.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-const MOST_PASSES: u32 = 64;
-const OUTPUT_BYTES: usize = 32;
-/// How long a thread without work keeps its memory.
-const IDLE: Duration = Duration::from_secs(2);
 
 /// What a hash costs. The default is the first choice of OWASP's Password Storage Cheat Sheet for argon2id with one
 /// lane: 19 MiB, two passes.
@@ -42,15 +35,6 @@ impl Default for PasswordCost {
     }
 }
 
-/// What came of comparing a password with a stored hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Wrong,
-    Right,
-    /// Right, and the hash was made at another cost than today's.
-    RightButOutdated,
-}
-
 /// Hashes passwords; cheap to clone. The threads end with the last clone.
 #[derive(Clone)]
 pub struct Passwords {
@@ -62,24 +46,25 @@ pub struct Passwords {
 impl Passwords {
     /// `threads` hashes at a time, up to `queue` waiting.
     pub fn start(threads: usize, queue: usize, cost: PasswordCost, random: Arc<dyn Random>) -> Result<Self> {
-        let params = Params::new(cost.memory_kib, cost.passes, 1, Some(OUTPUT_BYTES)).map_err(Error::internal)?;
+        let params =
+            Params::new(cost.memory_kib, cost.passes, 1, Some(argon::OUTPUT_BYTES)).map_err(Error::internal)?;
         Ok(Self { pool: Pool::start(threads, queue)?, random, params })
     }
 
     /// How many hashes were computed so far.
     pub fn computed(&self) -> u64 {
-        self.pool.shared.computed.load(Ordering::Relaxed)
+        self.pool.computed()
     }
 
     /// The hash of a new password as a PHC string, unless the password is refused: too short, too long, or one that
     /// is tried first (`inputs` are what everybody knows of the account).
     pub(crate) async fn hash_new(&self, password: &Secret, rules: NewPassword) -> Result<String> {
-        check_length(password, rules.min_length)?;
+        check_length(password, &rules)?;
         let (password, params) = (password.clone(), self.params.clone());
         let salt = random::bytes::<16>(&*self.random);
         let job = move |memory: &mut Memory| {
             check_strength(&password, &rules)?;
-            hash(&password, &salt, &params, memory)
+            argon::hash(&password, &salt, &params, memory)
         };
         self.pool.run(job).await?
     }
@@ -88,7 +73,7 @@ impl Passwords {
     pub(crate) async fn rehash(&self, password: &Secret) -> Result<String> {
         let (password, params) = (password.clone(), self.params.clone());
         let salt = random::bytes::<16>(&*self.random);
-        self.pool.run(move |memory: &mut Memory| hash(&password, &salt, &params, memory)).await?
+        self.pool.run(move |memory: &mut Memory| argon::hash(&password, &salt, &params, memory)).await?
     }
 
     /// Compares a password with a stored hash. Where there is none it is compared with nothing at the same cost, so
@@ -98,8 +83,8 @@ impl Passwords {
         let salt = random::bytes::<16>(&*self.random);
         let too_long = password.expose().len() > PASSWORD_BYTES;
         let job = move |memory: &mut Memory| match stored {
-            Some(stored) if !too_long => verify(&password, &stored, &params, memory),
-            _ => derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
+            Some(stored) if !too_long => argon::verify(&password, &stored, &params, memory),
+            _ => argon::derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
         };
         self.pool.run(job).await?
     }
@@ -116,12 +101,12 @@ pub(crate) struct NewPassword {
     pub inputs: Vec<String>,
 }
 
-fn check_length(password: &Secret, min_length: usize) -> Result<()> {
+fn check_length(password: &Secret, rules: &NewPassword) -> Result<()> {
     if password.expose().len() > PASSWORD_BYTES {
-        return Err(weak("/password", &format!("A password has at most {PASSWORD_BYTES} bytes.")));
+        return Err(weak(rules.path, &format!("A password has at most {PASSWORD_BYTES} bytes.")));
     }
-    if password.expose().chars().count() < min_length {
-        return Err(weak("/password", &format!("A password has at least {min_length} characters.")));
+    if password.expose().chars().count() < rules.min_length {
+        return Err(weak(rules.path, &format!("A password has at least {} characters.", rules.min_length)));
     }
     Ok(())
 }
@@ -142,169 +127,11 @@ fn weak(path: &str, message: &str) -> Error {
     Error::new(Code::WeakPassword, message).with_errors(vec![FieldError::new(path, "weak_password", message)])
 }
 
-/// The blocks that a thread keeps between hashes.
-struct Memory {
-    blocks: Vec<Block>,
-    /// Of the whole pool.
-    computed: Arc<AtomicU64>,
-}
-
-impl Memory {
-    fn of(&mut self, params: &Params) -> &mut [Block] {
-        if self.blocks.len() < params.block_count() {
-            self.blocks = Vec::new();
-            self.blocks.resize(params.block_count(), Block::default());
-        }
-        &mut self.blocks
-    }
-
-    fn free(&mut self) {
-        self.blocks = Vec::new();
-    }
-}
-
-fn derive(password: &[u8], salt: &[u8], params: &Params, memory: &mut Memory) -> Result<[u8; OUTPUT_BYTES]> {
-    let mut output = [0; OUTPUT_BYTES];
-    memory.computed.fetch_add(1, Ordering::Relaxed);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
-        .hash_password_into_with_memory(password, salt, &mut output, memory.of(params))
-        .map_err(Error::internal)?;
-    Ok(output)
-}
-
-fn hash(password: &Secret, salt: &[u8], params: &Params, memory: &mut Memory) -> Result<String> {
-    let output = derive(password.expose().as_bytes(), salt, params, memory)?;
-    let phc = PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(params).map_err(Error::internal)?,
-        salt: Some(Salt::new(salt).map_err(Error::internal)?),
-        hash: Some(Output::new(&output).map_err(Error::internal)?),
-    };
-    Ok(phc.to_string())
-}
-
-fn verify(password: &Secret, stored: &str, today: &Params, memory: &mut Memory) -> Result<Verdict> {
-    let unreadable = |what: &str| Error::internal(format!("a stored password hash is unreadable: {what}"));
-    let phc = PasswordHash::new(stored).map_err(|_| unreadable("not a PHC string"))?;
-    let params = Params::try_from(&phc).map_err(|_| unreadable("its parameters"))?;
-    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else { return Err(unreadable("no salt or hash")) };
-    let ours = phc.algorithm == ARGON2ID_IDENT
-        && params.m_cost() <= MOST_MEMORY_KIB
-        && params.t_cost() <= MOST_PASSES
-        && expected.as_bytes().len() == OUTPUT_BYTES;
-    if !ours {
-        return Err(unreadable("not one of ours"));
-    }
-    let output = derive(password.expose().as_bytes(), &salt, &params, memory)?;
-    if !bool::from(output.ct_eq(expected.as_bytes())) {
-        return Ok(Verdict::Wrong);
-    }
-    let same = (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost());
-    Ok(if same { Verdict::Right } else { Verdict::RightButOutdated })
-}
-
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
-
-struct Pool {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    capacity: usize,
-    computed: Arc<AtomicU64>,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    closed: bool,
-}
-
-impl Pool {
-    fn start(threads: usize, capacity: usize) -> Result<Arc<Self>> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity, computed: Arc::default() });
-        for _ in 0..threads.max(1) {
-            let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new().name("basalt-passwords".into());
-            thread.spawn(move || shared.work()).map_err(Error::internal)?;
-        }
-        Ok(Arc::new(Self { shared }))
-    }
-
-    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
-        let (answer, result) = oneshot::channel();
-        self.shared.push(Box::new(move |memory| {
-            if !answer.is_closed() {
-                // Whoever asked may have gone meanwhile.
-                let _ = answer.send(job(memory));
-            }
-        }))?;
-        result.await.map_err(|_| Error::internal("a password hash was not computed"))
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.wake.notify_all();
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, job: Job) -> Result<()> {
-        let mut queue = self.lock();
-        if queue.jobs.len() >= self.capacity {
-            let busy = Error::new(Code::Overloaded, "Too many people are signing in; try again in a moment.");
-            return Err(busy.retry_after(Duration::from_secs(1)));
-        }
-        queue.jobs.push_back(job);
-        drop(queue);
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    fn work(&self) {
-        let mut memory = Memory { blocks: Vec::new(), computed: Arc::clone(&self.computed) };
-        while let Some(job) = self.next(&mut memory) {
-            // A panic ends this one job: its caller hears that there is no answer.
-            if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-                memory.free();
-            }
-        }
-    }
-
-    fn next(&self, memory: &mut Memory) -> Option<Job> {
-        let mut queue = self.lock();
-        loop {
-            if let Some(job) = queue.jobs.pop_front() {
-                return Some(job);
-            }
-            if queue.closed {
-                return None;
-            }
-            let (guard, waited) = self.wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
-            queue = guard;
-            if waited.timed_out() && queue.jobs.is_empty() {
-                memory.free();
-                queue = self
-                    .wake
-                    .wait_while(queue, |queue| queue.jobs.is_empty() && !queue.closed)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::phc::PasswordHash;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     struct Counting(AtomicU64);
@@ -340,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn hashes_are_salted_and_other_implementations_read_them() {
-        use argon2::PasswordVerifier;
+        use argon2::{Argon2, PasswordVerifier};
         let passwords = passwords(CHEAP);
         let secret = Secret::new("correct horse battery");
         let one = passwords.rehash(&secret).await.unwrap();
