@@ -34,8 +34,8 @@ impl Document {
         flat
     }
 
-    pub fn into_flat(self) -> Map<String, Value> {
-        let mut flat = self.data.clone();
+    pub fn into_flat(mut self) -> Map<String, Value> {
+        let mut flat = std::mem::take(&mut self.data);
         self.add_own_fields(&mut flat);
         flat
     }

@@ -40,7 +40,8 @@ impl Documents {
             None => 0,
         };
         let granted = self.granted(binding, collection).await?;
-        let filter = granted.filter(binding, query.filter.as_deref(), &query.vars)?;
+        let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
+        let filter = granted.filter(binding, wanted.as_ref())?;
         granted.check_readable(query.group_by.iter().map(|key| &key.field), "/groupBy")?;
         granted.check_readable(query.measures.iter().filter_map(|measure| measure.path.as_ref()), "/measures")?;
         if filter == Filter::False && !query.group_by.is_empty() {

@@ -2,45 +2,95 @@
 
 use basalt_core::filter::{Filter, IdPart, Leaf, LookupId, Place, Root};
 use basalt_core::{Code, Error, FieldError, FieldPath, Result};
-use basalt_expr::{Env, Expression, Fault, FieldTypes, Lowered, NoLookups, Scope};
+use basalt_expr::{Env, Expression, Fault, FieldTypes, Lowered, NoLookups, Outcome, Scope};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 
 use super::definitions::bad_filter;
+use crate::collections::Compiled;
 use crate::rules::{Binding, ListGrant};
 
-/// What of a query's input can be wrong only for this caller.
-pub(super) fn lower(
-    source: Option<&str>,
-    vars: &Map<String, Value>,
-    types: &dyn FieldTypes,
-    binding: &Binding,
-    grant: &ListGrant,
-) -> Result<Filter> {
-    let Some(source) = source else { return Ok(Filter::True) };
+/// Bytes of the sources that are kept compiled.
+const KEPT_BYTES: u64 = 256 << 10;
+
+/// Compiled filters: clients send the same ones again and again.
+pub(super) struct Filters(Cache<String, Expression, BySource>);
+
+#[derive(Clone)]
+struct BySource;
+
+impl Weighter<String, Expression> for BySource {
+    fn weight(&self, key: &String, _: &Expression) -> u64 {
+        key.len() as u64
+    }
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self(Cache::with_weighter(1_000, KEPT_BYTES, BySource))
+    }
+}
+
+/// A filter with the values of its `vars`.
+pub(super) struct Wanted {
+    expression: Expression,
+    vars: Value,
+}
+
+impl Filters {
+    pub(super) fn compile(&self, collection: &Compiled, source: &str, vars: &Map<String, Value>) -> Result<Wanted> {
+        let key = format!("{} {} {source}", collection.epoch, collection.name);
+        let kept = self.0.get(&key);
+        let expression = if let Some(expression) = kept {
+            expression
+        } else {
+            let expression = compile(source, &collection.times)?;
+            self.0.insert(key, expression.clone());
+            expression
+        };
+        Ok(Wanted { expression, vars: Value::Object(vars.clone()) })
+    }
+}
+
+fn compile(source: &str, types: &dyn FieldTypes) -> Result<Expression> {
     let scope = Scope { doc: true, bare_fields: true, vars: true, request: true, lowered: true, ..Scope::default() };
-    let expression = Expression::compile(source, &scope, types).map_err(|faults| bad_filter("/filter", &faults))?;
-    let vars = Value::Object(vars.clone());
-    let lowered = expression
-        .lower(&Env {
+    Expression::compile(source, &scope, types).map_err(|faults| bad_filter("/filter", &faults))
+}
+
+impl Wanted {
+    /// The filter for the database, on fields that the caller reads.
+    pub(super) fn lower(&self, binding: &Binding, grant: &ListGrant) -> Result<Filter> {
+        let lowered =
+            self.expression.lower(&self.env(binding, None)).map_err(|fault| bad_filter("/filter", &[fault]))?;
+        let Lowered::Filter(filter) = lowered else {
+            let message = "A filter can't look up other documents.".to_owned();
+            return Err(bad_filter("/filter", &[Fault { line: 1, column: 1, message }]));
+        };
+        let mut fields = Vec::new();
+        collect(&filter, &mut fields);
+        let named = self.expression.doc_fields().unwrap_or_default();
+        check_readable(named.iter().chain(fields), grant, "/filter")?;
+        Ok(filter)
+    }
+
+    /// Whether it is true of a document in memory, as it has to be of each that the database selected.
+    pub(super) fn holds(&self, binding: &Binding, flat: &Value) -> bool {
+        self.expression.evaluate(&self.env(binding, Some(flat))) == Outcome::True
+    }
+
+    fn env<'a>(&'a self, binding: &'a Binding, doc: Option<&'a Value>) -> Env<'a> {
+        Env {
             auth: &Value::Null,
             request: Some(binding.request()),
-            doc: None,
+            doc,
             next: None,
-            vars: Some(&vars),
+            vars: Some(&self.vars),
             params: None,
             lookups: &NoLookups,
             limiter: None,
-        })
-        .map_err(|fault| bad_filter("/filter", &[fault]))?;
-    let Lowered::Filter(filter) = lowered else {
-        let message = "A filter can't look up other documents.".to_owned();
-        return Err(bad_filter("/filter", &[Fault { line: 1, column: 1, message }]));
-    };
-    let mut fields = Vec::new();
-    collect(&filter, &mut fields);
-    let named = expression.doc_fields().unwrap_or_default();
-    check_readable(named.iter().chain(fields), grant, "/filter")?;
-    Ok(filter)
+        }
+    }
 }
 
 /// What can't be read can't be asked about, whether it is there or not.

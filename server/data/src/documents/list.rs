@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::answer::Listed;
 use super::cursor::Question;
 use super::definitions::with_fresh;
-use super::filter::{check_readable, lower};
+use super::filter::{Wanted, check_readable};
 use super::gather::Gathered;
 use super::input::{CountMode, ListQuery};
 use super::select::Selection;
@@ -52,7 +52,8 @@ impl Documents {
         plan: &Plan,
     ) -> Result<Listed> {
         let mut granted = self.granted(binding, collection).await?;
-        let filter = granted.filter(binding, query.filter.as_deref(), &query.vars)?;
+        let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
+        let filter = granted.filter(binding, wanted.as_ref())?;
         check_readable(plan.sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
         let after = query.cursor.as_deref().map(|cursor| self.0.cursor_key.open(&plan.question, cursor)).transpose()?;
         let count = query.count == CountMode::Exact;
@@ -66,6 +67,7 @@ impl Documents {
         let list =
             List { collection: collection.clone(), filter, sort: plan.sort.clone(), limit: plan.limit, after, count };
         let Page { documents, next, total, seq: _ } = self.0.store.list(list).await?;
+        debug_assert!(all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
         let items = self.reveal(&mut granted, documents, plan.selection.as_ref()).await?;
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
         Ok(Listed { items, next_cursor, total })
@@ -76,6 +78,15 @@ impl Documents {
             return Ok(0);
         }
         self.0.store.count(Count { collection: collection.clone(), filter }).await
+    }
+
+    pub(super) fn wanted(
+        &self,
+        granted: &Granted,
+        source: Option<&str>,
+        vars: &Map<String, Value>,
+    ) -> Result<Option<Wanted>> {
+        source.map(|source| self.0.filters.compile(&granted.compiled, source, vars)).transpose()
     }
 
     /// Asks the list rule, reading what it looks up.
@@ -127,6 +138,10 @@ impl Documents {
     }
 }
 
+fn all_match(binding: &Binding, wanted: Option<&Wanted>, documents: &[Document]) -> bool {
+    wanted.is_none_or(|wanted| documents.iter().all(|row| wanted.holds(binding, &Value::Object(row.to_flat()))))
+}
+
 enum Row {
     /// Not shown before its field rules are decided.
     Masked(Document),
@@ -144,8 +159,8 @@ impl Row {
 
 impl Granted {
     /// The rows that the caller may list and asks for.
-    pub(super) fn filter(&self, binding: &Binding, source: Option<&str>, vars: &Map<String, Value>) -> Result<Filter> {
-        let wanted = lower(source, vars, &self.compiled.times, binding, &self.grant)?;
+    pub(super) fn filter(&self, binding: &Binding, wanted: Option<&Wanted>) -> Result<Filter> {
+        let wanted = wanted.map_or(Ok(Filter::True), |wanted| wanted.lower(binding, &self.grant))?;
         Ok(Filter::and([self.grant.filter().clone(), wanted]))
     }
 

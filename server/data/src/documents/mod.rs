@@ -21,6 +21,7 @@ mod input;
 mod list;
 mod patch;
 mod reads;
+mod run;
 mod select;
 mod service;
 mod sort;

@@ -21,7 +21,7 @@ async fn a_document_is_created_read_replaced_and_deleted() {
         let fetched = world.get(&user, "notes", &id).await.unwrap();
         assert_eq!(fetched.body, body);
 
-        world.db.clock.advance(Duration::from_secs(60));
+        world.db.clock.advance(Duration::from_mins(1));
         let replaced = world.put(&user, "notes", &id, json!({"text": "b", "id": id})).await.unwrap();
         assert_eq!(replaced.kind, WriteKind::Updated);
         let body = replaced.body.unwrap();

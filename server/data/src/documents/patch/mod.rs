@@ -7,6 +7,8 @@
 mod json;
 mod merge;
 mod operator;
+#[cfg(test)]
+mod properties;
 
 use std::collections::BTreeSet;
 
