@@ -266,7 +266,8 @@ pub(super) fn collated(dialect: Dialect, text: &str) -> String {
 /// The first bytes of a text, as keys keep them.
 pub(super) fn text_prefix(dialect: Dialect, text: &str) -> String {
     match dialect {
-        Dialect::Sqlite => format!("substr(CAST({text} AS BLOB), 1, {TEXT_PREFIX})"),
+        // Of no bytes SQLite's substr makes NULL.
+        Dialect::Sqlite => format!("coalesce(substr(CAST({text} AS BLOB), 1, {TEXT_PREFIX}), x'')"),
         Dialect::Postgres => format!("substr(convert_to({text}, 'UTF8'), 1, {TEXT_PREFIX})"),
     }
 }

@@ -102,6 +102,48 @@ fn pages_are_the_whole_in_order() {
     }
 }
 
+/// Every kind of value before and behind every other, indexed and not.
+#[test]
+fn a_page_may_end_at_any_value() {
+    let x = "x".repeat(256);
+    let values = [
+        json!(null),
+        json!(false),
+        json!(true),
+        json!(-1),
+        json!(0),
+        json!(0.5),
+        json!(9_007_199_254_740_993_i64),
+        json!(1e300),
+        json!(""),
+        json!("\""),
+        json!("é"),
+        json!(x),
+        json!(format!("{x}y")),
+        json!(format!("{x}z")),
+        json!([]),
+        json!({}),
+    ];
+    let mut engines = Engines::open();
+    for indexes in [vec![], vec![ordered(&[("v", false)])]] {
+        let mut world = World::new();
+        let held = values.iter().map(|value| json!({"v": value})).chain([json!({}), json!({})]);
+        let documents = held.zip(0..).map(|(data, n)| document(&format!("d{n}"), n, data)).collect();
+        world.add("one", &indexes, &[], documents);
+        world.create(&mut engines);
+        for fields in
+            [&[("v", false)][..], &[("v", true)], &[("v", true), ("id", false)], &[("v", false), ("rev", true)]]
+        {
+            let list = list(Filter::True, sort(fields), 1);
+            let expected = expected(&world, &list);
+            for dialect in DIALECTS {
+                assert_eq!(all_pages(&mut engines, &world, dialect, &list), expected, "{dialect:?}: {fields:?}");
+            }
+        }
+        world.drop_tables(&mut engines);
+    }
+}
+
 #[test]
 fn pages_stay_right_while_documents_come() {
     let mut engines = Engines::open();
