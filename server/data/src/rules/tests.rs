@@ -183,11 +183,10 @@ fn look_ups_are_asked_for_and_then_decided() {
     }
 }
 
-/// Buckets of `limit()` in memory.
-#[derive(Default)]
-struct Buckets(Vec<CellWrite>);
+/// No bucket of `limit()` was taken from yet.
+struct FullBuckets;
 
-impl Facts for Buckets {
+impl Facts for FullBuckets {
     fn document(&self, _: &CollectionName, _: &DocumentId) -> Option<Option<&Arc<Document>>> {
         None
     }
@@ -197,6 +196,7 @@ impl Facts for Buckets {
     }
 }
 
+/// The bucket as an earlier permit wrote it.
 struct Written(Cell);
 
 impl Facts for Written {
@@ -226,7 +226,7 @@ fn limits_take_a_token_with_the_operation() {
         Verdict::Deny(denial) => panic!("{denial:?}"),
         Verdict::Need(reads) => panic!("{reads:?}"),
     };
-    let first = take(&Buckets::default());
+    let first = take(&FullBuckets);
     let second = take(&Written(first));
     let Verdict::Deny(denial) = rules.authorize(&ann, create, &Written(second)) else { panic!("limited") };
     let error = denial.into_error(ann.caller());
