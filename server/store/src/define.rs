@@ -7,9 +7,9 @@ use std::time::Duration;
 use basalt_core::{Document, Error, Result};
 
 use crate::catalog::evolve::{backing_name, columns_of, create_ordered, create_unique, evolve, move_epoch};
+use crate::catalog::stale::stale_epoch;
 use crate::catalog::stored::{Chore, SELECT_CHORES, SELECT_COLLECTIONS, SELECT_META, Stored, Task, ids};
 use crate::catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexState};
-use crate::commit::stale_epoch;
 use crate::driver::{Alteration, Altered, Driver};
 use crate::keys;
 use crate::query::decode_document;
@@ -53,27 +53,34 @@ pub(crate) async fn indexes_built(inner: &Inner) -> Result<()> {
 pub(crate) async fn build_indexes(inner: Weak<Inner>) {
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        let failed = match build_all(&inner).await {
-            Ok(()) => false,
+        let pause = match build_all(&inner).await {
+            // Bounded, so that what another node left unfinished is found.
+            Ok(Built::All) => Duration::from_secs(30),
+            Ok(Built::ByAnother) => Duration::from_secs(1),
             Err(error) => {
                 tracing::warn!(?error, "building indexes stopped; it goes on in a moment");
-                true
+                Duration::from_secs(1)
             }
         };
-        let pause = Duration::from_secs(if failed { 1 } else { 30 });
-        // Bounded, so that what another node left unfinished is found.
         drop(tokio::time::timeout(pause, inner.build.notified()).await);
     }
 }
 
-async fn build_all(inner: &Inner) -> Result<()> {
-    let Some(_turn) = inner.driver.builder_turn().await? else { return Ok(()) };
+enum Built {
+    All,
+    /// Another node is at it.
+    ByAnother,
+}
+
+async fn build_all(inner: &Inner) -> Result<Built> {
+    let Some(_turn) = inner.driver.builder_turn().await? else { return Ok(Built::ByAnother) };
     while let Some(collection) = unfinished(&load(&inner.driver).await?.catalog()) {
         fill(&inner.driver, &collection).await?;
         create_indexes(&inner.driver, &collection).await?;
         finish(inner, &collection).await?;
     }
-    chores(&inner.driver).await
+    chores(&inner.driver).await?;
+    Ok(Built::All)
 }
 
 fn unfinished(catalog: &Catalog) -> Option<Arc<Collection>> {

@@ -91,6 +91,14 @@ impl Driver {
         }
     }
 
+    /// Learns the catalog as it now is (SQLite's is always known).
+    pub(crate) async fn refresh(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.refresh().await,
+        }
+    }
+
     /// The turn to build indexes, which one node has at a time; none while another has it.
     pub(crate) async fn builder_turn(&self) -> Result<Option<Turn>> {
         match self {

@@ -13,6 +13,14 @@ pub(crate) struct Migration {
     postgres: &'static str,
 }
 
+#[cfg(test)]
+impl Migration {
+    /// A further step, for tests of migrating.
+    pub(crate) fn of_test(version: i64, sqlite: &'static str) -> Self {
+        Self { version, name: "test", sqlite, postgres: "" }
+    }
+}
+
 macro_rules! migration {
     ($version:literal, $name:literal, $file:literal) => {
         Migration {
@@ -24,7 +32,7 @@ macro_rules! migration {
     };
 }
 
-const MIGRATIONS: &[Migration] = &[migration!(1, "store", "0001_store.sql")];
+pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "store", "0001_store.sql")];
 
 /// What opening a database would do to its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +73,16 @@ impl Migration {
 
 /// The steps that a database lacks, given its [`SELECT_VERSIONS`]. Refuses one that a newer Basalt wrote, and one
 /// whose steps were others than ours.
-pub(crate) fn pending(applied: &[Row], dialect: Dialect) -> Result<&'static [Migration]> {
-    let latest = MIGRATIONS.last().map_or(0, |migration| migration.version);
+pub(crate) fn pending<'a>(
+    applied: &[Row],
+    migrations: &'a [Migration],
+    dialect: Dialect,
+) -> Result<&'a [Migration]> {
+    let latest = migrations.last().map_or(0, |migration| migration.version);
     for row in applied {
         let version = row.first().and_then(SqlValue::as_int).unwrap_or_default();
         let text = |n: usize| row.get(n).and_then(SqlValue::as_text).unwrap_or_default();
-        let Some(ours) = MIGRATIONS.iter().find(|migration| migration.version == version) else {
+        let Some(ours) = migrations.iter().find(|migration| migration.version == version) else {
             let detail = format!(
                 "The database has schema version {version} ({:?}), and this Basalt knows versions up to {latest}: a \
                  newer Basalt wrote it. Start that one, or restore the backup made before its migration.",
@@ -84,11 +96,11 @@ pub(crate) fn pending(applied: &[Row], dialect: Dialect) -> Result<&'static [Mig
             return Err(Error::new(Code::Unavailable, detail));
         }
     }
-    MIGRATIONS.get(applied.len()..).ok_or_else(|| Error::internal("the schema has more steps than are known"))
+    migrations.get(applied.len()..).ok_or_else(|| Error::internal("the schema has more steps than are known"))
 }
 
 pub(crate) fn plan(applied: &[Row], dialect: Dialect, note: Option<String>) -> Result<SchemaPlan> {
-    let pending = pending(applied, dialect)?;
+    let pending = pending(applied, MIGRATIONS, dialect)?;
     let current = version(applied);
     Ok(SchemaPlan {
         current,
@@ -121,9 +133,9 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused() {
         let mut applied: Vec<Row> = MIGRATIONS.iter().map(row).collect();
-        assert!(pending(&applied, Dialect::Sqlite).unwrap().is_empty());
+        assert!(pending(&applied, MIGRATIONS, Dialect::Sqlite).unwrap().is_empty());
         applied.push(vec![9_999.into(), "later".into(), "x".into()]);
-        let Err(error) = pending(&applied, Dialect::Sqlite) else { panic!("taken") };
+        let Err(error) = pending(&applied, MIGRATIONS, Dialect::Sqlite) else { panic!("taken") };
         assert!(error.detail().contains("newer Basalt"), "{error}");
     }
 
@@ -131,6 +143,6 @@ mod tests {
     fn a_changed_step_is_refused() {
         let mut applied: Vec<Row> = MIGRATIONS.iter().map(row).collect();
         applied[0][2] = "another".into();
-        assert!(pending(&applied, Dialect::Sqlite).is_err());
+        assert!(pending(&applied, MIGRATIONS, Dialect::Sqlite).is_err());
     }
 }

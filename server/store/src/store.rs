@@ -7,6 +7,7 @@ use basalt_core::{Change, Clock, CollectionName, Document, DocumentId, Error, Re
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::catalog::stale::is_schema_changed;
 use crate::catalog::{Catalog, CatalogChange};
 use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
@@ -17,7 +18,7 @@ use crate::postgres;
 use crate::query::{self, Aggregate, AggregatePage, Count, List, Page};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};
-use crate::sql::Statement;
+use crate::sql::{Dialect, Row, Statement};
 use crate::{changes, define, maintenance, sqlite};
 
 /// Which database, and where.
@@ -179,31 +180,45 @@ impl Store {
     }
 
     pub async fn list(&self, list: List) -> Result<Page> {
-        let (driver, catalog) = (&self.inner.driver, self.catalog());
-        let dialect = driver.dialect();
-        let mut statements = vec![query::list_statement(&catalog, &list, dialect)?, statement(changes::SELECT_END)];
-        if list.count {
-            statements.push(query::count_statement(&catalog, &list.collection, &list.filter, dialect)?);
-        }
-        let answers = driver.read(statements).await?;
-        let rows = |n: usize| answers.get(n).map(Vec::as_slice).unwrap_or_default();
-        let (documents, next) = query::decode_list(&list, rows(0))?;
-        let total = list.count.then(|| query::decode_count(rows(2))).transpose()?;
-        Ok(Page { documents, next, total, seq: changes::end(rows(1))? })
+        let statements = |catalog: &Catalog, dialect| {
+            let mut statements = vec![query::list_statement(catalog, &list, dialect)?, statement(changes::SELECT_END)];
+            if list.count {
+                statements.push(query::count_statement(catalog, &list.collection, &list.filter, dialect)?);
+            }
+            Ok(statements)
+        };
+        let answers = self.query(statements).await?;
+        let (documents, next) = query::decode_list(&list, rows(&answers, 0))?;
+        let total = list.count.then(|| query::decode_count(rows(&answers, 2))).transpose()?;
+        Ok(Page { documents, next, total, seq: changes::end(rows(&answers, 1))? })
     }
 
     pub async fn count(&self, count: Count) -> Result<u64> {
-        let (driver, catalog) = (&self.inner.driver, self.catalog());
-        let statement = query::count_statement(&catalog, &count.collection, &count.filter, driver.dialect())?;
-        let answers = driver.read(vec![statement]).await?;
-        query::decode_count(answers.first().map(Vec::as_slice).unwrap_or_default())
+        let statements = |catalog: &Catalog, dialect| {
+            Ok(vec![query::count_statement(catalog, &count.collection, &count.filter, dialect)?])
+        };
+        query::decode_count(rows(&self.query(statements).await?, 0))
     }
 
     pub async fn aggregate(&self, aggregate: Aggregate) -> Result<AggregatePage> {
-        let (driver, catalog) = (&self.inner.driver, self.catalog());
-        let statement = query::aggregate_statement(&catalog, &aggregate, driver.dialect())?;
-        let answers = driver.read(vec![statement]).await?;
-        query::decode_aggregate(&aggregate, answers.first().map(Vec::as_slice).unwrap_or_default())
+        let statements =
+            |catalog: &Catalog, dialect| Ok(vec![query::aggregate_statement(catalog, &aggregate, dialect)?]);
+        query::decode_aggregate(&aggregate, rows(&self.query(statements).await?, 0))
+    }
+
+    /// Runs statements that are made from the catalog, once more where it has changed under them.
+    async fn query(
+        &self,
+        statements: impl Fn(&Catalog, Dialect) -> Result<Vec<Statement>> + Send,
+    ) -> Result<Vec<Vec<Row>>> {
+        let driver = &self.inner.driver;
+        match driver.read(statements(&self.catalog(), driver.dialect())?).await {
+            Err(error) if is_schema_changed(&error) => {
+                driver.refresh().await?;
+                driver.read(statements(&self.catalog(), driver.dialect())?).await
+            }
+            result => result,
+        }
     }
 
     /// The identity of this log; another one after a restore or a move between engines.
@@ -250,6 +265,10 @@ impl Store {
     }
 }
 
+fn rows(answers: &[Vec<Row>], n: usize) -> &[Row] {
+    answers.get(n).map(Vec::as_slice).unwrap_or_default()
+}
+
 fn statement(sql: &str) -> Statement {
     Statement { sql: sql.to_owned(), values: Vec::new() }
 }
@@ -258,7 +277,7 @@ fn statement(sql: &str) -> Statement {
 async fn log_id(driver: &Driver, random: &dyn Random) -> Result<String> {
     const SELECT: &str = "SELECT value FROM meta WHERE name = 'log_id'";
     let read = || async { driver.read_one(SELECT, Vec::new()).await };
-    let text = |rows: Vec<crate::sql::Row>| rows.first().and_then(|row| row[0].as_text().map(str::to_owned));
+    let text = |rows: Vec<Row>| rows.first().and_then(|row| row[0].as_text().map(str::to_owned));
     if let Some(id) = text(read().await?) {
         return Ok(id);
     }

@@ -1,6 +1,7 @@
 //! What collections there are: definitions and indexes under one epoch.
 
 pub(crate) mod evolve;
+pub(crate) mod stale;
 pub(crate) mod stored;
 
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use basalt_core::{Code, Error, Result};
+use basalt_core::{Error, Result};
 use tokio::sync::oneshot;
 
+use crate::catalog::stale::stale_epoch;
 use crate::decide::{Committed, Decide, Read, Step, View, Writes};
 
 /// How often a decision may ask for more.
@@ -128,10 +129,4 @@ pub(crate) fn check_epoch(decided: Option<u64>, current: u64) -> Result<()> {
         Some(epoch) if epoch != current => Err(stale_epoch(current)),
         Some(_) | None => Ok(()),
     }
-}
-
-pub(crate) fn stale_epoch(current: u64) -> Error {
-    Error::new(Code::Unavailable, "The definitions have just changed; try again.")
-        .with("staleEpoch", current)
-        .retry_after(std::time::Duration::from_secs(1))
 }

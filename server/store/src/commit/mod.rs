@@ -4,7 +4,7 @@ mod attempt;
 mod encode;
 mod group;
 
-pub(crate) use attempt::{Asked, Attempt, Inspection, Ticket, check_epoch, stale_epoch, unread};
+pub(crate) use attempt::{Asked, Attempt, Inspection, Ticket, check_epoch, unread};
 pub(crate) use encode::{ChangeRow, op_from_number, op_number};
 pub(crate) use group::{DocumentState, Group, Staged};
 

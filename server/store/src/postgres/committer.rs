@@ -17,6 +17,7 @@ use super::error::{is_contention, is_lost, map};
 use super::read::{Expectations, read};
 use super::write::{Call, Outcome, Ticket};
 use super::{Core, lock};
+use crate::catalog::stale::is_schema_changed;
 use crate::commit::{ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, unread};
 use crate::decide::{Committed, Read};
 use crate::shared::Shared;
@@ -55,8 +56,14 @@ enum Tried {
     Again,
 }
 
-/// Serves the queue until it closes.
-pub(crate) async fn serve(core: Arc<Core>, queue: Queue) {
+/// Serves the queue until it closes, whatever happens to a single committer.
+pub(crate) async fn supervise(core: Arc<Core>, queue: Queue) {
+    while tokio::spawn(serve(Arc::clone(&core), Arc::clone(&queue))).await.is_err() {
+        tracing::error!("a committer panicked; another takes its place");
+    }
+}
+
+async fn serve(core: Arc<Core>, queue: Queue) {
     let mut committer = Committer { core, connection: None };
     loop {
         let mut batches = VecDeque::new();
@@ -160,6 +167,11 @@ impl Committer {
             let mut connection = self.connection().await?;
             match decide(&self.core.shared, &mut connection, batches).await {
                 Ok(decided) => return Ok((connection, decided)),
+                Err(error) if is_schema_changed(&error) && broken < self.core.connections() => {
+                    self.connection = Some(connection);
+                    self.core.refresh().await?;
+                    broken += 1;
+                }
                 // It broke while it was idle, perhaps with all others. Nothing was written yet.
                 Err(error) if error.code() == Code::Unavailable && broken < self.core.connections() => {
                     connection.close_on_drop();

@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use basalt_core::{Code, Error};
 
+use crate::catalog::stale::schema_changed;
+
 pub(crate) fn map(error: &sqlx::Error) -> Error {
     let soon = Duration::from_secs(1);
     let mapped = match error {
+        // undefined_table, undefined_column
+        sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("42P01" | "42703")) => {
+            schema_changed()
+        }
         sqlx::Error::Database(database) => match by_state(database.code().as_deref().unwrap_or_default()) {
             Some((code, detail)) => Error::new(code, detail).retry_after(soon),
             None => return Error::internal(error),
@@ -30,8 +36,6 @@ fn by_state(state: &str) -> Option<(Code, &'static str)> {
         }
         // query_canceled, by statement_timeout
         "57014" => (Code::Timeout, "The query took too long."),
-        // A statement names a table or column that the catalog has just given up.
-        "42P01" | "42703" => (Code::Unavailable, "The definitions have just changed; try again."),
         // program_limit_exceeded
         "54000" => (Code::TooLarge, "A value is too large for the database."),
         // read_only_sql_transaction (after a failover), system and connection errors

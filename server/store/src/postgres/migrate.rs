@@ -6,13 +6,13 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::error::map;
 use super::{MIGRATE_LOCK, connect_options, select, value};
-use crate::migrate::{self, CREATE_VERSIONS, SELECT_VERSIONS, SchemaPlan};
+use crate::migrate::{self, CREATE_VERSIONS, MIGRATIONS, SELECT_VERSIONS, SchemaPlan};
 use crate::sql::{Dialect, Row};
 
 pub(crate) async fn migrate(options: &PgConnectOptions, now: Timestamp) -> Result<()> {
     let mut connection = connect(options).await?;
     check_encoding(&mut connection).await?;
-    if !migrate::pending(&applied(&mut connection).await?, Dialect::Postgres)?.is_empty() {
+    if !migrate::pending(&applied(&mut connection).await?, MIGRATIONS, Dialect::Postgres)?.is_empty() {
         run(&mut connection, "SET statement_timeout = 0; SET lock_timeout = 0").await?;
         let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATE_LOCK);
         lock.execute(&mut connection).await.map_err(|error| map(&error))?;
@@ -25,7 +25,7 @@ pub(crate) async fn migrate(options: &PgConnectOptions, now: Timestamp) -> Resul
 
 async fn apply(connection: &mut PgConnection, applied: &[Row], now: Timestamp) -> Result<()> {
     run(connection, CREATE_VERSIONS).await?;
-    for step in migrate::pending(applied, Dialect::Postgres)? {
+    for step in migrate::pending(applied, MIGRATIONS, Dialect::Postgres)? {
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         run(&mut transaction, step.sql(Dialect::Postgres)).await?;
         let note = step.note(now, Dialect::Postgres);

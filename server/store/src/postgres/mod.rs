@@ -22,6 +22,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Read, View};
@@ -108,7 +109,7 @@ impl Prepared {
         let (queue, attempts) = mpsc::channel(QUEUE_BATCHES);
         let attempts = Arc::new(tokio::sync::Mutex::new(attempts));
         let count = COMMITTERS.min(self.max_connections / 3);
-        let committer = |_| tokio::spawn(committer::serve(Arc::clone(&core), Arc::clone(&attempts)));
+        let committer = |_| tokio::spawn(committer::supervise(Arc::clone(&core), Arc::clone(&attempts)));
         let committers = (0..count).map(committer).collect();
         let listeners =
             vec![tokio::spawn(listen::listen(Arc::clone(&core))), tokio::spawn(listen::poll(Arc::clone(&core)))];
@@ -252,6 +253,10 @@ impl Postgres {
         Ok(())
     }
 
+    pub(crate) async fn refresh(&self) -> Result<()> {
+        self.core.refresh().await
+    }
+
     pub(crate) async fn builder_turn(&self) -> Result<Option<BuilderTurn>> {
         let mut connection = self.core.acquire().await?;
         connection.close_on_drop();
@@ -306,7 +311,7 @@ impl Postgres {
             let into = (&mut view, &mut Expectations::default());
             match read::read(&mut connection, known, reads.clone(), now, into).await {
                 // It broke while it was idle, perhaps with all others.
-                Err(error) if error.code() == Code::Unavailable && broken < self.core.connections() => {
+                Err(error) if is_broken(&error) && broken < self.core.connections() => {
                     connection.close_on_drop();
                     broken += 1;
                 }
@@ -347,6 +352,11 @@ impl Postgres {
         transaction.commit().await.map_err(|error| map(&error))?;
         inspection.out.ok_or_else(undecided)
     }
+}
+
+/// Whether a read failed because its connection did.
+fn is_broken(error: &Error) -> bool {
+    error.code() == Code::Unavailable && !is_schema_changed(error)
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<()> {

@@ -40,7 +40,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 1000; \
              PRAGMA journal_size_limit = 16777216; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; \
-             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(|error| map(&error))?;
     // A reader may hold up a checkpoint or a schema change for a moment.

@@ -6,6 +6,8 @@ use basalt_core::{Code, Error};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use crate::catalog::stale::schema_changed;
+
 pub(crate) fn map(error: &rusqlite::Error) -> Error {
     let Some(code) = error.sqlite_error_code() else { return Error::internal(error) };
     let mapped = match code {
@@ -18,8 +20,7 @@ pub(crate) fn map(error: &rusqlite::Error) -> Error {
             Error::new(Code::Unavailable, "The database can't be read or written.").retry_after(Duration::from_secs(5))
         }
         ErrorCode::TooBig => Error::new(Code::TooLarge, "A value is too large for the database."),
-        _ if is_schema_change(error) => Error::new(Code::Unavailable, "The definitions have just changed; try again.")
-            .retry_after(Duration::from_secs(1)),
+        _ if is_schema_change(error) => schema_changed(),
         _ => return Error::internal(error),
     };
     mapped.caused_by(error)

@@ -6,12 +6,16 @@ use rusqlite::Connection;
 use super::connection::run;
 use super::error::map;
 use super::folder::Folder;
-use crate::migrate::{self, CREATE_VERSIONS, SELECT_VERSIONS};
+use crate::migrate::{self, CREATE_VERSIONS, MIGRATIONS, Migration, SELECT_VERSIONS};
 use crate::sql::{Dialect, Row, Statement};
 
 pub(crate) fn migrate(connection: &Connection, folder: &Folder, now: Timestamp) -> Result<()> {
+    take(connection, folder, MIGRATIONS, now)
+}
+
+fn take(connection: &Connection, folder: &Folder, migrations: &[Migration], now: Timestamp) -> Result<()> {
     let applied = applied(connection)?;
-    let pending = migrate::pending(&applied, Dialect::Sqlite)?;
+    let pending = migrate::pending(&applied, migrations, Dialect::Sqlite)?;
     let (Some(last), current) = (pending.last(), migrate::version(&applied)) else { return Ok(()) };
     if current > 0 {
         back_up(connection, folder, (current, last.version), now)?;
@@ -56,4 +60,48 @@ fn back_up(connection: &Connection, folder: &Folder, (from, to): (i64, i64), now
 
 fn execute(connection: &Connection, sql: &str) -> Result<()> {
     connection.execute_batch(sql).map_err(|error| map(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::connection::{Durability, open_reader, open_writer};
+
+    fn steps(more: Option<Migration>) -> Vec<Migration> {
+        let first = Migration::of_test(1, "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)");
+        std::iter::once(first).chain(more).collect()
+    }
+
+    fn rows_of_a(connection: &Connection) -> i64 {
+        connection.query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_was_there_is_copied_before_it_is_migrated() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&place.path().join("data")).unwrap();
+        let connection = open_writer(&folder.database(), Durability::Full).unwrap();
+        let now = Timestamp::from_millis(0);
+        take(&connection, &folder, &steps(None), now).unwrap();
+        assert!(!place.path().join("data/backups").exists(), "a new database holds nothing to lose");
+        take(&connection, &folder, &steps(None), now).unwrap();
+
+        take(&connection, &folder, &steps(Some(Migration::of_test(2, "DELETE FROM a"))), now).unwrap();
+        assert_eq!(rows_of_a(&connection), 0);
+        let backup = place.path().join("data/backups/pre-migration-1-2-1970-01-01T00-00-00-000Z.db");
+        assert_eq!(rows_of_a(&open_reader(&backup).unwrap()), 1);
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_all_as_it_was() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        let connection = open_writer(&folder.database(), Durability::Full).unwrap();
+        let now = Timestamp::from_millis(0);
+        take(&connection, &folder, &steps(None), now).unwrap();
+        let broken = Migration::of_test(2, "DELETE FROM a; SELECT * FROM nowhere");
+        assert!(take(&connection, &folder, &steps(Some(broken)), now).is_err());
+        assert_eq!(rows_of_a(&connection), 1);
+        assert_eq!(migrate::version(&applied(&connection).unwrap()), 1);
+    }
 }

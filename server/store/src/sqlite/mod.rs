@@ -8,6 +8,7 @@ mod readers;
 mod write;
 mod writer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,7 +70,12 @@ impl Prepared {
         let mut wal = database.into_os_string();
         wal.push("-wal");
         let writer = Writer::new(connection, Arc::clone(&shared), log, PathBuf::from(wal));
-        let serve = move || writer.serve(&commands);
+        let on_fatal = Arc::clone(&shared.hooks.on_fatal);
+        let serve = move || {
+            if catch_unwind(AssertUnwindSafe(|| writer.serve(&commands))).is_err() {
+                on_fatal("the writer panicked");
+            }
+        };
         let thread =
             std::thread::Builder::new().name("basalt-writer".to_owned()).spawn(serve).map_err(Error::internal)?;
         Ok(Sqlite { shared, queue, readers, writer: Mutex::new(Some(thread)), folder })
@@ -216,6 +222,7 @@ fn in_snapshot<T>(connection: &Connection, read: impl FnOnce() -> Result<T>) -> 
 /// Changes the schema and the catalog if the epoch still is the expected one.
 fn alter(writer: &mut Writer, alteration: &Alteration) -> Result<Altered> {
     if writer.shared.known().epoch() != alteration.expected {
+        learn(writer)?;
         return Ok(Altered::Stale);
     }
     for check in &alteration.checks {
@@ -225,9 +232,14 @@ fn alter(writer: &mut Writer, alteration: &Alteration) -> Result<Altered> {
         }
     }
     writer.transact(&alteration.statements)?;
+    learn(writer)?;
+    Ok(Altered::Done)
+}
+
+fn learn(writer: &Writer) -> Result<()> {
     let stored = load(&writer.connection)?;
     writer.shared.learn(Known::new(stored.catalog(), Dialect::Sqlite));
-    Ok(Altered::Done)
+    Ok(())
 }
 
 fn load(connection: &Connection) -> Result<Stored> {

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::shared::Hooks;
 
@@ -9,9 +10,16 @@ pub struct Faults {
     failing_commits: Arc<AtomicU32>,
     lost_answers: Arc<AtomicU32>,
     fatal: Arc<Mutex<Vec<String>>>,
+    read_time: Option<Duration>,
 }
 
 impl Faults {
+    /// Reads may take so long (SQLite).
+    #[must_use]
+    pub fn with_read_time(read_time: Duration) -> Self {
+        Self { read_time: Some(read_time), ..Self::default() }
+    }
+
     /// The next commit fails as if the disk had failed to sync.
     pub fn fail_next_commit(&self) {
         self.failing_commits.fetch_add(1, Ordering::SeqCst);
@@ -40,7 +48,7 @@ impl Faults {
             }),
             fail_commit: one_of(&self.failing_commits),
             lose_answer: one_of(&self.lost_answers),
-            ..Hooks::default()
+            read_time: self.read_time.unwrap_or(Hooks::default().read_time),
         }
     }
 }

@@ -130,8 +130,12 @@ impl TestDb {
             crate::sql::SqlValue::Text(text) => text.clone(),
             other => format!("{other:?}"),
         };
-        let rows = self.store.inner.driver.read_one(sql, Vec::new()).await.expect("the statement runs");
+        let rows = self.try_select(sql).await.expect("the statement runs");
         rows.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join("|")).collect()
+    }
+
+    pub async fn try_select(&self, sql: &str) -> basalt_core::Result<Vec<crate::sql::Row>> {
+        self.store.inner.driver.read_one(sql, Vec::new()).await
     }
 }
 

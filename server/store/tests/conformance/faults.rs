@@ -1,5 +1,7 @@
 //! When the world outside fails.
 
+use std::time::Duration;
+
 use basalt_core::Code;
 use basalt_store::testkit::{Faults, TestDb};
 use serde_json::json;
@@ -69,10 +71,47 @@ async fn a_lock_that_is_held_too_long_is_overload() {
         let engine = db.engine();
         tokio::spawn(async move { basalt_store::testkit::execute(&engine, hold).await })
     };
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let error = put(&db.store, "notes", "n", json!({})).await.unwrap_err();
     assert_eq!(error.code(), Code::Overloaded, "{error:?}");
     assert!(error.retry_after_hint().is_some());
     holder.await.unwrap();
     put(&db.store, "notes", "n", json!({})).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_writes_than_can_wait_are_refused_and_the_others_made() {
+    let db = TestDb::sqlite().await;
+    define(&db, "notes", vec![]).await;
+    let busy = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 8000000) SELECT max(x) FROM n";
+    let (mut made, mut refused) = (0, 0);
+    let writes = (0..10_000).map(|n| {
+        let store = db.store.clone();
+        async move { put(&store, "notes", &format!("n{n}"), json!({})).await }
+    });
+    let ((), results) = tokio::join!(db.execute(busy), futures_util::future::join_all(writes));
+    for result in results {
+        match result {
+            Ok(()) => made += 1,
+            Err(error) => {
+                assert_eq!(error.code(), Code::Overloaded, "{error:?}");
+                assert!(error.retry_after_hint().is_some());
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "all {made} were made");
+    let count = basalt_store::Count { collection: name("notes"), filter: basalt_core::filter::Filter::True };
+    assert_eq!(db.store.count(count).await.unwrap(), made);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_takes_too_long_is_ended() {
+    let db = TestDb::sqlite_with(|_| {}, &Faults::with_read_time(Duration::from_millis(200))).await;
+    let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n";
+    assert_eq!(db.try_select(endless).await.unwrap_err().code(), Code::Timeout);
+    assert_eq!(db.select("SELECT 1").await, ["Int(1)"], "the reader goes on");
+    let db = TestDb::postgres().await;
+    assert_eq!(db.try_select("SELECT pg_sleep(60)").await.unwrap_err().code(), Code::Timeout);
+    assert_eq!(db.select("SELECT 1").await, ["Int(1)"]);
 }
