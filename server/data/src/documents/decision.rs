@@ -1,8 +1,9 @@
 //! The decision on a whole request: its operations in order, all or nothing, and the kept answer of its key.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use basalt_core::{Code, Error, Timestamp};
+use basalt_core::{Code, Document, Error, Timestamp};
 use basalt_expr::Expression;
 use basalt_store::{Catalog, Decide, Origin, Read, Step, View, Writes};
 use serde_json::Value;
@@ -15,8 +16,9 @@ use super::write::{Context, Effect, Operation, Pin, Prepared, execute};
 use crate::collections::Compiled;
 use crate::rules::{Binding, Facts};
 
-/// Bytes of the documents that one request writes.
-const WRITTEN_BYTES: usize = 8 << 20;
+/// Bytes of the documents that one transaction reads and writes, one that is used twice counted twice: others wait
+/// for its decision.
+const WORK_BYTES: usize = 16 << 20;
 
 /// A request to write, parsed.
 pub(super) struct Request {
@@ -131,7 +133,7 @@ impl Decision {
         let context = Context { binding: &self.request.binding, now: self.request.now, behaviours: &self.behaviours };
         let mut effects = Vec::with_capacity(self.request.operations.len());
         let mut needed = Vec::new();
-        let mut written = 0_usize;
+        let mut work = Work::of(self.request.form);
         for (index, operation) in self.request.operations.iter().enumerate() {
             let prepared = Prepared {
                 operation,
@@ -139,13 +141,10 @@ impl Decision {
                 condition: self.definitions.conditions[index].as_ref().map(|(expression, vars)| (expression, vars)),
                 pin: self.pins.get(index).and_then(Option::as_ref),
             };
+            work.add(state.stored(&operation.collection, &operation.id).ok().flatten().as_ref());
             match execute(&prepared, &context, state) {
                 Ok(effect) => {
-                    written = written.saturating_add(self.bytes(&effect));
-                    if written > WRITTEN_BYTES && needed.is_empty() {
-                        let detail = format!("A transaction writes at most {WRITTEN_BYTES} bytes of documents.");
-                        return Err(Stop::Refuse(self.request.form.locate(Error::new(Code::TooLarge, detail), index)));
-                    }
+                    work.add(effect.after.as_ref());
                     effects.push(effect);
                 }
                 Err(Stop::Need(reads)) => needed.extend(reads),
@@ -153,16 +152,9 @@ impl Decision {
                 Err(Stop::Refuse(error)) => return Err(Stop::Refuse(self.request.form.locate(error, index))),
                 Err(Stop::Moved) => return Err(Stop::Moved),
             }
+            work.check().map_err(|error| Stop::Refuse(self.request.form.locate(error, index)))?;
         }
         if needed.is_empty() { Ok(effects) } else { Err(Stop::Need(needed)) }
-    }
-
-    /// Of a single write nothing is counted: a document's own limit is below.
-    fn bytes(&self, effect: &Effect) -> usize {
-        match (self.request.form, &effect.after) {
-            (Form::Transaction, Some(after)) => serde_json::to_vec(&after.data).map_or(usize::MAX, |data| data.len()),
-            _ => 0,
-        }
     }
 
     fn finish(&self, mut state: State<'_>, effects: Vec<Effect>) -> Step<Decided> {
@@ -183,5 +175,34 @@ impl Decision {
     fn origin(&self) -> Origin {
         let caller = self.request.binding.caller();
         Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at: self.request.now }
+    }
+}
+
+/// What a transaction costs. A single write isn't counted: a document has its own limit.
+struct Work {
+    form: Form,
+    bytes: usize,
+    sizes: HashMap<*const Document, usize>,
+}
+
+impl Work {
+    fn of(form: Form) -> Self {
+        Self { form, bytes: 0, sizes: HashMap::new() }
+    }
+
+    fn add(&mut self, document: Option<&Arc<Document>>) {
+        if let (Form::Transaction, Some(document)) = (self.form, document) {
+            let size = || serde_json::to_vec(&document.data).map_or(usize::MAX, |data| data.len());
+            let size = *self.sizes.entry(Arc::as_ptr(document)).or_insert_with(size);
+            self.bytes = self.bytes.saturating_add(size);
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.bytes <= WORK_BYTES {
+            return Ok(());
+        }
+        let detail = format!("The documents of a transaction come to at most {WORK_BYTES} bytes, read and written.");
+        Err(Error::new(Code::TooLarge, detail))
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod aggregates;
+mod built_in;
 mod epochs;
 mod hooks;
 mod idempotency;

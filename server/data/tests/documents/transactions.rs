@@ -140,6 +140,19 @@ async fn five_hundred_operations_are_one_commit() {
 }
 
 #[tokio::test]
+async fn what_a_transaction_reads_and_writes_is_bounded() {
+    both(json!({"notes": open()}), |world| async move {
+        world.seed("notes", "big", json!({"l": vec!["a"; 250_000]})).await;
+        let check = json!({"op": "check", "collection": "notes", "id": "big", "where": "size(doc.l) > 0"});
+        world.transact(&user("u1"), json!(vec![&check; 10])).await.unwrap();
+        let error = world.transact(&user("u1"), json!(vec![&check; 100])).await.unwrap_err();
+        assert_eq!(told(&error), "413 too_large");
+        assert!(error.extensions().contains_key("operation"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_transaction_of_checks_writes_nothing() {
     both(json!({"notes": open()}), |world| async move {
         world.seed("notes", "a", json!({})).await;

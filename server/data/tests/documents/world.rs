@@ -30,6 +30,7 @@ pub(crate) const SERVER_FIELDS: [&str; 10] = [
 
 pub(crate) struct World {
     pub db: TestDb,
+    pub collections: Collections,
     pub documents: Documents,
 }
 
@@ -68,16 +69,17 @@ impl World {
             owned_read: Some("auth.id == doc.id".to_owned()),
             ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
         }]);
+        let collections = Collections::new(db.store.clone(), builtins);
         let documents = Documents::new(Parts {
             store: db.store.clone(),
-            collections: Collections::new(db.store.clone(), builtins),
+            collections: collections.clone(),
             clock: db.clock.clone(),
             random: db.random.clone(),
             cursor_key: [7; 32],
             behaviours: Behaviours::new([(users, Arc::new(UsersBehaviour) as Arc<_>)]),
             hooks,
         });
-        let world = Self { db, documents };
+        let world = Self { db, collections, documents };
         world.define(definitions).await;
         world
     }

@@ -13,7 +13,7 @@ use super::{Base, bad_patch};
 /// Operations of one patch.
 const MOST_OPERATIONS: usize = 200;
 /// Operations times bytes of the document: what one patch may cost, since each operation may walk all of it.
-const MOST_WORK: usize = 64 << 20;
+const MOST_WORK: usize = 32 << 20;
 
 #[derive(Clone, Debug)]
 pub(crate) struct JsonPatch(Vec<PatchOperation>);

@@ -23,10 +23,21 @@ pub(super) struct Seen {
     pub document: Arc<Document>,
     /// All of it.
     pub flat: Value,
-    /// What of it the caller reads, flat.
-    pub readable: Map<String, Value>,
+    /// What of it the caller reads, flat, where that isn't all of it.
+    masked: Option<Map<String, Value>>,
     /// The stored fields that he can't read.
     pub unreadable: BTreeSet<String>,
+}
+
+impl Seen {
+    /// What the caller reads of the document, flat.
+    pub(super) fn readable(&self) -> Map<String, Value> {
+        match (&self.masked, &self.flat) {
+            (Some(masked), _) => masked.clone(),
+            (None, Value::Object(flat)) => flat.clone(),
+            (None, _) => Map::new(),
+        }
+    }
 }
 
 /// Reads the document under the rules. Whom no rules bind sees all of it, for writing even without the right to read.
@@ -38,19 +49,18 @@ pub(super) fn look(prepared: &Prepared<'_>, context: &Context<'_>, state: &State
         caller.bypasses_rules(&compiled.name, Access::Read)?;
     }
     let Some(document) = state.stored(&compiled.name, &operation.id)? else { return Ok(Sight::Absent) };
-    let flat = document.to_flat();
+    let flat = Value::Object(document.to_flat());
     if unbound {
-        let (readable, unreadable) = (flat.clone(), BTreeSet::new());
-        return Ok(Sight::Seen(Seen { document, flat: Value::Object(flat), readable, unreadable }));
+        return Ok(Sight::Seen(Seen { document, flat, masked: None, unreadable: BTreeSet::new() }));
     }
     match compiled.rules.read(context.binding, (*document).clone(), state) {
         ReadVerdict::Need(reads) => Err(Stop::Need(reads)),
         ReadVerdict::Hidden(_) => Ok(Sight::Hidden),
         ReadVerdict::Readable(readable) => {
-            let unreadable =
+            let unreadable: BTreeSet<String> =
                 document.data.keys().filter(|field| !readable.data.contains_key(*field)).cloned().collect();
-            let readable = readable.into_inner().into_flat();
-            Ok(Sight::Seen(Seen { document, flat: Value::Object(flat), readable, unreadable }))
+            let masked = (!unreadable.is_empty()).then(|| readable.into_inner().into_flat());
+            Ok(Sight::Seen(Seen { document, flat, masked, unreadable }))
         }
     }
 }
@@ -81,7 +91,7 @@ pub(super) fn check_condition(prepared: &Prepared<'_>, context: &Context<'_>, se
     let Some((expression, vars)) = prepared.condition else { return Ok(()) };
     let failed = || Error::new(Code::ConditionFailed, "The condition is not true of the stored document.");
     let seen = seen.ok_or_else(failed)?;
-    let doc = Value::Object(seen.readable.clone());
+    let doc = Value::Object(seen.readable());
     let outcome = expression.evaluate(&Env {
         auth: &Value::Null,
         request: Some(context.binding.request()),

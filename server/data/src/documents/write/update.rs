@@ -34,7 +34,7 @@ pub(super) fn patch(
     let mut unreadable = seen.unreadable.clone();
     unreadable.extend(unreadable_if_there(prepared, context, state, seen, changes)?);
     let base = Base {
-        readable: seen.readable.clone(),
+        readable: seen.readable(),
         unreadable: &unreadable,
         now: context.now,
         is_time: &|path| is_time(prepared, path),
