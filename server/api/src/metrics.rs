@@ -37,7 +37,11 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| {
             let builder = PrometheusBuilder::new();
             let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
-            builder.and_then(PrometheusBuilder::install_recorder).ok()
+            let recorder = builder.and_then(PrometheusBuilder::install_recorder).ok();
+            metrics::describe_counter!("basalt_http_requests_total", "Requests answered, by the status' first digit.");
+            metrics::describe_histogram!("basalt_http_request_seconds", "From a request's head to its answer.");
+            metrics::describe_counter!("basalt_panics_total", "Requests that ended in a panic.");
+            recorder
         })
         .as_ref()
 }

@@ -11,6 +11,7 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use basalt_app::Principals;
+use basalt_app::audit::Audit;
 use basalt_app::auth::Auth;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
@@ -43,6 +44,7 @@ pub struct Services {
     pub auth: Auth,
     pub collections: Collections,
     pub documents: Documents,
+    pub audit: Audit,
     pub keys: Keys,
     pub operators: Operators,
     pub principals: Principals,
@@ -133,6 +135,7 @@ impl Mounted {
             .app_data(Data::new(services.auth))
             .app_data(Data::new(services.collections))
             .app_data(Data::new(services.documents))
+            .app_data(Data::new(services.audit))
             .app_data(Data::new(services.keys))
             .app_data(Data::new(services.operators))
             .app_data(Data::new(services.principals))

@@ -207,3 +207,22 @@ async fn bad_requests_get_clear_problems() {
     assert_eq!(head.text().await.unwrap(), "");
     server.node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_answers_what_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path()).await;
+    server.sign_up("ann@example.com").await;
+    let mut logins = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let body = json!({ "email": "ann@example.com", "password": "correct horse battery staple" });
+        let request = server.client.post(format!("{}/v1/auth/login", server.node.url)).json(&body);
+        logins.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    // The first answer takes a password hash; by then all have been accepted, and most of them wait for theirs.
+    assert_eq!(logins.join_next().await.unwrap().unwrap(), 200);
+    server.node.stop().await;
+    while let Some(status) = logins.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+}

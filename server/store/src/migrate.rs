@@ -73,11 +73,7 @@ impl Migration {
 
 /// The steps that a database lacks, given its [`SELECT_VERSIONS`]. Refuses one that a newer Basalt wrote, and one
 /// whose steps were others than ours.
-pub(crate) fn pending<'a>(
-    applied: &[Row],
-    migrations: &'a [Migration],
-    dialect: Dialect,
-) -> Result<&'a [Migration]> {
+pub(crate) fn pending<'a>(applied: &[Row], migrations: &'a [Migration], dialect: Dialect) -> Result<&'a [Migration]> {
     let latest = migrations.last().map_or(0, |migration| migration.version);
     for row in applied {
         let version = row.first().and_then(SqlValue::as_int).unwrap_or_default();

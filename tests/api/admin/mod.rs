@@ -1,3 +1,4 @@
+mod audit;
 mod keys;
 mod operators;
 mod setup;

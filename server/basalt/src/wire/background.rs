@@ -14,6 +14,7 @@ use super::Rooms;
 const KEY_USES: Duration = Duration::from_mins(1);
 const KEY_RING: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_mins(10);
+const AUDIT: Duration = Duration::from_secs(5);
 const METRICS: Duration = Duration::from_secs(5);
 
 /// The tasks of a node; they end together.
@@ -45,6 +46,11 @@ impl Background {
         background.every(SWEEP, "sweeping sessions", move || {
             let auth = auth.clone();
             async move { auth.sweep().await.map(drop) }
+        });
+        let (audit, changes) = (rooms.audit.clone(), rooms.changes.clone());
+        background.every(AUDIT, "writing down what operators changed", move || {
+            let (audit, changes) = (audit.clone(), changes.clone());
+            async move { audit.follow(&changes).await.map(drop) }
         });
         background.every(METRICS, "keeping up the metrics", || async {
             basalt_api::metrics::upkeep();

@@ -10,6 +10,7 @@ mod store;
 use std::sync::Arc;
 
 use basalt_api::{Health, Options, Services};
+use basalt_app::audit::Audit;
 use basalt_app::auth::{Auth, KeyRing};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
@@ -38,6 +39,7 @@ pub struct Rooms {
     pub keyring: KeyRing,
     pub keys: Keys,
     pub operators: Operators,
+    pub audit: Audit,
     pub principals: Principals,
     /// How far this node is behind the log.
     pub lag: Lag,
@@ -77,12 +79,9 @@ async fn wire(
     let manifested = app::apply(manifest, &collections).await?;
     let master = identity::master(configuration, outside)?;
     let documents = documents::documents(&store, &collections, &master, outside);
-    let foundation = identity::Foundation {
-        db: Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random)),
-        collections: collections.clone(),
-        master,
-        lag: lag.clone(),
-    };
+    let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));
+    let audit = Audit::new(db.clone());
+    let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
     let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
     let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
     let identity::Identity { auth, keyring, keys, operators, principals } = identity;
@@ -96,6 +95,7 @@ async fn wire(
         keyring,
         keys,
         operators,
+        audit,
         principals,
         lag,
         clock,
@@ -112,6 +112,7 @@ impl Rooms {
             documents: self.documents.clone(),
             keys: self.keys.clone(),
             operators: self.operators.clone(),
+            audit: self.audit.clone(),
             principals: self.principals.clone(),
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),

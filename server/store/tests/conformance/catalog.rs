@@ -46,7 +46,12 @@ async fn a_definition_moves_the_epoch_and_an_old_epoch_defines_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_collections_indexes_are_ready_at_once() {
     both(|db| async move {
-        define(&db, "notes", vec![ordered(&["a", "-b.c"]), unique(&["id"]), contains("tags"), ordered(&["a"]), ordered(&["a"])]).await;
+        define(
+            &db,
+            "notes",
+            vec![ordered(&["a", "-b.c"]), unique(&["id"]), contains("tags"), ordered(&["a"]), ordered(&["a"])],
+        )
+        .await;
         let notes = collection(&db, "notes");
         assert!(!is_building(&db));
         assert_eq!(notes.indexes.len(), 4, "equal indexes are one");
@@ -70,7 +75,8 @@ async fn bad_indexes_are_refused() {
 async fn an_index_is_filled_while_documents_change() {
     both(|db| async move {
         define(&db, "notes", vec![]).await;
-        let data = |n: usize| json!({"n": n % 7, "tags": [n % 3, "t", "t", ["inner"]], "at": {"deep": format!("x{n}")}});
+        let data =
+            |n: usize| json!({"n": n % 7, "tags": [n % 3, "t", "t", ["inner"]], "at": {"deep": format!("x{n}")}});
         for n in 0..1_300 {
             put(&db.store, "notes", &format!("n{n:05}"), data(n)).await.unwrap();
         }
@@ -83,7 +89,9 @@ async fn an_index_is_filled_while_documents_change() {
                         match n % 3 {
                             0 => drop(delete(&store, "notes", &at).await.unwrap()),
                             1 => put(&store, "notes", &at, json!({"n": "text", "tags": {"name": 1}})).await.unwrap(),
-                            _ => put(&store, "notes", &format!("m{writer}_{n}"), json!({"tags": [true]})).await.unwrap(),
+                            _ => {
+                                put(&store, "notes", &format!("m{writer}_{n}"), json!({"tags": [true]})).await.unwrap()
+                            }
                         }
                     }
                 })
@@ -112,9 +120,11 @@ async fn check_elements(db: &TestDb, table: &str, side: &str, field: &str) {
         let (at, data) = row.split_once('|').unwrap();
         let data: Value = serde_json::from_str(data).unwrap();
         let keys: Vec<Vec<u8>> = match &data[field] {
-            Value::Array(items) => {
-                items.iter().filter(|item| !item.is_array() && !item.is_object()).map(|item| key::of(Some(item))).collect()
-            }
+            Value::Array(items) => items
+                .iter()
+                .filter(|item| !item.is_array() && !item.is_object())
+                .map(|item| key::of(Some(item)))
+                .collect(),
             Value::Object(map) => map.keys().map(|name| key::of(Some(&json!(name)))).collect(),
             _ => Vec::new(),
         };
@@ -128,7 +138,9 @@ async fn check_elements(db: &TestDb, table: &str, side: &str, field: &str) {
 async fn a_unique_index_over_conflicts_fails_and_names_them_and_may_be_tried_again() {
     both(|db| async move {
         define(&db, "users", vec![]).await;
-        for (at, email) in [("u1", json!("a")), ("u2", json!("a")), ("u3", json!("b")), ("u4", json!(null)), ("u5", json!(null))] {
+        for (at, email) in
+            [("u1", json!("a")), ("u2", json!("a")), ("u3", json!("b")), ("u4", json!(null)), ("u5", json!(null))]
+        {
             put(&db.store, "users", at, json!({"email": email})).await.unwrap();
         }
         define(&db, "users", vec![unique(&["email"])]).await;
@@ -171,10 +183,7 @@ async fn a_dropped_collection_leaves_its_log_and_nothing_else() {
         define(&db, "notes", vec![ordered(&["n"]), contains("tags")]).await;
         put(&db.store, "notes", "n1", json!({"n": 1, "tags": [1]})).await.unwrap();
         drop_collection(&db, "notes").await;
-        assert_eq!(
-            db.store.document(&name("notes"), &id("n1")).await.unwrap_err().code(),
-            Code::CollectionNotFound
-        );
+        assert_eq!(db.store.document(&name("notes"), &id("n1")).await.unwrap_err().code(), Code::CollectionNotFound);
         db.store.indexes_built().await.unwrap();
         assert_eq!(tables(&db).await, Vec::<String>::new());
         assert_eq!(db.store.changes(0, 10).await.unwrap().len(), 1);

@@ -83,7 +83,8 @@ async fn a_lock_that_is_held_too_long_is_overload() {
 async fn more_writes_than_can_wait_are_refused_and_the_others_made() {
     let db = TestDb::sqlite().await;
     define(&db, "notes", vec![]).await;
-    let busy = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 8000000) SELECT max(x) FROM n";
+    let busy =
+        "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 8000000) SELECT max(x) FROM n";
     let (mut made, mut refused) = (0, 0);
     let writes = (0..10_000).map(|n| {
         let store = db.store.clone();

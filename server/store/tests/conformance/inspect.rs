@@ -85,7 +85,8 @@ async fn an_inspection_of_many_documents_finds_them_all() {
             if found(0).is_none() {
                 return Step::Need((0..120).map(read).collect());
             }
-            let sum: i64 = (0..120).filter_map(|n| found(n).unwrap()).map(|found| found.data["n"].as_i64().unwrap()).sum();
+            let sum: i64 =
+                (0..120).filter_map(|n| found(n).unwrap()).map(|found| found.data["n"].as_i64().unwrap()).sum();
             Step::Done(writes(), sum)
         }));
         assert_eq!(sum.await.unwrap(), (0..100).sum::<i64>());
@@ -99,10 +100,7 @@ async fn an_inspection_does_not_write() {
         define(&db, "pairs", vec![]).await;
         assert_eq!(db.store.inspect(both_up()).await.unwrap_err().code(), Code::Internal);
         assert_eq!(get(&db.store, "pairs", "a").await, None);
-        assert_eq!(
-            db.store.document(&name("nowhere"), &id("a")).await.unwrap_err().code(),
-            Code::CollectionNotFound
-        );
+        assert_eq!(db.store.document(&name("nowhere"), &id("a")).await.unwrap_err().code(), Code::CollectionNotFound);
     })
     .await;
 }

@@ -73,7 +73,10 @@ async fn the_folder_is_its_owners_alone() {
 async fn a_newer_schema_is_refused_and_left_alone() {
     both(|db| async move {
         put_is_fine(&db).await;
-        db.execute("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, 'later', 'x', 'x')").await;
+        db.execute(
+            "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, 'later', 'x', 'x')",
+        )
+        .await;
         let options = db.options();
         db.store.close().await;
         let Err(error) = Store::schema_plan(&options.engine).await else { panic!("planned") };

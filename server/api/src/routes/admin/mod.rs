@@ -1,5 +1,6 @@
 //! `/v1/admin`: for operators, and for services whose key has the scope `admin`.
 
+mod audit;
 mod collections;
 mod keys;
 mod login;
@@ -39,4 +40,5 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(operators::delete),
     endpoint!(rules::simulate),
     endpoint!(rules::access),
+    endpoint!(audit),
 ];

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::shared::{SignedIn, identifiers};
 use crate::extract::{Anyone, DeviceOf, Json};
 use crate::problem::Answer;
+use crate::routes::documents::shared::at_seq;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,5 +41,7 @@ pub(crate) async fn handle(caller: Anyone, device: DeviceOf, body: Json<Body>, a
         return Err(Error::new(Code::BadRequest, "Name one of email, username and phone.").into());
     };
     let signed_in = auth.log_in(&caller.0, &device.0, LogIn { identifier, password: password.into() }).await?;
-    Ok(HttpResponse::Ok().json(SignedIn::from(signed_in)))
+    let mut response = HttpResponse::Ok();
+    at_seq(&mut response, signed_in.seq);
+    Ok(response.json(SignedIn::from(signed_in)))
 }

@@ -1,11 +1,12 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use basalt_app::audit::{Audit, Entry};
 use basalt_data::collections::Collections;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::shared::PlanSchema;
+use super::shared::{PlanSchema, told};
 use crate::extract::{CollectionAt, ObjectBody, Owner, Query};
 use crate::problem::Answer;
 
@@ -36,12 +37,18 @@ pub(crate) async fn handle(
     query: Query<Parameters>,
     body: ObjectBody,
     collections: Data<Collections>,
+    audit: Data<Audit>,
 ) -> Answer {
+    let before = told(&collections, &caller.0, &at.0);
     let definition = Value::Object(body.map);
-    let plan = if query.0.plan {
-        collections.plan_put(&caller.0, &at.0, &definition)?
-    } else {
-        collections.put(&caller.0, &at.0, &definition).await?
-    };
+    if query.0.plan {
+        return Ok(HttpResponse::Ok().json(collections.plan_put(&caller.0, &at.0, &definition)?.to_json()));
+    }
+    let plan = collections.put(&caller.0, &at.0, &definition).await?;
+    let after = told(&collections, &caller.0, &at.0);
+    if before != after {
+        let target = ("collection", at.0.to_string());
+        audit.record(&caller.0, Entry { action: "collections.put", target, before, after }).await?;
+    }
     Ok(HttpResponse::Ok().json(plan.to_json()))
 }

@@ -1,4 +1,5 @@
-use basalt_data::collections::Described;
+use basalt_core::{Caller, CollectionName};
+use basalt_data::collections::{Collections, Described};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -23,6 +24,14 @@ impl From<Described> for Collection {
     fn from(described: Described) -> Self {
         let Described { name, definition, indexes, built_in } = described;
         Self { name: name.into(), definition, indexes, built_in }
+    }
+}
+
+/// The definition as the audit keeps it; `None` where there is no such collection.
+pub(super) fn told(collections: &Collections, caller: &Caller, name: &CollectionName) -> Option<Map<String, Value>> {
+    match collections.describe(caller, name).ok()?.definition {
+        Value::Object(definition) => Some(definition),
+        _ => None,
     }
 }
 
