@@ -88,6 +88,31 @@ fn doctor_says_whether_all_is_well() {
 }
 
 #[test]
+fn doctor_changes_nothing() {
+    for engine in Engine::BOTH {
+        let process = Process::prepare(engine, &[]);
+        let told = json_of(&process, &["doctor"]);
+        assert_eq!(told["well"], true, "{told}");
+        assert!(told.to_string().contains("none yet"), "{told}");
+        assert!(!process.data().exists(), "there is a data folder now");
+        let checked = json_of(&process, &["upgrade", "--check"]);
+        assert_eq!(checked["current"], 0, "a database was made: {checked}");
+    }
+}
+
+#[test]
+fn health_asks_the_server_that_is_configured() {
+    let mut process = Process::prepare(Engine::Sqlite, &[]);
+    let asked = process.base().replace("http://", "");
+    process.set("BASALT_LISTEN", &asked);
+    assert!(!process.try_run(&["health"]).status.success(), "nobody listens yet");
+    process.restart();
+    process.run(&["health"]);
+    process.run(&["health", "--url", &process.base()]);
+    assert!(!process.try_run(&["health", "--url", "http://127.0.0.1:1"]).status.success());
+}
+
+#[test]
 fn rules_are_checked_without_a_server() {
     let process = Process::prepare(Engine::Sqlite, &[]);
     let app = tempfile::tempdir().expect("a temporary folder");

@@ -75,6 +75,20 @@ async fn what_one_takes_away_the_other_no_longer_gives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leaked_signing_key_counts_nowhere_within_a_second() {
+    let nodes = start();
+    let (anns, _) = nodes.user("ann").await;
+    for ann in &anns {
+        within_a_second(ann, "/v1/auth/me", |answer| answer.status == 200).await;
+    }
+    // The command is a third process on the database.
+    nodes.first.run(&["keys", "rotate", "--drop-former"]);
+    for ann in &anns {
+        within_a_second(ann, "/v1/auth/me", |answer| answer.code().as_deref() == Some("invalid_token")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn definitions_reach_the_other_node() {
     let nodes = start();
     nodes.define("notes", &json!({"rules": {"read": "true"}})).await;

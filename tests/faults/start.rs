@@ -89,3 +89,51 @@ fn an_empty_folder_is_served_within_moments() {
     let took = start.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}:\n{}", process.log());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_of_the_log_is_json_and_requests_are_found_by_their_id() {
+    let mut process = Process::prepare(Engine::Sqlite, &[]);
+    process.set("BASALT_LOG_LEVEL", "info,basalt::request=debug");
+    process.restart();
+    let client = process.client().with_header("X-Request-Id", "found-by-this");
+    client.get("/v1/auth/me").problem(401, "unauthenticated").await;
+    assert!(process.stop().success());
+    let mut requests = 0;
+    // What the command itself tells people goes to standard output.
+    for line in process.log().lines().filter(|line| line.starts_with('{')) {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry["timestamp"].is_string() && entry["level"].is_string(), "{line}");
+        requests += usize::from(entry["request"] == "found-by-this");
+        if entry["request"] == "found-by-this" {
+            assert_eq!((&entry["status"], &entry["path"]), (&json!(401), &json!("/v1/auth/me")), "{line}");
+        }
+    }
+    assert_eq!(requests, 1, "{}", process.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_have_an_address_of_their_own_where_that_is_set() {
+    let mut process = Process::prepare(Engine::Sqlite, &[]);
+    // Another server's free port, which is free as long as that one isn't started.
+    let address = Process::prepare(Engine::Sqlite, &[]).base().replace("http://", "");
+    process.set("BASALT_METRICS_LISTEN", &address);
+    process.restart();
+    process.client().get("/health/ready").expect(200).await;
+    let metrics = basalt_testing::Client::new(&format!("http://{address}"));
+    let text = metrics.get("/metrics").expect(200).await.text();
+    assert!(text.contains("basalt_http_requests_total"), "{text}");
+    metrics.get("/v1/auth/me").expect(404).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_of_the_database_may_be_in_a_file() {
+    let mut process = Process::prepare(Engine::Postgres, &[]);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), format!("{}\n", process.database_url().expect("PostgreSQL"))).expect("its content");
+    process.unset("BASALT_DATABASE_URL");
+    process.set("BASALT_DATABASE_URL_FILE", file.path().to_str().expect("a path"));
+    process.restart();
+    let body = json!({"email": "ann@example.com", "password": "a long enough phrase"});
+    process.client().post("/v1/auth/signup").json(&body).expect(201).await;
+    assert!(!process.data().join("data.db").exists(), "it went to SQLite instead");
+}

@@ -24,6 +24,30 @@ pub fn render() -> Result<String> {
     Ok(recorder.render())
 }
 
+/// How a node is doing beside its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauges {
+    /// Since the node last knew the end of the change log.
+    pub log_lag: Duration,
+    /// Writes that wait for their commit, with those that are being committed.
+    pub commits: usize,
+    /// SQLite's write-ahead log; PostgreSQL keeps its own figures.
+    pub wal_bytes: Option<u64>,
+    /// Passwords that wait for a thread.
+    pub hashes: usize,
+}
+
+/// Sets the gauges; to be called every few seconds.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; these are far below 2^52")]
+pub fn report(gauges: &Gauges) {
+    metrics::gauge!("basalt_log_lag_seconds").set(gauges.log_lag.as_secs_f64());
+    metrics::gauge!("basalt_commit_queue").set(gauges.commits as f64);
+    metrics::gauge!("basalt_password_hash_queue").set(gauges.hashes as f64);
+    if let Some(bytes) = gauges.wal_bytes {
+        metrics::gauge!("basalt_wal_bytes").set(bytes as f64);
+    }
+}
+
 /// Folds recorded timings into their buckets; to be called every few seconds, else they pile up until the next
 /// [`render`].
 pub fn upkeep() {
@@ -41,6 +65,10 @@ fn recorder() -> Option<&'static PrometheusHandle> {
             metrics::describe_counter!("basalt_http_requests_total", "Requests answered, by the status' first digit.");
             metrics::describe_histogram!("basalt_http_request_seconds", "From a request's head to its answer.");
             metrics::describe_counter!("basalt_panics_total", "Requests that ended in a panic.");
+            metrics::describe_gauge!("basalt_log_lag_seconds", "Since this node last knew the end of the change log.");
+            metrics::describe_gauge!("basalt_commit_queue", "Writes that wait for their commit or are committed.");
+            metrics::describe_gauge!("basalt_wal_bytes", "SQLite's write-ahead log.");
+            metrics::describe_gauge!("basalt_password_hash_queue", "Passwords that wait to be hashed.");
             recorder
         })
         .as_ref()

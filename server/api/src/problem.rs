@@ -9,8 +9,6 @@ use basalt_core::{Code, Error};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::boundary;
-
 /// What handlers return: an answer, or the problem that stands in its place.
 pub(crate) type Answer = Result<HttpResponse, Problem>;
 
@@ -18,20 +16,14 @@ pub(crate) type Answer = Result<HttpResponse, Problem>;
 #[derive(Debug)]
 pub(crate) struct Problem {
     error: Error,
-    /// Known where the answer is made outside of the boundary's reach (a time-out, a panic).
-    request_id: Option<String>,
     /// Of a 405.
     allow: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn in_request(error: Error, request_id: String) -> Self {
-        Self { error, request_id: Some(request_id), allow: None }
-    }
-
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
         let error = Error::new(Code::MethodNotAllowed, format!("This path answers {allow}."));
-        Self { error, request_id: None, allow: Some(allow.to_owned()) }
+        Self { error, allow: Some(allow.to_owned()) }
     }
 
     pub(crate) fn error(&self) -> &Error {
@@ -49,7 +41,7 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self { error, request_id: None, allow: None }
+        Self { error, allow: None }
     }
 }
 
@@ -64,12 +56,9 @@ impl ResponseError for Problem {
         status(self.error.code())
     }
 
-    /// The boundary renders problems itself; this is for those that it gives up on (a time-out, a panic).
+    /// The boundary renders problems anew, with the request's id.
     fn error_response(&self) -> HttpResponse {
-        let id = self.request_id.as_deref().unwrap_or("");
-        let mut response = self.render(id);
-        boundary::complete(response.headers_mut(), id);
-        response
+        self.render("")
     }
 }
 

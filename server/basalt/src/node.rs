@@ -92,6 +92,9 @@ impl RunningNode {
             server.stop().await;
         }
         self.background.stop().await;
+        if let Err(error) = self.rooms.keys.note_uses().await {
+            tracing::warn!(?error, "the last uses of keys are lost");
+        }
         self.rooms.store.close().await;
     }
 }

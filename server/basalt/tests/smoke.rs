@@ -13,6 +13,8 @@ const APP: &str = r#"
 read = "auth.id == doc.owner"
 create = "auth.id == next.owner"
 update = "auth.id == doc.owner && unchanged('owner')"
+[auth.limits]
+triesOfAccount = 100
 "#;
 
 struct Server {

@@ -10,19 +10,40 @@ use crate::sql::{Dialect, Row, SqlValue, Statement};
 /// Changes that are read at once.
 const MAX_LIMIT: u32 = 10_000;
 
-const SELECT: &str = "SELECT m.value, c.seq, c.collection, c.id, c.op, c.after_body, c.before_body, c.actor_type, \
-                      c.actor_id, c.request_id, c.at FROM meta m LEFT JOIN (SELECT seq, collection, id, op, after_body, \
-                      before_body, actor_type, actor_id, request_id, at FROM changes WHERE seq > $1 ORDER BY seq \
-                      LIMIT $2) c ON 1 = 1 WHERE m.name = 'trimmed' ORDER BY c.seq";
+/// The rows of the log with the place that it is trimmed to, seen at one moment.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT m.value, c.seq, c.collection, c.id, c.op, c.after_body, c.before_body, c.actor_type, c.actor_id, \
+             c.request_id, c.at FROM meta m LEFT JOIN (SELECT seq, collection, id, op, after_body, before_body, \
+             actor_type, actor_id, request_id, at FROM changes WHERE ",
+            $which,
+            " ORDER BY seq LIMIT $2) c ON 1 = 1 WHERE m.name = 'trimmed' ORDER BY c.seq"
+        )
+    };
+}
+
+const SELECT: &str = select!("seq > $1");
+
+/// Served by the index of these alone, so the actor stands in the text.
+const SELECT_BY_OPERATORS: &str = select!("actor_type = 'operator' AND seq > $1");
 
 /// The log's end: its last row or, where all are trimmed, the last that was.
 pub(crate) const SELECT_END: &str =
     "SELECT coalesce((SELECT max(seq) FROM changes), 0), value FROM meta WHERE name = 'trimmed'";
 
 pub(crate) fn select(since: Seq, limit: u32, dialect: Dialect) -> Statement {
+    bound(SELECT, since, limit, dialect)
+}
+
+pub(crate) fn select_by_operators(since: Seq, limit: u32, dialect: Dialect) -> Statement {
+    bound(SELECT_BY_OPERATORS, since, limit, dialect)
+}
+
+fn bound(sql: &str, since: Seq, limit: u32, dialect: Dialect) -> Statement {
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let limit = i64::from(limit.min(MAX_LIMIT));
-    Statement { sql: dialect.sql(SELECT), values: vec![since.into(), limit.into()] }
+    Statement { sql: dialect.sql(sql), values: vec![since.into(), limit.into()] }
 }
 
 /// The answer to [`SELECT_END`].
@@ -37,7 +58,7 @@ fn trimmed(value: Option<&SqlValue>) -> Result<Seq> {
     parsed.ok_or_else(|| Error::internal("meta has no place that the log is trimmed to"))
 }
 
-/// The answer to [`select`].
+/// The answer to [`select`] and [`select_by_operators`].
 pub(crate) fn decode(since: Seq, rows: Vec<Row>) -> Result<Vec<Change>> {
     let first = rows.first().ok_or_else(|| Error::internal("meta has no row for the log"))?;
     if since < trimmed(first.first())? {

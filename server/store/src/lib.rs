@@ -30,6 +30,6 @@ pub use catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexSpe
 pub use decide::{
     Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
 };
-pub use migrate::SchemaPlan;
+pub use migrate::{Examined, SchemaPlan};
 pub use query::{Aggregate, AggregatePage, Count, Keyset, List, Measure, MeasureOp, Page, SortField};
 pub use store::{Engine, Options, Store};

@@ -32,7 +32,8 @@ macro_rules! migration {
     };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "store", "0001_store.sql")];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[migration!(1, "store", "0001_store.sql"), migration!(2, "changes_by_operators", "0002_changes_by_operators.sql")];
 
 /// What opening a database would do to its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub struct SchemaPlan {
     pub pending: Vec<String>,
     /// What the operator should know or do before.
     pub note: Option<String>,
+}
+
+/// What a look at a database tells that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    pub plan: SchemaPlan,
+    /// What the database's own clock says; SQLite has none of its own.
+    pub time: Option<basalt_core::Timestamp>,
 }
 
 pub(crate) const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL \

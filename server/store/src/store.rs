@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
 use crate::driver::Driver;
 use crate::jobs::{self, Job};
-use crate::migrate::SchemaPlan;
+use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
 use crate::query::{self, Aggregate, AggregatePage, Count, List, Page};
 use crate::records::{Record, Recorder};
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) log_max_bytes: u64,
     /// Wakes the builder of indexes.
     pub(crate) build: Notify,
+    /// Commits that were asked for and not answered yet.
+    commits: AtomicUsize,
     log_id: String,
     records: Recorder,
     background: Mutex<Vec<JoinHandle<()>>>,
@@ -88,7 +91,9 @@ impl Store {
         let records = Recorder::start(&driver, Arc::clone(&shared.clock), log_max_age).await?;
         let build = Notify::new();
         let background = Mutex::new(Vec::new());
-        let inner = Arc::new(Inner { driver, shared, log_max_age, log_max_bytes, build, log_id, records, background });
+        let commits = AtomicUsize::new(0);
+        let inner = Inner { driver, shared, log_max_age, log_max_bytes, build, commits, log_id, records, background };
+        let inner = Arc::new(inner);
         let tasks = vec![
             tokio::spawn(define::build_indexes(Arc::downgrade(&inner))),
             tokio::spawn(maintenance::run(Arc::downgrade(&inner))),
@@ -100,9 +105,14 @@ impl Store {
 
     /// What [`Store::open`] would do to the schema of a database (`basalt upgrade --check`); changes nothing.
     pub async fn schema_plan(engine: &Engine) -> Result<SchemaPlan> {
+        Self::examine(engine).await.map(|examined| examined.plan)
+    }
+
+    /// Looks at a database without opening it for use: nothing is made, migrated or written (`basalt doctor`).
+    pub async fn examine(engine: &Engine) -> Result<Examined> {
         match engine {
-            Engine::Sqlite { folder } => sqlite::schema_plan(folder),
-            Engine::Postgres { url, .. } => postgres::schema_plan(url).await,
+            Engine::Sqlite { folder } => Ok(Examined { plan: sqlite::schema_plan(folder)?, time: None }),
+            Engine::Postgres { url, .. } => postgres::examine(url).await,
         }
     }
 
@@ -162,8 +172,22 @@ impl Store {
     /// Decides and commits durably, in a group with others.
     pub async fn commit<D: Decide>(&self, decide: D) -> Result<(D::Out, Committed)> {
         let (ticket, answer) = Ticket::new(decide);
+        let _under_way = UnderWay::enter(&self.inner.commits);
         self.inner.driver.submit(Box::new(ticket));
         answer.await.map_err(|_| Error::internal("the committer dropped a batch"))?
+    }
+
+    /// Commits that wait or are being decided.
+    pub fn commits_under_way(&self) -> usize {
+        self.inner.commits.load(Ordering::Relaxed)
+    }
+
+    /// The size of SQLite's write-ahead log; `None` on PostgreSQL.
+    pub fn wal_bytes(&self) -> Option<u64> {
+        match &self.inner.driver {
+            Driver::Sqlite(sqlite) => Some(sqlite.wal_bytes()),
+            Driver::Postgres(_) => None,
+        }
     }
 
     /// Decides on one consistent snapshot without writing (what it writes has to be empty).
@@ -229,7 +253,15 @@ impl Store {
     /// The changes after `since`, in order, at most `limit`. A `since` older than what is kept is
     /// [`basalt_core::Code::CursorExpired`].
     pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
-        let select = changes::select(since, limit, self.inner.driver.dialect());
+        self.changes_by(changes::select(since, limit, self.inner.driver.dialect()), since).await
+    }
+
+    /// The same of those alone that operators made: reading them costs nothing for the others.
+    pub async fn changes_by_operators(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
+        self.changes_by(changes::select_by_operators(since, limit, self.inner.driver.dialect()), since).await
+    }
+
+    async fn changes_by(&self, select: Statement, since: Seq) -> Result<Vec<Change>> {
         let answers = self.inner.driver.read(vec![select]).await?;
         changes::decode(since, answers.into_iter().next().unwrap_or_default())
     }
@@ -262,6 +294,22 @@ impl Store {
     /// The newest records of a kind in `from..to`, at most `limit`.
     pub async fn records(&self, kind: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Record>> {
         self.inner.records.read(kind, from, to, limit).await
+    }
+}
+
+/// Counted while it lives.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn enter(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

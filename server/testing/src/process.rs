@@ -68,6 +68,11 @@ impl Process {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable away again.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| known != name);
+    }
+
     /// Starts again on the same data and address, and waits until the server is ready.
     pub fn restart(&mut self) {
         self.spawn();

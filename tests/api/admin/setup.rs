@@ -17,6 +17,9 @@ async fn the_first_owner_is_made_once(server: TestServer) {
     let body =
         json!({"token": server.setup_token(), "email": "second@example.com", "password": "a long enough phrase"});
     server.visitor().post("/v1/admin/setup").json(&body).problem(409, "setup_done").await;
+    let audit = server.owner().get("/v1/admin/audit").expect(200).await.items();
+    let set_up = audit.iter().find(|entry| entry["action"] == "operators.setUp").expect("an entry of the set-up");
+    assert_eq!((&set_up["actor"]["type"], &set_up["after"]["role"]), (&json!("operator"), &json!("owner")));
     let me = server.owner().get("/v1/admin/me").expect(200).await;
     assert_eq!((me.at("/type"), me.at("/role")), (json!("operator"), json!("owner")));
 }

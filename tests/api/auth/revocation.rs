@@ -55,6 +55,9 @@ async fn a_disabled_user_is_out_at_once(server: TestServer) {
     let answer = ann.get("/v1/auth/me").send().await;
     assert!([401, 403].contains(&answer.status), "{answer}");
     admin(&server, &ann.id, json!({"disabled": false})).await;
+    ann.get("/v1/auth/me").problem(401, "session_ended").await;
+    let refresh = json!({"refreshToken": ann.refresh_token});
+    server.visitor().post("/v1/auth/refresh").json(&refresh).problem(401, "session_ended").await;
     let body = json!({"email": ann.email, "password": ann.password});
     server.visitor().post("/v1/auth/login").json(&body).expect(200).await;
 }

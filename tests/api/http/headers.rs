@@ -7,6 +7,7 @@ on_both_engines! {
     every_answer_has_a_request_id_and_takes_over_a_good_one,
     security_headers_are_on_every_answer,
     answers_do_not_say_what_they_are_made_with,
+    larger_answers_are_compressed_for_who_asks,
 }
 
 async fn every_answer_has_a_request_id_and_takes_over_a_good_one(server: TestServer) {
@@ -46,4 +47,15 @@ async fn answers_do_not_say_what_they_are_made_with(server: TestServer) {
             assert_eq!(answer.header(name), None, "{answer}");
         }
     }
+}
+
+async fn larger_answers_are_compressed_for_who_asks(server: TestServer) {
+    let plain = server.visitor().get("/v1/openapi.json").expect(200).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let asking = server.visitor().with_header("Accept-Encoding", "gzip, br");
+    let smaller = asking.get("/v1/openapi.json").expect(200).await;
+    assert_eq!(smaller.header("content-encoding").as_deref(), Some("gzip"));
+    let length = |answer: &basalt_testing::Answer| answer.header("content-length").unwrap().parse::<u64>().unwrap();
+    assert!(length(&smaller) < length(&plain) / 2);
+    assert_eq!(asking.get("/health/live").expect(200).await.header("content-encoding"), None, "too small");
 }

@@ -1,6 +1,7 @@
 //! What every request passes on its way in and every answer on its way out: ids, time limit, load limit, CORS, security
 //! headers, problems, panics, metrics and the log. One middleware, since each layer of its own would cost every request.
 
+mod compress;
 mod cors;
 mod log;
 mod request;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actix_web::{HttpMessage, HttpResponse};
@@ -80,6 +82,8 @@ struct Passage {
     method: Method,
     uri: Uri,
     origin: Option<HeaderValue>,
+    /// Whether the client takes a compressed answer here.
+    compress: bool,
     settings: Arc<Settings>,
 }
 
@@ -119,6 +123,7 @@ impl Passage {
             method: request.method().clone(),
             uri: request.uri().clone(),
             origin: request.headers().get(cors::ORIGIN).cloned(),
+            compress: compress::wanted(request.headers(), request.path()),
             settings: Arc::clone(settings),
         }
     }
@@ -156,8 +161,7 @@ impl Passage {
             }
             Err(_elapsed) => timed_out(&self.method),
         };
-        self.log(error.code().status(), Some(&error));
-        Err(Problem::in_request(error, self.info.id().to_owned()).into())
+        Err(self.end_without_request(error))
     }
 
     /// Turns problems into documents, completes the headers, counts and logs.
@@ -166,7 +170,23 @@ impl Passage {
         if let Some(door) = response.request().app_data::<Rc<DoorMetrics>>() {
             door.observe(&self.method, response.status(), self.started.elapsed());
         }
-        let headers = response.headers_mut();
+        self.complete(response.headers_mut());
+        if self.compress { compress::compressed(response) } else { response }
+    }
+
+    /// The same where the request went down with its handler (a time-out, a panic): the door it was at is known from
+    /// before.
+    fn end_without_request(self, error: Error) -> actix_web::Error {
+        self.log(error.code().status(), Some(&error));
+        let mut response = Problem::from(error.clone()).render(self.info.id());
+        if let Some(door) = self.info.door() {
+            door.observe(&self.method, response.status(), self.started.elapsed());
+        }
+        self.complete(response.headers_mut());
+        InternalError::from_response(error, response).into()
+    }
+
+    fn complete(&self, headers: &mut HeaderMap) {
         if let Some(origin) = &self.origin {
             self.settings.cors.open(origin, headers);
         }
@@ -174,7 +194,6 @@ impl Passage {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
         complete(headers, self.info.id());
-        response
     }
 
     fn problem_rendered(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -208,7 +227,7 @@ impl Passage {
 }
 
 /// The headers that every answer carries, where the handler set no others.
-pub(crate) fn complete(headers: &mut HeaderMap, request_id: &str) {
+fn complete(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }

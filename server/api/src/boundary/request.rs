@@ -9,6 +9,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use basalt_core::Principal;
 use basalt_core::random::{self, Random};
 
+use crate::metrics::DoorMetrics;
+
 /// Put into each request's extensions by the boundary.
 #[derive(Clone)]
 pub(crate) struct RequestInfo(Rc<Inner>);
@@ -19,6 +21,8 @@ struct Inner {
     ip: Option<IpAddr>,
     /// For the log: who it turned out to be.
     principal: OnceCell<Principal>,
+    /// For the metrics: the path that it was for, where its handler came to be asked.
+    door: OnceCell<Rc<DoorMetrics>>,
 }
 
 impl RequestInfo {
@@ -28,13 +32,14 @@ impl RequestInfo {
             trace: headers.get("traceparent").and_then(|value| trace_id(value.to_str().ok()?)),
             ip: peer.map(|peer| client_ip(headers, peer, trusted)),
             principal: OnceCell::new(),
+            door: OnceCell::new(),
         }))
     }
 
     pub(crate) fn of(request: &HttpRequest) -> Self {
         request.extensions().get::<Self>().cloned().unwrap_or_else(|| {
-            let inner = Inner { id: String::new(), trace: None, ip: None, principal: OnceCell::new() };
-            Self(Rc::new(inner))
+            let (principal, door) = (OnceCell::new(), OnceCell::new());
+            Self(Rc::new(Inner { id: String::new(), trace: None, ip: None, principal, door }))
         })
     }
 
@@ -50,6 +55,15 @@ impl RequestInfo {
     }
     pub(crate) fn principal(&self) -> Option<&Principal> {
         self.0.principal.get()
+    }
+    pub(super) fn door(&self) -> Option<&DoorMetrics> {
+        self.0.door.get().map(Rc::as_ref)
+    }
+    /// Notes the path that a request is for.
+    pub(crate) fn at_door(request: &HttpRequest) {
+        if let (Some(info), Some(door)) = (request.extensions().get::<Self>(), request.app_data::<Rc<DoorMetrics>>()) {
+            info.0.door.get_or_init(|| Rc::clone(door));
+        }
     }
     pub(crate) fn remember(&self, principal: &Principal) {
         self.0.principal.get_or_init(|| principal.clone());

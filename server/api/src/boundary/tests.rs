@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::problem::Answer;
+use crate::routes::endpoint::{door, mount, route};
 
 struct Ones;
 
@@ -18,7 +19,7 @@ impl Random for Ones {
 
 fn boundary(concurrency: usize) -> Boundary {
     Boundary(Arc::new(Settings {
-        cors: Cors::new(["https://app.example.org"]).unwrap(),
+        cors: Cors::new(vec![basalt_core::Origin::parse("https://app.example.org").unwrap()]),
         trusted_proxies: Vec::new(),
         request_timeout: Duration::from_millis(50),
         concurrency,
@@ -106,6 +107,35 @@ async fn what_takes_too_long_is_cut_off() {
     let (status, headers, body) = answer(9, TestRequest::post().uri("/sleeps")).await;
     assert_eq!((status.as_u16(), &body["code"]), (503, &"outcome_unknown".into()));
     assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "1");
+}
+
+#[actix_web::test]
+async fn what_ends_badly_carries_all_headers_and_is_counted() {
+    crate::metrics::install();
+    let doors = |config: &mut web::ServiceConfig| {
+        for path in ["/falls", "/waits"] {
+            let handler = move || async move {
+                assert!(path != "/falls", "on purpose");
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                HttpResponse::Ok().finish()
+            };
+            let route = mount(route(&Method::GET), handler);
+            config.service(door(path.to_owned(), vec![(Method::GET, route)]));
+        }
+    };
+    let app = init_service(App::new().wrap(boundary(9)).configure(doors)).await;
+    for (path, status) in [("/falls", 500), ("/waits", 503)] {
+        let request = TestRequest::get().uri(path).insert_header(("Origin", "https://app.example.org"));
+        let error = app.call(request.to_request()).await.err().unwrap();
+        let response = error.error_response();
+        assert_eq!(response.status().as_u16(), status);
+        let headers = response.headers();
+        assert_eq!(headers.get("access-control-allow-origin").unwrap(), "https://app.example.org");
+        assert!(headers.contains_key(REQUEST_ID) && headers.contains_key("content-security-policy"));
+        let counted = crate::metrics::render().unwrap();
+        let series = format!("route=\"{path}\",method=\"GET\",status=\"5xx\"}} 1");
+        assert!(counted.contains(&series), "{counted}");
+    }
 }
 
 #[actix_web::test]

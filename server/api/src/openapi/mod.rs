@@ -72,7 +72,8 @@ fn tags() -> Value {
     json!([
         { "name": "auth", "description": "Signing up and in, sessions, one's own profile." },
         { "name": "documents", "description": "Documents under rules." },
-        { "name": "admin", "description": "For operators, and service keys with the scope `admin`." },
+        { "name": "admin", "description": "For operators, and service keys with the scope `admin`. \
+            `Idempotency-Key` does nothing here: `PUT`, `PATCH` and `DELETE` can be repeated as they are." },
         { "name": "discovery", "description": "Public keys, OpenID Connect, this document." },
         { "name": "health", "description": "For whoever runs the server." },
     ])

@@ -1,15 +1,17 @@
 //! An endpoint as the server mounts and the OpenAPI document shows it: one list serves both, so neither can lack what
 //! the other has.
 
+use std::future::{Ready, ready};
 use std::rc::Rc;
 
-use actix_web::dev::Handler;
+use actix_web::dev::{Handler, Payload};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Resource, Responder, Route, guard};
+use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, guard};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::boundary::RequestInfo;
 use crate::extract::{Arguments, Contract, NoQuery};
 use crate::metrics::DoorMetrics;
 use crate::problem::{Answer, Problem};
@@ -58,7 +60,32 @@ where
     A: FromRequest + Arguments + 'static,
     F::Output: Responder + 'static,
 {
-    if Contract::of::<A>().takes_query { route.to(handler) } else { route.to(Strict(handler)) }
+    if Contract::of::<A>().takes_query { route.to(Known(handler)) } else { route.to(Known(Strict(handler))) }
+}
+
+/// A handler whose door is noted before anything else happens, so that it is counted whatever becomes of the request.
+#[derive(Clone)]
+struct Known<F>(F);
+
+impl<F: Handler<A>, A> Handler<(Noted, A)> for Known<F> {
+    type Output = F::Output;
+    type Future = F::Future;
+
+    fn call(&self, (Noted, arguments): (Noted, A)) -> Self::Future {
+        self.0.call(arguments)
+    }
+}
+
+struct Noted;
+
+impl FromRequest for Noted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        RequestInfo::at_door(request);
+        ready(Ok(Self))
+    }
 }
 
 /// A handler that takes no query parameters, and refuses them before anything else happens.

@@ -1,7 +1,9 @@
 //! What operators change by the doors of documents is in the change log already: this reader writes it down for good.
 
+use std::time::Duration;
+
 use basalt_core::change::{ActorKind, seq_to_text};
-use basalt_core::{Caller, Change, ChangeOp, Code, DocumentId, Error, Result, Seq};
+use basalt_core::{Caller, Change, ChangeOp, Code, DocumentId, Error, Result, Seq, Timestamp};
 use basalt_data::changes::Changes;
 use basalt_store::Read;
 use serde_json::{Map, Value, json};
@@ -14,21 +16,59 @@ use crate::common::names::{AUDIT, OWNED, USERS};
 const CONSUMER: &str = "audit";
 /// Changes of one batch.
 const BATCH: u32 = 100;
+/// Beyond so many changes the place is written down although nothing was noted: the log is trimmed behind it.
+const FAR: Seq = 10_000;
+/// The same after this time.
+const LONG: Duration = Duration::from_hours(1);
 /// A larger body is not kept; a batch of the largest stays well below what one commit takes.
 const BODY_BYTES: usize = 32 * 1024;
+
+/// How far this node has looked, and when the place was last written down.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Followed {
+    /// `None` before the first look.
+    seen: Option<Seq>,
+    moved_at: Option<Timestamp>,
+}
 
 impl Audit {
     /// Writes down what operators changed since the last time, and says how many changes that were; to be called now
     /// and then, also by several nodes at once: an entry is named by its place in the log, so there is one of each.
+    ///
+    /// Where nothing was written since, nothing is read; where operators wrote nothing, nothing is written, but for
+    /// the place every now and then, so that the reader doesn't fall out of the log.
     pub async fn follow(&self, changes: &Changes) -> Result<usize> {
-        let mut place = self.place(changes).await?;
-        let mut noted = 0;
-        loop {
-            let batch = self.db.store().changes(place, BATCH).await?;
-            let Some(last) = batch.last() else { return Ok(noted) };
-            place = last.seq;
-            noted += self.note(changes, batch, place).await?;
+        let mut followed = self.followed.lock().await;
+        let end = changes.end();
+        if followed.seen.is_some_and(|seen| seen >= end) {
+            return Ok(0);
         }
+        let kept = self.place(changes).await?;
+        let (mut place, mut moved, mut noted) = (kept.max(followed.seen.unwrap_or(0)), kept, 0);
+        loop {
+            let batch = self.db.store().changes_by_operators(place, BATCH).await?;
+            let more = batch.len() == BATCH as usize;
+            // Everything up to the end that was known before reading has been looked at.
+            place = batch.last().map_or(place, |last| last.seq).max(if more { 0 } else { end });
+            let concerned: Vec<Change> = batch.into_iter().filter(is_concerned).collect();
+            if !concerned.is_empty() {
+                noted += concerned.len();
+                self.note(changes, concerned, place).await?;
+                moved = place;
+            }
+            if !more {
+                break;
+            }
+        }
+        let now = self.db.now();
+        let long_ago = followed.moved_at.is_none_or(|at| now.since(at) >= LONG);
+        if place > moved && (place - moved >= FAR || long_ago) {
+            self.note(changes, Vec::new(), place).await?;
+            moved = place;
+        }
+        let moved_at = if moved > kept { Some(now) } else { followed.moved_at };
+        *followed = Followed { seen: Some(place), moved_at };
+        Ok(noted)
     }
 
     /// Where the reader stands: at its first start at the log's end, and there too when it fell out of the log.
@@ -44,7 +84,7 @@ impl Audit {
     }
 
     async fn within(&self, changes: &Changes, seq: Seq) -> Result<Seq> {
-        match self.db.store().changes(seq, 1).await {
+        match self.db.store().changes_by_operators(seq, 1).await {
             Ok(_) => Ok(seq),
             Err(error) if error.code() == Code::CursorExpired => Ok(self.fallen_out(changes)),
             Err(error) => Err(error),
@@ -57,9 +97,8 @@ impl Audit {
         changes.end()
     }
 
-    async fn note(&self, changes: &Changes, batch: Vec<Change>, place: Seq) -> Result<usize> {
-        let concerned: Vec<Change> = batch.into_iter().filter(is_concerned).collect();
-        let noted = concerned.len();
+    /// Entries and the reader's place, in one batch.
+    async fn note(&self, changes: &Changes, concerned: Vec<Change>, place: Seq) -> Result<()> {
         let cursor = changes.cursor_write(CONSUMER, place);
         let decide = move |tx: &mut Tx<'_>| {
             let ids = concerned.iter().map(|change| entry_id(change.seq)).collect::<Result<Vec<_>>>()?;
@@ -73,7 +112,7 @@ impl Audit {
             Ok(())
         };
         self.db.commit(&Caller::system(self.db.now()), decide).await?;
-        Ok(noted)
+        Ok(())
     }
 }
 

@@ -3,12 +3,17 @@
 
 mod follow;
 
+use std::sync::Arc;
+
 use basalt_core::filter::Filter;
 use basalt_core::{Caller, Code, Document, Error, FieldPath, Result, limits};
 use basalt_store::{Keyset, List, SortField};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use tokio::sync::Mutex;
+
+use self::follow::Followed;
 use crate::common::names::AUDIT;
 use crate::common::{Db, Trail, rights};
 
@@ -17,6 +22,7 @@ pub use crate::common::Entry;
 #[derive(Clone)]
 pub struct Audit {
     db: Db,
+    followed: Arc<Mutex<Followed>>,
 }
 
 /// A page of entries, newest first.
@@ -29,7 +35,7 @@ pub struct AuditPage {
 
 impl Audit {
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, followed: Arc::default() }
     }
 
     /// Writes down a change that had a batch of its own (definitions, settings).

@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use basalt_core::{Caller, Code, Error, Result, Timestamp, random};
+use basalt_core::{Caller, Change, Code, Error, Result, Timestamp, random};
 use basalt_store::CellKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,10 +15,15 @@ use serde_json::{Value, json};
 
 use super::refresh_token::RefreshKey;
 use super::settings::AuthSettings;
+use crate::common::names::AUDIT;
 use crate::common::{Db, Entry, Live, MasterSecret, Trail, cell, hex, rights};
 
 /// How often an unknown key makes this node read the ring, at most.
 const REREAD: Duration = Duration::from_secs(2);
+/// How long reading the ring waits when it failed.
+const PAUSE: Duration = Duration::from_millis(200);
+/// What the ids of entries in the audit begin with that tell of a change of the ring.
+const MARK: &str = "keyring-";
 /// The least time for which a retired key still verifies.
 const RETIREMENT: Duration = Duration::from_hours(24);
 
@@ -35,6 +40,8 @@ struct Inner {
     ring: RwLock<Arc<Ring>>,
     /// When the ring was last read because of an unknown key.
     reread: tokio::sync::Mutex<Timestamp>,
+    /// The log says that the ring was changed.
+    changed: tokio::sync::Notify,
 }
 
 /// What becomes of the former keys when a new one takes over.
@@ -105,15 +112,16 @@ impl KeyRing {
             .value;
         let ring = RwLock::new(Arc::new(Ring::derive(&stored, &master)?));
         let reread = tokio::sync::Mutex::new(Timestamp::from_millis(0));
-        Ok(Self { inner: Arc::new(Inner { db, master, settings, ring, reread }) })
+        let changed = tokio::sync::Notify::new();
+        Ok(Self { inner: Arc::new(Inner { db, master, settings, ring, reread, changed }) })
     }
 
-    /// Signs with a new key from now on; other nodes follow when they first see it, or at their next reload.
+    /// Signs with a new key from now on; other nodes read the ring anew when the log tells them.
     pub async fn rotate(&self, caller: &Caller, former: FormerKeys) -> Result<()> {
         rights::admin_own(caller)?;
         let Inner { db, settings, .. } = &*self.inner;
         let until = db.now().plus(settings.get().access_token_life.max(RETIREMENT));
-        let (fresh, trail) = (new_key(db), Trail::new(db, caller));
+        let (fresh, trail) = (new_key(db), Trail::marked(db, caller, MARK)?);
         let stored = db
             .commit(caller, move |tx| {
                 tx.need([cell(&cell_key()), trail.read()])?;
@@ -132,7 +140,31 @@ impl KeyRing {
         self.set(&stored)
     }
 
-    /// Reads the ring again, for what other nodes did to it; to be called once a minute.
+    /// Reads the ring anew whenever the log says that it was changed, be it by another node or by a command; ends with
+    /// the node.
+    pub async fn keep_up(&self) {
+        loop {
+            self.inner.changed.notified().await;
+            while let Err(error) = self.reload().await {
+                tracing::warn!(?error, "the signing keys can't be read");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Notes what a change of the log makes untrue.
+    pub(super) fn apply(&self, change: &Change) {
+        if change.collection == *AUDIT && change.id.as_str().starts_with(MARK) {
+            self.inner.changed.notify_one();
+        }
+    }
+
+    /// Changes of the log were missed.
+    pub(super) fn reset(&self) {
+        self.inner.changed.notify_one();
+    }
+
+    /// Reads the ring again, for what other nodes did to it; to be called once a minute too.
     pub async fn reload(&self) -> Result<()> {
         let value = self.inner.db.store().cell(&cell_key()).await?;
         let value = value.ok_or_else(|| Error::internal("there is no ring of keys"))?.value;

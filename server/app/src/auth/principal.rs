@@ -76,10 +76,12 @@ impl UserPrincipals {
     /// Forgets what a change of the log makes untrue.
     pub fn apply(&self, change: &Change) {
         self.forget(&change.collection, &change.id);
+        self.inner.keyring.apply(change);
     }
 
     /// Forgets everything (changes were missed).
     pub fn reset(&self) {
+        self.inner.keyring.reset();
         self.inner.sessions.reset();
     }
 

@@ -1,6 +1,6 @@
 //! The trail that changes by operators and services leave, written in the very batch of the change.
 
-use basalt_core::{Caller, DocumentId, Principal};
+use basalt_core::{Caller, DocumentId, Principal, Result};
 use basalt_store::Read;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,13 @@ pub(crate) struct Trail {
 impl Trail {
     pub(crate) fn new(db: &Db, caller: &Caller) -> Self {
         Self { id: db.new_id(), caller: caller.clone() }
+    }
+
+    /// With a mark before its id, by which those who follow the log know what it is about: the bodies of system
+    /// collections are not in it.
+    pub(crate) fn marked(db: &Db, caller: &Caller, mark: &str) -> Result<Self> {
+        let id = DocumentId::parse(&format!("{mark}{}", db.new_id()))?;
+        Ok(Self { id, caller: caller.clone() })
     }
 
     /// What a note reads first.

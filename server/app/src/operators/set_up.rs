@@ -1,13 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use basalt_core::principal::OperatorRole;
-use basalt_core::{Caller, Code, Error, Result, random};
+use basalt_core::principal::{OperatorPrincipal, OperatorRole};
+use basalt_core::{Caller, Code, Error, Principal, Result, random};
 use basalt_store::CellKey;
 
 use super::account::{self, Account, parse_email};
 use super::session::{self, NewSession};
 use super::{OperatorSession, Operators};
-use crate::common::{Secret, Tx, cell, refuse};
+use crate::common::{Entry, Secret, Trail, Tx, cell, refuse};
 
 /// How long the link that the server prints is good; the next start prints another.
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
@@ -56,18 +57,28 @@ impl Operators {
         let account = Account { id: self.inner.db.new_id(), email, role: OperatorRole::Owner, phc };
         let session = NewSession::draw(&self.inner.db, caller);
         let opened = session.clone();
+        let trail = Trail::new(&self.inner.db, &acting(caller, &account));
         let decide = move |tx: &mut Tx<'_>| {
-            tx.need([cell(&key), account::owners_read(), session::list_read(&account.id)])?;
+            tx.need([cell(&key), account::owners_read(), session::list_read(&account.id), trail.read()])?;
             check(tx, &key)?;
             tx.delete_cell(&key);
             let document = account::create(tx, &account)?;
             session.open(tx, &account.id)?;
+            let (target, after) = (("operator", account.id.to_string()), account::told(&document));
+            trail.note(tx, Entry { action: "operators.setUp", target, before: None, after: Some(after) })?;
             Ok(document)
         };
         let document = self.commit(caller, decide).await?.value;
         let NewSession { cookie, expires_at, .. } = opened;
         Ok(OperatorSession { operator: account::read(&document)?, cookie, expires_at })
     }
+}
+
+/// Who sets up a server has no account yet when he asks; what he does is told of the one that he makes.
+fn acting(caller: &Caller, account: &Account) -> Caller {
+    let Account { id, email, role, .. } = account;
+    let owner = OperatorPrincipal { id: id.clone(), email: email.clone(), role: *role };
+    Caller { principal: Principal::Operator(Arc::new(owner)), ..caller.clone() }
 }
 
 fn check(tx: &mut Tx<'_>, key: &CellKey) -> crate::common::Flow<()> {

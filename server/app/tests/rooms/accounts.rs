@@ -1,5 +1,7 @@
 //! Users as operators and services manage them, and the trail that this leaves.
 
+use std::time::Duration;
+
 use basalt_app::audit::Audit;
 use basalt_app::auth::{Identifier, NewUser, UserChange};
 use basalt_app::{Db, Secret};
@@ -114,7 +116,9 @@ async fn what_operators_do_to_documents_is_read_from_the_log_once() {
         world.node.users.update(&operator, &ann.user.id, roles).await.unwrap();
         let own = UserChange { data: object(json!({"name": "Ann"})), ..UserChange::default() };
         world.node.users.update(&owner, &ann.user.id, own).await.unwrap();
-        let (first, second) = tokio::join!(audit.follow(&changes), audit.follow(&changes));
+        // Another node.
+        let other = Audit::new(Db::new(world.node.store.clone(), world.db.clock.clone(), world.db.random.clone()));
+        let (first, second) = tokio::join!(audit.follow(&changes), other.follow(&changes));
         assert!(first.unwrap() + second.unwrap() >= 1);
         assert_eq!(audit.follow(&changes).await.unwrap(), 0);
         let entries = audit.list(&operator, None, 10).await.unwrap().entries;
@@ -122,6 +126,30 @@ async fn what_operators_do_to_documents_is_read_from_the_log_once() {
         assert_eq!(from_log.len(), 1, "by two readers at once, and not what has an entry of its own");
         assert_eq!(from_log[0].data["after"]["name"], "Ann");
         assert_eq!(from_log[0].data["actor"]["type"], "operator");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_others_do_costs_the_audit_nothing() {
+    both(|world| async move {
+        let audit = Audit::new(Db::new(world.node.store.clone(), world.db.clock.clone(), world.db.random.clone()));
+        let changes = Changes::new(world.node.store.clone());
+        let place = || async { changes.cursor("audit").await.unwrap() };
+        world.sign_up("ann@example.com").await;
+        audit.follow(&changes).await.unwrap();
+        assert_eq!(place().await, Some(changes.end()), "begins at the end of the log");
+        world.sign_up("ben@example.com").await;
+        audit.follow(&changes).await.unwrap();
+        let kept = place().await;
+        world.sign_up("cid@example.com").await;
+        audit.follow(&changes).await.unwrap();
+        assert_eq!(place().await, kept, "the place is not written down for what is none of its business");
+        assert!(kept < Some(changes.end()));
+        world.db.clock.advance(Duration::from_hours(1));
+        world.sign_up("dan@example.com").await;
+        audit.follow(&changes).await.unwrap();
+        assert_eq!(place().await, Some(changes.end()), "but now and then, so that it stays within the log");
     })
     .await;
 }

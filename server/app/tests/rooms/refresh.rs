@@ -116,9 +116,11 @@ async fn a_banned_user_refreshes_nothing() {
         let ban = |disabled| UserChange { disabled: Some(disabled), ..UserChange::default() };
         let operator = world.operator(OperatorRole::Editor);
         world.node.users.update(&operator, &ann.user.id, ban(true)).await.unwrap();
-        assert_eq!(code(world.refresh(refresh(&ann)).await), "account_disabled");
+        assert_eq!(code(world.refresh(refresh(&ann)).await), "session_ended");
+        assert!(world.node.users.sessions(&operator, &ann.user.id).await.unwrap().is_empty());
         world.node.users.update(&operator, &ann.user.id, ban(false)).await.unwrap();
-        assert!(world.refresh(refresh(&ann)).await.is_ok());
+        assert_eq!(code(world.refresh(refresh(&ann)).await), "session_ended", "a ban ends sessions for good");
+        assert_eq!(code(world.node.principals.bearer(access(&ann)).await), "session_ended");
     })
     .await;
 }

@@ -41,8 +41,10 @@ pub(super) enum Command {
     /// Users.
     #[command(subcommand)]
     Users(Users),
-    /// Check the configuration, the database, the clock and the disk.
+    /// Check the configuration, the database, the clock and the disk; changes nothing.
     Doctor,
+    /// Ask a server whether it is ready, over HTTP.
+    Health(Health),
     /// Look at an app's rules without a server.
     #[command(subcommand)]
     Rules(Rules),
@@ -128,7 +130,7 @@ pub(super) enum Users {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Disable a user (an id or an e-mail address): all sessions end at once.
+    /// Disable a user (an id or an e-mail address): all sessions end at once, for good.
     Disable { user: String },
     /// Let a disabled user in again.
     Enable { user: String },
@@ -145,6 +147,13 @@ pub(super) enum Rules {
         #[arg(long, value_name = "FILE")]
         cases: Option<PathBuf>,
     },
+}
+
+#[derive(Args)]
+pub(super) struct Health {
+    /// Where it listens [default: the configured address].
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
 }
 
 #[derive(Args)]

@@ -1,25 +1,28 @@
-//! `basalt doctor`: what can be wrong with a deployment, looked at piece by piece.
+//! `basalt doctor`: what can be wrong with a deployment, looked at piece by piece. It changes nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use basalt_core::{Clock, Error, Result, Timestamp};
+use basalt_store::{Examined, Store};
 use serde_json::{Value, json};
 
 use super::Failure;
 use super::output::Output;
-use super::remote::perform;
-use crate::admin::AdminCommand;
+use crate::admin::{self, AdminCommand};
 use crate::configuration::Configuration;
 use crate::outside::Outside;
-use crate::wire::told;
+use crate::wire::{self, told};
 
 /// Below this a disk is as good as full.
 const LEAST_FREE: u64 = 256 << 20;
 /// The server was built after this.
 const BUILT_AFTER: Timestamp = Timestamp::from_millis(1_760_000_000_000);
-/// How far the clock may be off the file system's.
+/// How far the clock may be off the database's.
 const MOST_SKEW_MILLIS: u64 = 5_000;
+/// How far behind the last write it may be.
+const MOST_AHEAD_MILLIS: i64 = 5_000;
 
 struct Check {
     name: &'static str,
@@ -28,11 +31,13 @@ struct Check {
 
 /// Fails if one of the checks does.
 pub(super) async fn run(configuration: &Configuration, outside: Outside, output: &Output) -> Result<ExitCode, Failure> {
+    let database = database(configuration).await;
+    let time = database.as_ref().ok().and_then(|database| database.time);
     let checks = [
         // It was read before anything else: were it bad, nobody would be here.
         Check { name: "configuration", outcome: Ok(describe(configuration)) },
-        Check { name: "database", outcome: database(configuration, &outside).await },
-        Check { name: "clock", outcome: clock(&configuration.data, &*outside.clock) },
+        Check { name: "database", outcome: database.map(|database| database.told) },
+        Check { name: "clock", outcome: clock(&configuration.data, &*outside.clock, time) },
         Check { name: "disk", outcome: disk(&configuration.data) },
     ];
     let well = checks.iter().all(|check| check.outcome.is_ok());
@@ -64,42 +69,61 @@ fn describe(configuration: &Configuration) -> String {
     format!("{database}, data in {}, listening on {}", configuration.data.display(), configuration.listen)
 }
 
-async fn database(configuration: &Configuration, outside: &Outside) -> Result<String> {
-    let answer = perform(AdminCommand::Doctor, configuration, outside).await?;
-    let not_ready = answer["indexesNotReady"].as_array().map_or(0, Vec::len);
-    Ok(format!("answers in {} µs, {not_ready} indexes not ready", answer["databaseMicros"]))
+/// What was found out about the database.
+struct Database {
+    told: String,
+    /// What its own clock says, where it has one.
+    time: Option<Timestamp>,
 }
 
-/// The clock against the time that the file system gives a new file (another machine's, where it is a network's).
-fn clock(data: &Path, clock: &dyn Clock) -> Result<String> {
+/// A running server is asked; else the database is looked at as it is: nothing is made and nothing is migrated.
+async fn database(configuration: &Configuration) -> Result<Database> {
+    if configuration.database_url.is_none()
+        && let Some(answer) = admin::send(&configuration.data, &AdminCommand::Doctor).await?
+    {
+        let not_ready = answer["indexesNotReady"].as_array().map_or(0, Vec::len);
+        let told = format!("answers in {} µs, {not_ready} indexes not ready", answer["databaseMicros"]);
+        return Ok(Database { told, time: None });
+    }
+    let asked = Instant::now();
+    let Examined { plan, time } = Store::examine(&wire::engine(configuration)).await?;
+    let told = match (plan.current, plan.pending.len()) {
+        (0, _) => "there is none yet; serve makes it".to_owned(),
+        (current, 0) => format!("at version {current}, answers in {} ms", asked.elapsed().as_millis()),
+        (current, _) => format!("at version {current}; serve brings it to {}", plan.target),
+    };
+    Ok(Database { told, time })
+}
+
+/// The clock against the database's, which may be another machine's; with SQLite against the last write to its file.
+fn clock(data: &Path, clock: &dyn Clock, database: Option<Timestamp>) -> Result<String> {
     let now = clock.now();
     if now < BUILT_AFTER {
         return Err(Error::internal(format!("it is not {now}")));
     }
-    let file = tempfile_in(data)?;
-    let failed = |error: std::io::Error| Error::internal(error);
-    let written = std::fs::metadata(&file).and_then(|metadata| metadata.modified());
-    std::fs::remove_file(&file).map_err(failed)?;
-    let written = written.map_err(failed)?.duration_since(std::time::UNIX_EPOCH).map_err(Error::internal)?;
-    let written = Timestamp::from_millis(i64::try_from(written.as_millis()).unwrap_or(i64::MAX));
-    let skew = written.millis().abs_diff(now.millis());
-    if skew > MOST_SKEW_MILLIS {
-        return Err(Error::internal(format!("the clock says {now}, the file system {written}")));
+    if let Some(other) = database.filter(|other| other.millis().abs_diff(now.millis()) > MOST_SKEW_MILLIS) {
+        return Err(Error::internal(format!("the clock says {now}, the database's {other}")));
+    }
+    if let Some(written) = last_write(data).filter(|written| written.millis() > now.millis() + MOST_AHEAD_MILLIS) {
+        return Err(Error::internal(format!("the clock says {now}, and the database was written at {written}")));
     }
     Ok(format!("{now}"))
 }
 
-fn tempfile_in(data: &Path) -> Result<std::path::PathBuf> {
-    let failed = |error: std::io::Error| Error::internal(format!("{} can't be written: {error}", data.display()));
-    std::fs::create_dir_all(data).map_err(failed)?;
-    let path = data.join(format!("doctor-{}.tmp", std::process::id()));
-    std::fs::write(&path, b"written by basalt doctor").map_err(failed)?;
-    Ok(path)
+fn last_write(data: &Path) -> Option<Timestamp> {
+    let files = ["data.db", "data.db-wal"].map(|name| std::fs::metadata(data.join(name)).ok()?.modified().ok());
+    let written = files.into_iter().flatten().max()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(written.as_millis()).ok().map(Timestamp::from_millis)
 }
 
+/// Of the data folder, or of the one that it will be made in.
 fn disk(data: &Path) -> Result<String> {
-    let status = rustix::fs::statvfs(data).map_err(|error| Error::internal(format!("{}: {error}", data.display())))?;
+    let current = Path::new(".");
+    let place = data.ancestors().find(|path| path.is_dir()).unwrap_or(current);
+    let failed = |error| Error::internal(format!("{}: {error}", place.display()));
+    rustix::fs::access(place, rustix::fs::Access::WRITE_OK).map_err(failed)?;
+    let status = rustix::fs::statvfs(place).map_err(failed)?;
     let free = status.f_bavail.saturating_mul(status.f_frsize);
-    let told = format!("{} MiB free in {}", free >> 20, data.display());
+    let told = format!("{} MiB free in {}", free >> 20, place.display());
     if free < LEAST_FREE { Err(Error::internal(told)) } else { Ok(told) }
 }

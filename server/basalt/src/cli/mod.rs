@@ -2,6 +2,7 @@
 
 mod arguments;
 mod doctor;
+mod health;
 mod output;
 mod remote;
 mod rules;
@@ -62,6 +63,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             Command::Keys(command) => remote::keys(command, &configuration, outside, output).await?,
             Command::Users(command) => remote::users(command, &configuration, outside, output).await?,
             Command::Doctor => return doctor::run(&configuration, outside, output).await,
+            Command::Health(command) => health::run(&command, &configuration, output)?,
             Command::Rules(command) => return rules::run(command, &outside, output),
             Command::Upgrade(command) => upgrade::run(command, configuration, outside, output).await?,
             Command::Openapi => return Err(Error::new(Code::Internal, "answered above").into()),

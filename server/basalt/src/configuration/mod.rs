@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use basalt_api::{Cors, Network};
 use basalt_app::Secret;
+use basalt_core::Origin;
 
 pub(crate) use parse::human_duration;
 pub use sources::{Flags, Sources};
@@ -36,7 +37,7 @@ pub struct Configuration {
     pub metrics_listen: Option<SocketAddr>,
     /// Origins whose pages may read answers; without it the app's, or any port of localhost while we listen on
     /// loopback.
-    pub cors_origins: Option<Vec<String>>,
+    pub cors_origins: Option<Vec<Origin>>,
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
     pub limits: Limits,
@@ -118,12 +119,12 @@ impl Configuration {
     }
 
     /// The origins that pages may come from; `app` are those of the app's manifest.
-    pub fn cors(&self, app: Option<&[String]>) -> Cors {
-        let default = ["http://localhost:*".to_owned()];
-        let default: &[String] = if self.listen.ip().is_loopback() { &default } else { &[] };
-        let origins = self.cors_origins.as_deref().or(app).unwrap_or(default);
-        // Both lists were checked when they were read; one that is not an origin opens nothing.
-        Cors::new(origins.iter().map(String::as_str)).unwrap_or_default()
+    pub fn cors(&self, app: Option<&[Origin]>) -> Cors {
+        let while_on_loopback = || {
+            let own = self.listen.ip().is_loopback().then(|| Origin::parse("http://localhost:*"));
+            own.flatten().into_iter().collect()
+        };
+        Cors::new(self.cors_origins.as_deref().or(app).map_or_else(while_on_loopback, <[Origin]>::to_vec))
     }
 
     fn contradictions(&self) -> Vec<Problem> {

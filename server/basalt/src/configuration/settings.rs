@@ -1,7 +1,8 @@
 //! Every setting there is: its key in `basalt.toml`, from which the name of its variable follows, and what it sets.
 
-use basalt_api::{Cors, Network};
+use basalt_api::Network;
 use basalt_app::Secret;
+use basalt_core::Origin;
 use tracing_subscriber::EnvFilter;
 
 use super::parse::Raw;
@@ -81,12 +82,9 @@ fn database_url(raw: &Raw) -> Result<Secret, String> {
     Err("has to begin with postgres://; without it SQLite is used".to_owned())
 }
 
-fn origins(raw: &Raw) -> Result<Vec<String>, String> {
-    let list = raw.list()?;
-    match Cors::new(list.iter().map(String::as_str)) {
-        Ok(_) => Ok(list),
-        Err(bad) => Err(format!("{bad:?} is no origin such as https://app.example.org or http://localhost:*")),
-    }
+fn origins(raw: &Raw) -> Result<Vec<Origin>, String> {
+    let bad = |text: &str| format!("{text:?} is no origin such as https://app.example.org or http://localhost:*");
+    raw.list()?.iter().map(|text| Origin::parse(text).ok_or_else(|| bad(text))).collect()
 }
 
 fn networks(raw: &Raw) -> Result<Vec<Network>, String> {

@@ -104,7 +104,7 @@ fn a_named_file_has_to_be_there_and_be_toml() {
 
 #[test]
 fn pages_of_localhost_are_let_in_while_only_loopback_is_listened_on() {
-    let open = |configuration: &Configuration, app: Option<&[String]>| format!("{:?}", configuration.cors(app));
+    let open = |configuration: &Configuration, app: Option<&[Origin]>| format!("{:?}", configuration.cors(app));
     let mut configuration = Configuration::default();
     assert!(open(&configuration, None).contains("localhost"));
     assert!(!open(&configuration, Some(&[])).contains("localhost"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use basalt_app::auth::AuthSettings;
-use basalt_core::{Error, Result, limits};
+use basalt_core::{Error, Origin, Result, limits};
 use basalt_data::collections::{Collections, Plan, PlanOptions};
 use basalt_data::manifest::{self, Manifest};
 
@@ -38,7 +38,7 @@ impl Manifested {
         self.plan.as_ref()
     }
 
-    pub(super) fn origins(&self) -> Option<&[String]> {
+    pub(super) fn origins(&self) -> Option<&[Origin]> {
         self.manifest.cors.origins.as_deref()
     }
 

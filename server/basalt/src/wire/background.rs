@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use basalt_api::metrics::Gauges;
 use basalt_core::Result;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,6 +17,15 @@ const KEY_RING: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_mins(10);
 const AUDIT: Duration = Duration::from_secs(5);
 const METRICS: Duration = Duration::from_secs(5);
+
+fn gauges(rooms: &Rooms) -> Gauges {
+    Gauges {
+        log_lag: rooms.lag.behind(rooms.clock.now()),
+        commits: rooms.store.commits_under_way(),
+        wal_bytes: rooms.store.wal_bytes(),
+        hashes: rooms.passwords.waiting(),
+    }
+}
 
 /// The tasks of a node; they end together.
 pub(crate) struct Background {
@@ -42,6 +52,14 @@ impl Background {
             let keyring = keyring.clone();
             async move { keyring.reload().await }
         });
+        let (keyring, mut stopped) = (rooms.keyring.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move {
+            tokio::select! {
+                () = keyring.keep_up() => {}
+                // A sender that is gone can't say stop any more, which is one.
+                _ = stopped.changed() => {}
+            }
+        });
         let auth = rooms.auth.clone();
         background.every(SWEEP, "sweeping sessions", move || {
             let auth = auth.clone();
@@ -52,9 +70,11 @@ impl Background {
             let (audit, changes) = (audit.clone(), changes.clone());
             async move { audit.follow(&changes).await.map(drop) }
         });
-        background.every(METRICS, "keeping up the metrics", || async {
+        let watched = rooms.clone();
+        background.every(METRICS, "keeping up the metrics", move || {
+            basalt_api::metrics::report(&gauges(&watched));
             basalt_api::metrics::upkeep();
-            Ok(())
+            std::future::ready(Ok(()))
         });
         background
     }

@@ -24,6 +24,7 @@ pub(super) struct Identity {
     pub(super) keys: Keys,
     pub(super) operators: Operators,
     pub(super) principals: Principals,
+    pub(super) passwords: Passwords,
 }
 
 /// What these rooms stand on.
@@ -50,8 +51,9 @@ pub(super) async fn wire(
     let keys = Keys::new(db.clone(), lag.clone());
     let operators = Operators::new(db.clone(), passwords.clone(), lag);
     let principals = Principals::new(users.clone(), keys.clone(), operators.clone());
+    let hashing = passwords.clone();
     let parts = AuthParts { db, collections, keyring: keyring.clone(), passwords, principals: users, settings };
-    Ok(Identity { auth: Auth::new(parts), keyring, keys, operators, principals })
+    Ok(Identity { auth: Auth::new(parts), keyring, keys, operators, principals, passwords: hashing })
 }
 
 /// As configured, else of the data folder.

@@ -14,7 +14,7 @@ use basalt_app::audit::Audit;
 use basalt_app::auth::{Auth, KeyRing};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
-use basalt_app::{Db, Principals};
+use basalt_app::{Db, Passwords, Principals};
 use basalt_core::{Clock, Result};
 use basalt_data::changes::{Changes, Lag};
 use basalt_data::collections::Collections;
@@ -41,6 +41,7 @@ pub struct Rooms {
     pub operators: Operators,
     pub audit: Audit,
     pub principals: Principals,
+    pub passwords: Passwords,
     /// How far this node is behind the log.
     pub lag: Lag,
     pub clock: Arc<dyn Clock>,
@@ -84,7 +85,7 @@ async fn wire(
     let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
     let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
     let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
-    let identity::Identity { auth, keyring, keys, operators, principals } = identity;
+    let identity::Identity { auth, keyring, keys, operators, principals, passwords } = identity;
     let clock = Arc::clone(&outside.clock);
     let rooms = Rooms {
         store,
@@ -97,6 +98,7 @@ async fn wire(
         operators,
         audit,
         principals,
+        passwords,
         lag,
         clock,
         health,

@@ -68,7 +68,12 @@ async fn step(changes: &Changes, tail: &mut Tail, reader: &mut dyn Reader, clock
             lag.caught_up(asked_at);
             tail.wait().await;
         }
-        Ok(batch) => reader.apply(&batch),
+        Ok(batch) => {
+            reader.apply(&batch);
+            if Tail::was_last(&batch) {
+                lag.caught_up(asked_at);
+            }
+        }
         Err(error) if error.code() == Code::CursorExpired => {
             tracing::warn!(position = tail.position(), "a reader of the log fell out of it and starts anew at its end");
             *tail = changes.tail(changes.end());

@@ -50,6 +50,11 @@ impl Tail {
         Ok(changes)
     }
 
+    /// Whether the log held no more than this batch when it was read: under a steady writer no read is ever empty.
+    pub(super) fn was_last(batch: &[Change]) -> bool {
+        batch.len() < BATCH as usize
+    }
+
     /// Until something may have been written.
     pub(super) async fn wait(&mut self) {
         if let Ok(Err(_)) = tokio::time::timeout(POLL, self.ends.changed()).await {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use basalt_core::Origin;
 use basalt_core::document::pointer_token;
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ pub struct AuthLimits {
 /// `[cors]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsSection {
-    pub origins: Option<Vec<String>>,
+    pub origins: Option<Vec<Origin>>,
 }
 
 /// `[limits]`.
@@ -97,29 +98,19 @@ fn read_auth_limits(value: &Value, path: &str, problems: &mut Problems) -> AuthL
 pub(super) fn read_cors(value: &Value, path: &str, problems: &mut Problems) -> CorsSection {
     let Some(mut table) = Table::open(value, path, problems) else { return CorsSection::default() };
     let origins = table.texts("origins", problems).map(|origins| {
-        let good = origins.into_iter().filter(|(origin, path)| {
-            let good = is_origin(origin);
-            if !good {
-                let message = "An origin is scheme://host[:port] without a path, such as \"https://example.com\" or \
-                               \"http://localhost:*\".";
-                problems.add(path, "bad_origin", message);
+        let parsed = origins.into_iter().filter_map(|(text, path)| {
+            let origin = Origin::parse(text);
+            if origin.is_none() {
+                let message = "An origin is scheme://host[:port] in lower case and without a path, such as \
+                               \"https://example.com\" or \"http://localhost:*\".";
+                problems.add(&path, "bad_origin", message);
             }
-            good
+            origin
         });
-        good.map(|(origin, _)| origin.to_owned()).collect()
+        parsed.collect()
     });
     table.finish(problems);
     CorsSection { origins }
-}
-
-/// `scheme://host`, with a port or `:*`. A lone `*` would make every site one's own, so it is none.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let (host, port) = rest.rsplit_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
-    let plain_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-    let plain_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    plain_scheme && plain_host && port.is_none_or(|port| port == "*" || port.parse::<u16>().is_ok())
 }
 
 pub(super) fn read_limits(value: &Value, path: &str, problems: &mut Problems) -> LimitsSection {

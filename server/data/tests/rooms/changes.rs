@@ -1,9 +1,10 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use basalt_core::{Actor, Change, Clock, Code, Timestamp};
 use basalt_data::changes::{CURSOR_SPACE, Lag, Reader};
-use basalt_store::testkit::both;
+use basalt_store::testkit::{TestDb, both};
 use basalt_store::{CellKey, Origin};
 use serde_json::json;
 use tokio::sync::watch;
@@ -108,6 +109,63 @@ async fn a_follower_is_fed_until_it_is_stopped() {
         follower.await.unwrap();
         put(&db, "notes", "c", json!({})).await;
         assert_eq!(diary.pages(), ["a", "b"]);
+    })
+    .await;
+}
+
+/// A clock that writes a document at each look, and goes on by a second: under it no read of the log is ever empty.
+struct Busy {
+    db: Arc<TestDb>,
+    looks: AtomicI64,
+}
+
+impl Busy {
+    fn last(&self) -> Timestamp {
+        Timestamp::from_millis(self.looks.load(Ordering::SeqCst) * 1_000)
+    }
+}
+
+impl Clock for Busy {
+    fn now(&self) -> Timestamp {
+        let look = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
+        let id = format!("n{look}");
+        let write = put(&self.db, "notes", &id, json!({}));
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(write));
+        self.last()
+    }
+}
+
+/// Says stop after a number of changes.
+struct Counting {
+    left: usize,
+    stop: watch::Sender<bool>,
+}
+
+impl Reader for Counting {
+    fn apply(&mut self, changes: &[Change]) {
+        self.left = self.left.saturating_sub(changes.len());
+        if self.left == 0 {
+            self.stop.send(true).unwrap();
+        }
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_is_up_to_date_under_a_steady_writer_too() {
+    both(|db| async move {
+        let rooms = collections(&db).await;
+        rooms.put(&owner(), &name("notes"), &json!({})).await.unwrap();
+        let changes = log(&db);
+        let clock = Busy { db: Arc::new(db), looks: AtomicI64::new(0) };
+        let (stop, stopped) = watch::channel(false);
+        let lag = Lag::new(Timestamp::from_millis(0));
+        let mut reader = Counting { left: 20, stop };
+        changes.follow(changes.end(), &mut reader, &clock, &lag, stopped).await;
+        let last = clock.last();
+        assert!(last >= Timestamp::from_millis(20_000), "{last}");
+        assert_eq!(lag.behind(last), Duration::ZERO, "it had seen all that was written when it last looked");
     })
     .await;
 }

@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::error::map;
 use super::{MIGRATE_LOCK, connect_options, select, value};
-use crate::migrate::{self, CREATE_VERSIONS, MIGRATIONS, SELECT_VERSIONS, SchemaPlan};
+use crate::migrate::{self, CREATE_VERSIONS, Examined, MIGRATIONS, SELECT_VERSIONS};
 use crate::sql::{Dialect, Row};
 
 pub(crate) async fn migrate(options: &PgConnectOptions, now: Timestamp) -> Result<()> {
@@ -36,13 +36,14 @@ async fn apply(connection: &mut PgConnection, applied: &[Row], now: Timestamp) -
     Ok(())
 }
 
-/// What opening the database would do to its schema.
-pub(crate) async fn schema_plan(url: &str) -> Result<SchemaPlan> {
+/// What opening the database would do to its schema, and what time it is there.
+pub(crate) async fn examine(url: &str) -> Result<Examined> {
     let note = "PostgreSQL is not copied by Basalt: make a dump first (pg_dump), or have a backup at hand.".to_owned();
     let mut connection = connect(&connect_options(url)?).await?;
     let plan = migrate::plan(&applied(&mut connection).await?, Dialect::Postgres, Some(note))?;
+    let now = select(&mut connection, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)").await?;
     connection.close().await.map_err(|error| map(&error))?;
-    Ok(plan)
+    Ok(Examined { plan, time: now.first().and_then(|row| row[0].as_int()).map(Timestamp::from_millis) })
 }
 
 async fn applied(connection: &mut PgConnection) -> Result<Vec<Row>> {

@@ -33,7 +33,7 @@ use crate::sql::{Dialect, Row, Statement};
 use error::{is_lost, map};
 use read::Expectations;
 
-pub(crate) use migrate::schema_plan;
+pub(crate) use migrate::examine;
 pub(crate) use statements::SetStatements;
 
 /// The lock that orders the log: `pg_advisory_xact_lock` of this number, which `basalt_commit` spells, too.

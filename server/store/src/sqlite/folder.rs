@@ -42,6 +42,11 @@ impl Folder {
         self.path.join("data.db")
     }
 
+    /// SQLite's write-ahead log of the database.
+    pub(crate) fn wal(&self) -> PathBuf {
+        self.path.join("data.db-wal")
+    }
+
     pub(crate) fn records(&self) -> PathBuf {
         self.path.join("records.db")
     }

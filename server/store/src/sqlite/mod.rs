@@ -64,12 +64,9 @@ impl Prepared {
 
     pub(crate) fn start(self, shared: Arc<Shared>) -> Result<Sqlite> {
         let Self { folder, connection, log } = self;
-        let database = folder.database();
-        let readers = Readers::open(&database, shared.hooks.read_time)?;
+        let readers = Readers::open(&folder.database(), shared.hooks.read_time)?;
         let (queue, commands) = sync_channel(QUEUE_BATCHES);
-        let mut wal = database.into_os_string();
-        wal.push("-wal");
-        let writer = Writer::new(connection, Arc::clone(&shared), log, PathBuf::from(wal));
+        let writer = Writer::new(connection, Arc::clone(&shared), log, folder.wal());
         let on_fatal = Arc::clone(&shared.hooks.on_fatal);
         let serve = move || {
             if catch_unwind(AssertUnwindSafe(|| writer.serve(&commands))).is_err() {
@@ -85,6 +82,11 @@ impl Prepared {
 impl Sqlite {
     pub(crate) fn records_path(&self) -> PathBuf {
         self.folder.records()
+    }
+
+    /// The size of the write-ahead log.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        std::fs::metadata(self.folder.wal()).map_or(0, |wal| wal.len())
     }
 
     /// Answers what is under way, then closes; blocks.

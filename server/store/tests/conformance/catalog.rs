@@ -90,7 +90,7 @@ async fn an_index_is_filled_while_documents_change() {
                             0 => drop(delete(&store, "notes", &at).await.unwrap()),
                             1 => put(&store, "notes", &at, json!({"n": "text", "tags": {"name": 1}})).await.unwrap(),
                             _ => {
-                                put(&store, "notes", &format!("m{writer}_{n}"), json!({"tags": [true]})).await.unwrap()
+                                put(&store, "notes", &format!("m{writer}_{n}"), json!({"tags": [true]})).await.unwrap();
                             }
                         }
                     }

@@ -19,6 +19,7 @@ pub struct UserChange {
     pub email_verified: Option<bool>,
     pub roles: Option<Vec<String>>,
     pub claims: Option<Map<String, Value>>,
+    /// Disabling ends all sessions of the user; they stay ended when he is enabled again.
     pub disabled: Option<bool>,
     /// Ends all sessions of the user.
     pub password: Option<Secret>,
@@ -51,7 +52,8 @@ impl Users {
             tx.need(own.into_iter().chain(claims))?;
             let user = existing(tx, &id)?;
             let held = User(&user).identifiers();
-            let sessions = if phc.is_some() { session::list(tx, &id)? } else { Vec::new() };
+            let ends_sessions = phc.is_some() || change.disabled == Some(true);
+            let sessions = if ends_sessions { session::list(tx, &id)? } else { Vec::new() };
             tx.need(held.iter().map(account::claim_read).chain(sessions.iter().map(session::document_read)))?;
             let mut data = patched(users, (&user, &user), &change.data, tx.now())?;
             change.set_identifiers(tx, (&id, &held), &mut data)?;
@@ -59,6 +61,8 @@ impl Users {
             if let Some(phc) = &phc {
                 data.insert("anonymous".into(), false.into());
                 credential::set_password(tx, &id, phc);
+            }
+            if ends_sessions {
                 session::end_where(tx, &id, |_| true)?;
             }
             let document = account::put(tx, users, &id, Some(&user), data)?;

@@ -51,6 +51,11 @@ impl Passwords {
         Ok(Self { pool: Pool::start(threads, queue)?, random, params })
     }
 
+    /// How many passwords wait to be hashed.
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+
     /// How many hashes were computed so far.
     pub fn computed(&self) -> u64 {
         self.pool.computed()

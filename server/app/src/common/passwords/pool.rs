@@ -50,6 +50,11 @@ impl Pool {
         self.shared.computed.load(Ordering::Relaxed)
     }
 
+    /// How many jobs wait for a thread.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.lock().jobs.len()
+    }
+
     /// Runs a job on one of the threads; 503 at once where the queue is full.
     pub(super) async fn run<T: Send + 'static>(
         &self,
