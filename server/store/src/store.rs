@@ -217,6 +217,15 @@ impl Store {
         Ok(Page { documents, next, total, seq: changes::end(rows(&answers, 1))? })
     }
 
+    /// Several lists in one read transaction: the rows of each. Cursors and counts are not for here.
+    pub async fn lists(&self, lists: &[List]) -> Result<Vec<Vec<Document>>> {
+        let statements = |catalog: &Catalog, dialect| {
+            lists.iter().map(|list| query::list_statement(catalog, list, dialect)).collect::<Result<Vec<_>>>()
+        };
+        let answers = self.query(statements).await?;
+        lists.iter().enumerate().map(|(n, list)| Ok(query::decode_list(list, rows(&answers, n))?.0)).collect()
+    }
+
     pub async fn count(&self, count: Count) -> Result<u64> {
         let statements = |catalog: &Catalog, dialect| {
             Ok(vec![query::count_statement(catalog, &count.collection, &count.filter, dialect)?])

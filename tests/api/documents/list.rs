@@ -139,7 +139,7 @@ async fn bad_parameters_are_refused(server: TestServer) {
     for (name, value, code) in [
         ("page", "2", "unknown_parameter"),
         ("offset", "10", "unknown_parameter"),
-        ("expand", "owner", "not_available"),
+        ("expand", "owner", "bad_parameter"),
         ("search", "x", "not_available"),
     ] {
         ann.get(&documents("notes")).query(&[(name, value)]).problem(400, code).await;

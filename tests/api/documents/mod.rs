@@ -1,6 +1,7 @@
 mod aggregate;
 mod create;
 mod delete;
+mod expand;
 mod get;
 mod idempotency;
 mod json_patch;

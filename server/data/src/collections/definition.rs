@@ -7,6 +7,7 @@ use basalt_core::{CollectionName, FieldPath};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::{Map, Value, json};
 
+use super::references::{Inverse, Reference};
 use crate::rules::{RuleOp, RuleTexts};
 
 /// One collection's definition. [`Definition::to_json`] is its canonical form: equal definitions have equal ones.
@@ -17,8 +18,9 @@ pub struct Definition {
     pub schema: Option<Value>,
     pub rules: RuleTexts,
     pub indexes: Vec<IndexSpec>,
-    /// What a field's value (an id, or a list of ids) refers to.
-    pub references: BTreeMap<FieldPath, CollectionName>,
+    pub references: BTreeMap<FieldPath, Reference>,
+    /// Back references, by the name under which they are shown.
+    pub inverse: BTreeMap<String, Inverse>,
     /// Fields that only services, operators and the server read.
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
@@ -34,6 +36,7 @@ impl Definition {
             rules: RuleTexts::default(),
             indexes: Vec::new(),
             references: BTreeMap::new(),
+            inverse: BTreeMap::new(),
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
         }
@@ -52,8 +55,12 @@ impl Definition {
             map.insert("indexes".to_owned(), self.indexes.iter().map(index_to_json).collect());
         }
         if !self.references.is_empty() {
-            let references = self.references.iter().map(|(path, to)| (path.to_string(), to.as_str().into()));
+            let references = self.references.iter().map(|(path, to)| (path.to_string(), to.to_json()));
             map.insert("references".to_owned(), Value::Object(references.collect()));
+        }
+        if !self.inverse.is_empty() {
+            let inverse = self.inverse.iter().map(|(name, from)| (name.clone(), from.to_json()));
+            map.insert("inverse".to_owned(), Value::Object(inverse.collect()));
         }
         if !self.hidden.is_empty() {
             map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());

@@ -1,4 +1,5 @@
-//! The indexes that a collection really has: asked for, needed by its room, and those that its list rule calls for.
+//! The indexes that a collection really has: asked for, needed by its room, and those that its list rule and its
+//! references call for.
 
 use basalt_core::FieldPath;
 use basalt_core::document::{ID, REV};
@@ -6,6 +7,7 @@ use basalt_store::{IndexKind, IndexSpec, SortField};
 
 use super::builtin::Builtin;
 use super::definition::Definition;
+use super::references::Holding;
 use crate::rules::CompiledRules;
 
 /// Automatic ones come last, and only where no other index begins with the field.
@@ -16,6 +18,15 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
             indexes.push(index.clone());
         }
     }
+    for path in definition.references.keys() {
+        let holding = definition.holding(path);
+        if matches!(holding, Holding::Id | Holding::Either) && !begins(&indexes, path) {
+            indexes.push(single(IndexKind::Ordered, path.clone()));
+        }
+        if matches!(holding, Holding::Ids | Holding::Either) {
+            add_contains(&mut indexes, path.clone());
+        }
+    }
     let Some(list) = &rules.list else { return indexes };
     for field in list.equality_fields().into_iter().filter(|field| ![ID, REV].contains(&field.top())) {
         if !begins(&indexes, &field) {
@@ -23,12 +34,16 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
         }
     }
     for field in list.contains_fields() {
-        let index = single(IndexKind::Contains, field);
-        if !indexes.contains(&index) {
-            indexes.push(index);
-        }
+        add_contains(&mut indexes, field);
     }
     indexes
+}
+
+fn add_contains(indexes: &mut Vec<IndexSpec>, path: FieldPath) {
+    let index = single(IndexKind::Contains, path);
+    if !indexes.contains(&index) {
+        indexes.push(index);
+    }
 }
 
 /// Whether an index finds this field's values by itself.

@@ -10,6 +10,7 @@ mod definition;
 mod indexes;
 mod parse;
 mod plan;
+mod references;
 mod schema;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub use builtin::{Builtin, Builtins};
 pub use compiled::{Compiled, TimeFields};
 pub use definition::Definition;
 pub use plan::{Action, Coverage, Plan, PlanItem, PlanOptions, Removals};
+pub use references::{Holding, Inverse, Link, OnDelete, Reference};
 pub use schema::Schema;
 
 /// The collections of this server; cheap to clone.

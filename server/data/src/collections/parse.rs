@@ -8,14 +8,15 @@ use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::Value;
 
 use super::definition::Definition;
-use crate::declared::{Problems, Table, text, wrong_type};
+use super::references::{read_inverse, read_references};
+use crate::declared::{Problems, Table, wrong_type};
 use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 
 /// Indexes of one collection, and fields of one index.
 const INDEXES_MAX: usize = 32;
 const INDEX_FIELDS_MAX: usize = 8;
 /// Options whose features come later; an option that would do nothing is refused.
-const LATER: [&str; 6] = ["search", "ttl", "history", "vectors", "inverse", "softDelete"];
+const LATER: [&str; 5] = ["search", "ttl", "history", "vectors", "softDelete"];
 
 impl Definition {
     /// Reads the entry of one collection; all problems at once.
@@ -41,6 +42,9 @@ impl Definition {
         }
         if let Some((references, path)) = table.take("references") {
             definition.references = read_references(references, &path, problems);
+        }
+        if let Some((inverse, path)) = table.take("inverse") {
+            definition.inverse = read_inverse(inverse, &path, problems);
         }
         if let Some(fields) = table.texts("hidden", problems) {
             let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
@@ -201,60 +205,9 @@ fn read_sort_field(field: &str, path: &str, problems: &mut Problems) -> Option<S
     Some(SortField { path: field, descending })
 }
 
-fn read_path(text: &str) -> Option<FieldPath> {
+pub(super) fn read_path(text: &str) -> Option<FieldPath> {
     let path = FieldPath::parse(text).ok()?;
     (!path.top().starts_with('_')).then_some(path)
-}
-
-fn read_references(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<FieldPath, CollectionName> {
-    let Value::Object(entries) = value else {
-        wrong_type(path, "a table of references", value, problems);
-        return BTreeMap::new();
-    };
-    let mut references = BTreeMap::new();
-    for (field, target) in entries {
-        let path = format!("{path}/{}", basalt_core::document::pointer_token(field));
-        let Some(from) = read_path(field).filter(|from| !OWN_FIELDS.contains(&from.top())) else {
-            problems.add(&path, "bad_field_name", format!("{field:?} is not the path of a field of yours."));
-            continue;
-        };
-        if let Some(to) = read_reference(target, &path, problems) {
-            references.insert(from, to);
-        }
-    }
-    references
-}
-
-/// `"users"` or `{ to = "users", onDelete = "keep" }`.
-fn read_reference(value: &Value, path: &str, problems: &mut Problems) -> Option<CollectionName> {
-    let name = if value.is_string() {
-        text(value, path, problems)?
-    } else {
-        let mut table = Table::open(value, path, problems)?;
-        let to = table.text("to", problems);
-        match table.text("onDelete", problems) {
-            None | Some("keep") => {}
-            Some(action @ ("clear" | "cascade" | "restrict")) => {
-                problems.not_available(&table.path_of("onDelete"), &format!("onDelete = {action:?}"));
-            }
-            Some(_) => {
-                let message = "onDelete is keep, clear, cascade or restrict.";
-                problems.add(&table.path_of("onDelete"), "bad_reference", message);
-            }
-        }
-        if to.is_none() {
-            problems.add(table.path(), "required", "A reference says which collection it is to.");
-        }
-        table.finish(problems);
-        to?
-    };
-    match CollectionName::parse(name) {
-        Ok(name) if !name.is_system() => Some(name),
-        _ => {
-            problems.add(path, "bad_reference", format!("{name:?} is not the name of a collection."));
-            None
-        }
-    }
 }
 
 fn read_acknowledged(operations: Vec<(&str, String)>, problems: &mut Problems) -> BTreeSet<RuleOp> {

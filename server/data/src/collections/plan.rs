@@ -12,6 +12,7 @@ use super::builtin::{Builtin, Builtins};
 use super::compiled::compile;
 use super::definition::Definition;
 use super::indexes;
+use super::references::{Holding, Inverse, Reference};
 use crate::declared::Problems;
 use crate::rules::{CompiledRules, Finding, is_open, lint};
 
@@ -191,13 +192,7 @@ impl Planning<'_> {
             return;
         }
         self.check_ruled(definition, builtin, &path);
-        for (field, to) in &definition.references {
-            let known = wanted.contains_key(to) || self.catalog.collection(to).is_some();
-            if !known && self.builtins.get(to).is_none() {
-                let path = format!("{path}/references/{}", pointer_token(&field.to_string()));
-                self.problems.add(&path, "bad_reference", format!("There is no collection {to:?}."));
-            }
-        }
+        self.check_links(definition, wanted, &path);
         let Some(parts) = compile(definition, builtin, &path, &mut self.problems) else { return };
         let indexes = indexes::effective(definition, builtin, &parts.rules);
         self.plan.warnings.extend(lint(&parts.rules, &|field| indexes::begins(&indexes, field)));
@@ -212,6 +207,37 @@ impl Planning<'_> {
             self.plan.changes.push(CatalogChange::Put { name: name.clone(), definition, indexes });
         }
         self.plan.items.push(PlanItem { name: name.clone(), action });
+    }
+
+    /// References lead to collections that are there, and back references come from references that lead here.
+    fn check_links(&mut self, definition: &Definition, wanted: &BTreeMap<&CollectionName, &Definition>, path: &str) {
+        for (field, Reference { to, .. }) in &definition.references {
+            let known = wanted.contains_key(to) || self.catalog.collection(to).is_some();
+            if !known && self.builtins.get(to).is_none() {
+                let path = format!("{path}/references/{}", pointer_token(&field.to_string()));
+                self.problems.add(&path, "bad_reference", format!("There is no collection {to:?}."));
+            }
+        }
+        for (name, Inverse { collection, path: field }) in &definition.inverse {
+            let stored = || {
+                let stored = self.catalog.collection(collection)?;
+                Definition::parse(collection, &stored.definition).ok()
+            };
+            let other = wanted.get(collection).map(|wanted| (*wanted).clone()).or_else(stored);
+            let leads_here = |reference: &Reference| reference.to == definition.name;
+            let path = format!("{path}/inverse/{}", pointer_token(name));
+            match other.as_ref().map(|other| (other.references.get(field), other.holding(field))) {
+                Some((Some(reference), Holding::InElements)) if leads_here(reference) => {
+                    let message = format!("{field} is within the elements of a list: it can't be found from here.");
+                    self.problems.add(&path, "bad_reference", message);
+                }
+                Some((Some(reference), _)) if leads_here(reference) => {}
+                _ => {
+                    let message = format!("{collection} has no reference {field} to {}.", definition.name);
+                    self.problems.add(&path, "bad_reference", message);
+                }
+            }
+        }
     }
 
     /// Of a built-in collection an app rules only what its room leaves to it.

@@ -64,7 +64,18 @@ pub struct ListQuery {
     pub limit: Option<u32>,
     pub cursor: Option<String>,
     pub select: Option<Vec<String>>,
+    /// Paths of references.
+    pub expand: Vec<String>,
     pub count: CountMode,
+}
+
+/// What an answer shows of each document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Show {
+    /// The fields; `None`: all. `id` and `rev` always stay. A path through a reference narrows what it leads to.
+    pub select: Option<Vec<String>>,
+    /// Paths of references whose documents are shown along.
+    pub expand: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +87,7 @@ pub enum CountMode {
 }
 
 /// Parameters of the contract that are built later.
-const LATER: [&str; 3] = ["expand", "search", "nearest"];
+const LATER: [&str; 2] = ["search", "nearest"];
 
 impl EntityTags {
     /// Reads a header's value. Weak tags count like strong ones: a proxy that compresses weakens our tags, and the
@@ -128,12 +139,20 @@ impl ListQuery {
                 "limit" => query.limit = optional_count(&name, &value)?,
                 "cursor" => query.cursor = optional_text(&name, value)?,
                 "select" => query.select = optional_names(&name, value)?,
+                "expand" => query.expand = names(&name, value)?,
                 "count" => query.count = CountMode::from_value(&value)?,
                 later if LATER.contains(&later) => return Err(not_available(later)),
                 _ => return Err(unknown_field(&name)),
             }
         }
         Ok(query)
+    }
+}
+
+impl Show {
+    /// All fields, and nothing beside.
+    pub fn is_whole(&self) -> bool {
+        self.select.is_none() && self.expand.is_empty()
     }
 }
 
@@ -266,7 +285,7 @@ mod tests {
             (json!({"sort": [1]}), Code::BadParameter),
             (json!({"vars": []}), Code::BadParameter),
             (json!({"count": "about"}), Code::BadParameter),
-            (json!({"expand": "a"}), Code::NotAvailable),
+            (json!({"expand": 1}), Code::BadParameter),
             (json!({"search": "a"}), Code::NotAvailable),
             (json!({"nearest": {}}), Code::NotAvailable),
         ] {

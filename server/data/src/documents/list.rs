@@ -13,12 +13,12 @@ use super::cursor::Question;
 use super::definitions::with_fresh;
 use super::filter::{Wanted, check_readable};
 use super::gather::Gathered;
-use super::input::{CountMode, ListQuery};
-use super::select::Selection;
+use super::input::{CountMode, ListQuery, Show};
+use super::present::Shape;
 use super::service::Documents;
 use super::sort;
 use crate::collections::Compiled;
-use crate::rules::{Binding, ListGrant, ListVerdict, Revealed};
+use crate::rules::{Binding, Denial, ListGrant, ListVerdict, Readable, Revealed};
 
 /// What a caller may list of a collection, with the definitions that say so.
 pub(super) struct Granted {
@@ -28,10 +28,16 @@ pub(super) struct Granted {
     pub facts: Gathered,
 }
 
+/// The answer of a list rule.
+pub(super) enum Asked {
+    Granted(Box<Granted>),
+    Denied(Denial),
+}
+
 /// A parsed query.
 struct Plan {
     sort: Vec<SortField>,
-    selection: Option<Selection>,
+    show: Show,
     limit: u32,
     question: Question,
 }
@@ -52,6 +58,7 @@ impl Documents {
         plan: &Plan,
     ) -> Result<Listed> {
         let mut granted = self.granted(binding, collection).await?;
+        let shape = Shape::compile(&self.0.collections, &granted.compiled, &plan.show)?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
         check_readable(plan.sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
@@ -68,7 +75,8 @@ impl Documents {
             List { collection: collection.clone(), filter, sort: plan.sort.clone(), limit: plan.limit, after, count };
         let Page { documents, next, total, seq: _ } = self.0.store.list(list).await?;
         debug_assert!(all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
-        let items = self.reveal(&mut granted, documents, plan.selection.as_ref()).await?;
+        let readable = self.reveal(&mut granted, documents).await?;
+        let items = self.present(binding, &shape, readable).await?;
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
         Ok(Listed { items, next_cursor, total })
     }
@@ -89,40 +97,43 @@ impl Documents {
         source.map(|source| self.0.filters.compile(&granted.compiled, source, vars)).transpose()
     }
 
-    /// Asks the list rule, reading what it looks up.
+    /// What the caller may list, or why nothing.
     pub(super) async fn granted(&self, binding: &Binding, collection: &CollectionName) -> Result<Granted> {
+        match self.ask_list(binding, collection).await? {
+            Asked::Granted(granted) => Ok(*granted),
+            Asked::Denied(denial) => Err(denial.into_list_error(binding.caller())),
+        }
+    }
+
+    /// Asks the list rule, reading what it looks up.
+    pub(super) async fn ask_list(&self, binding: &Binding, collection: &CollectionName) -> Result<Asked> {
         let compiled = self.0.collections.get(collection)?;
         let catalog = self.0.store.catalog();
         let mut facts = Gathered::default();
         loop {
             match compiled.rules.list(binding, &facts) {
-                ListVerdict::Allow(grant) => return Ok(Granted { compiled, catalog, grant, facts }),
-                ListVerdict::Deny(denial) => return Err(denial.into_list_error(binding.caller())),
+                ListVerdict::Allow(grant) => {
+                    return Ok(Asked::Granted(Box::new(Granted { compiled, catalog, grant, facts })));
+                }
+                ListVerdict::Deny(denial) => return Ok(Asked::Denied(denial)),
                 ListVerdict::Need(reads) => facts.read(&self.0.store, &catalog, reads).await?,
             }
         }
     }
 
     /// Masks the rows. Field rules may look up documents, for all rows of the page at once.
-    async fn reveal(
+    pub(super) async fn reveal(
         &self,
         granted: &mut Granted,
         documents: Vec<Document>,
-        selection: Option<&Selection>,
-    ) -> Result<Vec<Map<String, Value>>> {
+    ) -> Result<Vec<Readable<Document>>> {
         let mut rows: Vec<Row> = documents.into_iter().map(Row::Masked).collect();
         loop {
             let mut needed = Vec::new();
             let reveal = |row| match row {
                 Row::Shown(shown) => Row::Shown(shown),
                 Row::Masked(document) => match granted.grant.reveal(document, &granted.facts) {
-                    Revealed::Document(readable) => {
-                        let flat = readable.into_inner().into_flat();
-                        Row::Shown(match selection {
-                            Some(selection) => selection.apply(flat),
-                            None => flat,
-                        })
-                    }
+                    Revealed::Document(readable) => Row::Shown(readable),
                     Revealed::Need(document, reads) => {
                         needed.extend(reads);
                         Row::Masked(document)
@@ -145,11 +156,11 @@ fn all_match(binding: &Binding, wanted: Option<&Wanted>, documents: &[Document])
 enum Row {
     /// Not shown before its field rules are decided.
     Masked(Document),
-    Shown(Map<String, Value>),
+    Shown(Readable<Document>),
 }
 
 impl Row {
-    fn shown(self) -> Option<Map<String, Value>> {
+    fn shown(self) -> Option<Readable<Document>> {
         match self {
             Self::Masked(_) => None,
             Self::Shown(shown) => Some(shown),
@@ -175,7 +186,7 @@ impl Plan {
             Question::new("list", caller).with(collection).with(&query.filter).with(&query.vars).with(&query.sort);
         Ok(Self {
             sort: sort::parse(&query.sort)?,
-            selection: query.select.as_deref().map(Selection::parse).transpose()?,
+            show: Show { select: query.select.clone(), expand: query.expand.clone() },
             limit: limit(query.limit, query.count)?,
             question,
         })

@@ -20,9 +20,9 @@ mod idempotency;
 mod input;
 mod list;
 mod patch;
+mod present;
 mod reads;
 mod run;
-mod select;
 mod service;
 mod sort;
 mod state;
@@ -35,6 +35,7 @@ pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersB
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
 pub use idempotency::IDEMPOTENCY_SPACE;
 pub use input::{
-    Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, WriteOptions, not_available, split_names,
+    Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, Show, WriteOptions, not_available, split_names,
 };
+pub use present::Shape;
 pub use service::{Documents, Parts};

@@ -17,14 +17,14 @@ use super::filter::Filters;
 use super::get::{Get, Got};
 use super::hooks::Hooks;
 use super::idempotency::Kept;
-use super::input::{Idempotency, PatchBody, WriteOptions};
+use super::input::{Idempotency, PatchBody, Show, WriteOptions};
 use super::patch::Patch;
+use super::present::{Selection, Shape};
 use super::reads::{TRIES, too_deep};
-use super::select::Selection;
 use super::transaction::{self, Draw, created_id};
 use super::write::{Act, EffectKind, Operation};
 use crate::collections::Collections;
-use crate::rules::Binding;
+use crate::rules::{Binding, Readable};
 
 /// What the use cases need.
 pub struct Parts {
@@ -134,26 +134,29 @@ impl Documents {
         caller: &Caller,
         collection: &CollectionName,
         id: &DocumentId,
-        select: Option<&[String]>,
+        show: &Show,
     ) -> Result<Fetched> {
-        let selection = select.map(Selection::parse).transpose()?;
-        let document = self.read(caller, collection, id).await?;
+        let binding = Binding::new(caller.clone());
+        let shape = if show.is_whole() { Shape::whole() } else { self.shape(collection, show)? };
+        let document = self.read(&binding, collection, id).await?;
         let rev = document.rev.clone();
-        let flat = document.into_flat();
-        let body = match selection {
-            Some(selection) => selection.apply(flat),
-            None => flat,
-        };
-        Ok(Fetched { rev, body })
+        match self.present(&binding, &shape, vec![document]).await?.pop() {
+            Some(body) => Ok(Fetched { rev, body }),
+            None => Err(Error::internal("a document that is not shown")),
+        }
     }
 
     /// As the caller may read it.
-    async fn read(&self, caller: &Caller, collection: &CollectionName, id: &DocumentId) -> Result<Document> {
-        let binding = Binding::new(caller.clone());
+    async fn read(
+        &self,
+        binding: &Binding,
+        collection: &CollectionName,
+        id: &DocumentId,
+    ) -> Result<Readable<Document>> {
         let inner = &self.0;
-        let readable = with_fresh(&inner.store, || async {
+        with_fresh(&inner.store, || async {
             let compiled = inner.collections.get(collection)?;
-            caller.bypasses_rules(collection, Access::Read)?;
+            binding.caller().bypasses_rules(collection, Access::Read)?;
             let mut get = Get::new(compiled, inner.store.catalog(), binding.clone(), id.clone());
             for _ in 0..TRIES {
                 match inner.store.inspect(get.clone()).await? {
@@ -163,8 +166,7 @@ impl Documents {
             }
             Err(too_deep())
         })
-        .await?;
-        Ok(readable.into_inner())
+        .await
     }
 
     async fn write(
@@ -215,8 +217,12 @@ impl Documents {
         if let Ok(body) = &answer.body {
             return Ok(body.clone());
         }
-        let found = self.read(caller, collection, &DocumentId::parse(&answer.id)?).await;
-        let same = found.ok().filter(|document| Some(document.rev.as_str()) == answer.rev.as_deref());
+        let binding = Binding::new(caller.clone());
+        let found = self.read(&binding, collection, &DocumentId::parse(&answer.id)?).await;
+        let same = found
+            .ok()
+            .map(Readable::into_inner)
+            .filter(|document| Some(document.rev.as_str()) == answer.rev.as_deref());
         let flat = same.map(Document::into_flat);
         Ok(match selection {
             Some(selection) => flat.map(|flat| selection.apply(flat)),

@@ -7,7 +7,7 @@ use basalt_core::principal::{Request, Scope, ServicePrincipal, UserPrincipal};
 use basalt_core::{Caller, CollectionName, DocumentId, Error, FieldPath, Principal, Result, Timestamp};
 use basalt_data::collections::{Builtin, Builtins, Collections};
 use basalt_data::documents::{
-    Behaviours, Documents, Fetched, Hooks, Idempotency, ListQuery, Listed, NoHooks, Parts, PatchBody, Transacted,
+    Behaviours, Documents, Fetched, Hooks, Idempotency, ListQuery, Listed, NoHooks, Parts, PatchBody, Show, Transacted,
     UsersBehaviour, WriteOptions, Written,
 };
 use basalt_data::rules::RuleOp;
@@ -181,7 +181,7 @@ impl World {
     }
 
     pub(crate) async fn get(&self, caller: &Caller, collection: &str, id: &str) -> Result<Fetched> {
-        self.documents.get(caller, &name(collection), &id_of(id), None).await
+        self.documents.get(caller, &name(collection), &id_of(id), &Show::default()).await
     }
 
     /// What is stored, without the server's own fields; `Null` where nothing is.

@@ -1,6 +1,6 @@
 use basalt_core::Timestamp;
 use basalt_core::limits::DOCUMENT_BYTES;
-use basalt_data::documents::{WriteKind, WriteOptions};
+use basalt_data::documents::{Show, WriteKind, WriteOptions};
 use serde_json::json;
 use std::time::Duration;
 
@@ -148,8 +148,8 @@ async fn answers_show_the_selected_fields() {
         let written = world.put_with(&user, "notes", "n", json!({"a": {"x": 1, "y": 2}, "b": 3}), options).await;
         let written = written.unwrap();
         assert_eq!(json!(written.body), json!({"id": "n", "rev": written.rev, "a": {"x": 1}}));
-        let select = ["b".to_owned()];
-        let fetched = world.documents.get(&user, &name("notes"), &id_of("n"), Some(&select)).await.unwrap();
+        let show = Show { select: Some(vec!["b".to_owned()]), ..Show::default() };
+        let fetched = world.documents.get(&user, &name("notes"), &id_of("n"), &show).await.unwrap();
         assert_eq!(json!(fetched.body), json!({"id": "n", "rev": written.rev, "b": 3}));
     })
     .await;

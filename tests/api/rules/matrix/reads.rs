@@ -7,6 +7,8 @@ use super::oracle::Rule;
 use super::world::{Actor, COLLECTION, Pair, World};
 use crate::support::{aggregate, document, documents, query};
 
+const SHELF: &str = "shelf";
+
 on_both_engines! {
     every_read_path_shows_exactly_what_the_rule_allows,
 }
@@ -19,6 +21,7 @@ async fn every_read_path_shows_exactly_what_the_rule_allows(server: TestServer) 
         pair.deploy(&server).await;
         if n == 0 {
             world.restore(&server).await;
+            shelve(&server, &world).await;
         }
         for actor in &world.actors {
             let expected = visible(&world, actor, pair.read);
@@ -48,10 +51,25 @@ async fn seen_by(client: &Client, world: &World) -> Vec<(&'static str, BTreeSet<
         ("list with sort", by_list(client, &[("sort", "-level,title")]).await),
         ("list by pages", by_pages(client).await),
         ("query", ids(&client.post(&query(COLLECTION)).json(&json!({"limit": 500})).expect(200).await.items())),
+        ("expand", by_expand(client, &document(SHELF, "all"), "/expand/items").await),
+        ("expand in a list", by_expand(client, &documents(SHELF), "/items/0/expand/items").await),
         ("count", by_count(client, world).await),
         ("aggregate", by_aggregate(client).await),
         ("check", by_check(client, world).await),
     ]
+}
+
+/// A document that everybody reads and that refers to all others.
+async fn shelve(server: &TestServer, world: &World) {
+    let definition = json!({"rules": {"read": "true"}, "references": {"items": COLLECTION}});
+    server.define(SHELF, &definition).await;
+    let items: Vec<&String> = world.documents.iter().map(|(id, _)| id).collect();
+    server.service().put(&document(SHELF, "all")).json(&json!({"items": items})).expect(201).await;
+}
+
+async fn by_expand(client: &Client, path: &str, at: &str) -> BTreeSet<String> {
+    let answer = client.get(path).query(&[("expand", "items")]).expect(200).await;
+    ids(answer.at(at).as_array().expect("a list"))
 }
 
 fn ids(items: &[Value]) -> BTreeSet<String> {

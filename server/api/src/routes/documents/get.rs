@@ -1,11 +1,11 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, VARY};
 use actix_web::web::Data;
-use basalt_data::documents::Documents;
+use basalt_data::documents::{Documents, Show};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::shared::{DocumentSchema, later, selected};
+use super::shared::{DocumentSchema, expanded, selected};
 use crate::extract::{Caller, DocumentAt, IfNoneMatch, Query};
 use crate::problem::Answer;
 
@@ -13,9 +13,10 @@ use crate::problem::Answer;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
-    /// The fields of the answer, separated by commas; `id` and `rev` always stay.
+    /// The fields of the answer, separated by commas; `id` and `rev` always stay. A path through a reference, such as
+    /// `author.name`, narrows what it leads to.
     select: Option<String>,
-    /// Not available yet.
+    /// References whose documents are shown along, separated by commas: `author,replies.author`.
     expand: Option<String>,
 }
 
@@ -31,7 +32,7 @@ pub(crate) struct Parameters {
         (status = 200, description = "The document, as the caller may read it.", body = DocumentSchema),
         (status = 304, description = "It still is at the revision that `If-None-Match` names."),
     ),
-    extensions(("x-codes" = json!(["document_not_found", "scope_missing", "not_available"]))),
+    extensions(("x-codes" = json!(["document_not_found", "scope_missing", "bad_parameter", "too_large"]))),
 )]
 pub(crate) async fn handle(
     caller: Caller,
@@ -40,10 +41,12 @@ pub(crate) async fn handle(
     query: Query<Parameters>,
     documents: Data<Documents>,
 ) -> Answer {
-    later(&[("expand", query.0.expand.is_some())])?;
-    let select = selected(query.0.select.as_deref());
-    let fetched = documents.get(&caller.0, &at.collection, &at.id, select.as_deref()).await?;
-    let unchanged = known.0.is_some_and(|tags| tags.matches(fetched.rev.as_str()));
+    let Parameters { select, expand } = &query.0;
+    let show = Show { select: selected(select.as_deref()), expand: expanded(expand.as_deref()) };
+    let fetched = documents.get(&caller.0, &at.collection, &at.id, &show).await?;
+    // The revision is the document's own: it says nothing of what its references lead to.
+    let unchanged =
+        !fetched.body.contains_key("expand") && known.0.is_some_and(|tags| tags.matches(fetched.rev.as_str()));
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, format!("\"{}\"", fetched.rev)));
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));

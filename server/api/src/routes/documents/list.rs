@@ -17,7 +17,8 @@ use crate::problem::Answer;
     tag = "documents",
     params(ListParameters),
     responses((status = 200, description = "A page.", body = DocumentPage)),
-    extensions(("x-codes" = json!(["bad_filter", "bad_cursor", "rule_missing", "scope_missing", "not_available"]))),
+    extensions(("x-codes" = json!(["bad_filter", "bad_cursor", "rule_missing", "scope_missing", "bad_parameter",
+        "too_large", "not_available"]))),
 )]
 pub(crate) async fn handle(
     caller: Caller,

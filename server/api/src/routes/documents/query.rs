@@ -8,7 +8,7 @@ use super::shared::DocumentPage;
 use crate::extract::{Caller, CollectionAt, ObjectBody};
 use crate::problem::Answer;
 
-/// A query; `sort` and `select` are texts as in the URL, or lists.
+/// A query; `sort`, `select` and `expand` are texts as in the URL, or lists.
 #[derive(ToSchema)]
 #[schema(as = Query)]
 #[expect(dead_code, reason = "describes; the body is read by the room")]
@@ -24,6 +24,9 @@ pub(crate) struct QuerySchema {
     cursor: Option<String>,
     #[schema(value_type = Option<Names>)]
     select: Option<Names>,
+    /// References whose documents are shown along.
+    #[schema(value_type = Option<Names>)]
+    expand: Option<Names>,
     /// `exact` adds `total`.
     count: Option<String>,
 }
@@ -48,7 +51,8 @@ pub(crate) enum Names {
     request_body = QuerySchema,
     responses((status = 200, description = "A page.", body = DocumentPage)),
     extensions(("x-codes" = json!([
-        "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "rule_missing", "scope_missing", "not_available",
+        "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "rule_missing", "scope_missing", "too_large",
+        "not_available",
     ]))),
 )]
 pub(crate) async fn handle(caller: Caller, at: CollectionAt, body: ObjectBody, documents: Data<Documents>) -> Answer {

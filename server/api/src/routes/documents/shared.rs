@@ -36,6 +36,16 @@ impl PartialSchema for DocumentSchema {
             .required("rev")
             .property("createdAt", time())
             .property("updatedAt", time())
+            .property(
+                "expand",
+                ObjectBuilder::new()
+                    .schema_type(Type::Object)
+                    .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+                    .description(Some(
+                        "With `expand`: by the path of each reference what it leads to, a document, null where there \
+                         is none to read, or a list.",
+                    )),
+            )
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .into()
     }
@@ -85,7 +95,7 @@ pub(crate) struct ListParameters {
     select: Option<String>,
     /// `exact` adds `total`.
     count: Option<String>,
-    /// Not available yet.
+    /// References whose documents are shown along, separated by commas: `author,replies.author`.
     expand: Option<String>,
     /// Not available yet.
     search: Option<String>,
@@ -93,7 +103,7 @@ pub(crate) struct ListParameters {
 
 impl ListParameters {
     pub(crate) fn into_query(self) -> basalt_core::Result<ListQuery> {
-        later(&[("expand", self.expand.is_some()), ("search", self.search.is_some())])?;
+        later(&[("search", self.search.is_some())])?;
         Ok(ListQuery {
             filter: self.filter,
             vars: Map::new(),
@@ -101,6 +111,7 @@ impl ListParameters {
             limit: self.limit,
             cursor: self.cursor,
             select: selected(self.select.as_deref()),
+            expand: expanded(self.expand.as_deref()),
             count: self.count.as_deref().map_or(Ok(CountMode::None), CountMode::parse)?,
         })
     }
@@ -157,6 +168,11 @@ pub(super) fn condition(source: Option<String>) -> Option<Condition> {
 /// The names in a `select` parameter.
 pub(super) fn selected(select: Option<&str>) -> Option<Vec<String>> {
     select.map(split_names)
+}
+
+/// The paths in an `expand` parameter.
+pub(super) fn expanded(expand: Option<&str>) -> Vec<String> {
+    expand.map(split_names).unwrap_or_default()
 }
 
 /// Parameters of the contract that this server hasn't yet.

@@ -12,7 +12,7 @@ use crate::documents::behaviour::Behaviours;
 use crate::documents::idempotency::Kept;
 use crate::documents::input::{Condition, EntityTags};
 use crate::documents::patch::Patch;
-use crate::documents::select::Selection;
+use crate::documents::present::Selection;
 use crate::rules::Binding;
 
 /// As asked. The revision is drawn before, so that deciding anew comes to the same answer.

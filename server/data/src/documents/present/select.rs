@@ -22,22 +22,26 @@ enum Wanted {
 
 impl Selection {
     pub(crate) fn parse(names: &[String]) -> Result<Self> {
-        let refuse = |detail: String| {
-            let fault = FieldError::new("/select", "bad_select", detail.clone());
-            Error::new(Code::BadParameter, detail).with_errors(vec![fault])
-        };
-        if names.len() > MOST {
-            return Err(refuse(format!("select names at most {MOST} fields.")));
-        }
+        Self::check_count(names)?;
+        let paths = names.iter().map(|name| Self::parse_path(name)).collect::<Result<Vec<_>>>()?;
+        Ok(Self::of(paths.iter().map(FieldPath::names)))
+    }
+
+    pub(super) fn check_count(names: &[String]) -> Result<()> {
+        if names.len() > MOST { Err(refuse(format!("select names at most {MOST} fields."))) } else { Ok(()) }
+    }
+
+    pub(super) fn parse_path(name: &str) -> Result<FieldPath> {
+        FieldPath::parse(name).map_err(|_| refuse(format!("{name:?} is not the path of a field.")))
+    }
+
+    pub(super) fn of<'a>(paths: impl Iterator<Item = &'a [String]>) -> Self {
         let mut selection = Self::default();
         for name in [ID, REV] {
             selection.0.insert(name.to_owned(), Wanted::Whole);
         }
-        for name in names {
-            let path = FieldPath::parse(name).map_err(|_| refuse(format!("{name:?} is not the path of a field.")))?;
-            selection.add(path.names());
-        }
-        Ok(selection)
+        paths.for_each(|names| selection.add(names));
+        selection
     }
 
     fn add(&mut self, names: &[String]) {
@@ -78,6 +82,11 @@ impl Selection {
             _ => None,
         }
     }
+}
+
+fn refuse(detail: String) -> Error {
+    let fault = FieldError::new("/select", "bad_select", detail.clone());
+    Error::new(Code::BadParameter, detail).with_errors(vec![fault])
 }
 
 #[cfg(test)]
