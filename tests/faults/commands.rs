@@ -130,6 +130,56 @@ fn rules_are_checked_without_a_server() {
 }
 
 #[test]
+fn rules_check_refuses_what_serve_would_refuse() {
+    let process = Process::prepare(Engine::Sqlite, &[]);
+    let app = tempfile::tempdir().expect("a temporary folder");
+    let folder = app.path().to_str().expect("a path");
+    let check = |rules: &str| {
+        std::fs::write(app.path().join("app.toml"), rules).expect("a file");
+        let output = process.try_run(&["rules", "check", folder]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        (output.status.code(), told)
+    };
+    let (code, told) = check("[collections.notes]\nrules.write = \"true\"\n");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("acknowledge"), "{told}");
+    let acknowledged = "acknowledge = [\"create\", \"update\", \"delete\"]";
+    let (code, told) = check(&format!("[collections.notes]\nrules.write = \"true\"\n{acknowledged}\n"));
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = check("[collections.notes]\nreferences = { owner = \"nobodys\" }\n");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("nobodys"), "{told}");
+    let (code, told) = check("[collections.notes]\nrules.read = \"auth.id == doc.owner || doc.level > 3\"\n");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("level") && told.contains("index"), "a warning names what has no index: {told}");
+    assert!(told.contains("get, list: "), "who can read what: {told}");
+    let (_, told) = check("[collections.notes]\nrules.read = \"auth.id == doc.owner && doc.level > 3\"\n");
+    assert!(!told.contains("no index"), "an index on owner serves the whole conjunction: {told}");
+}
+
+#[test]
+fn rules_test_says_by_its_exit_code_whether_all_cases_pass() {
+    let process = Process::prepare(Engine::Sqlite, &[]);
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/movies");
+    let example = example.to_str().expect("a path");
+    let passed = process.run(&["rules", "test", example]);
+    assert!(String::from_utf8_lossy(&passed.stdout).contains(" 0 failed"), "{passed:?}");
+    let told = json_of(&process, &["rules", "test", example]);
+    assert!(told["passed"].as_u64() >= Some(5) && told["failed"] == 0, "{told}");
+
+    let other = tempfile::tempdir().expect("a temporary folder");
+    let cases = other.path().join("wrong.toml");
+    let text = "[[cases]]\ncollection = \"movies\"\nop = \"create\"\nnext = {}\nallowed = true\n";
+    std::fs::write(&cases, text).expect("a file");
+    let cases = cases.to_str().expect("a path");
+    let failed = process.try_run(&["rules", "test", example, "--cases", cases]);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert!(String::from_utf8_lossy(&failed.stdout).contains("FAIL"), "{failed:?}");
+    let missing = process.try_run(&["rules", "test", other.path().to_str().expect("a path")]);
+    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+}
+
+#[test]
 fn an_unknown_key_of_the_configuration_is_named() {
     let mut process = Process::prepare(Engine::Sqlite, &[]);
     process.set("BASALT_LISTNE", "127.0.0.1:1");

@@ -26,6 +26,8 @@ async fn a_repeated_key_has_one_effect_across_kills(engine: Engine) {
         client.post("/v1/collections/things/documents").json(&body).expect(201).await;
     }
     let mut keys = [0_usize; WRITERS];
+    // Committed, and killed before the answer went out: what the key is for.
+    let mut lost_answers = 0;
     for round in 0..rounds() {
         let writers: Vec<_> = keys
             .iter()
@@ -48,7 +50,8 @@ async fn a_repeated_key_has_one_effect_across_kills(engine: Engine) {
         process.restart();
         for (writer, key) in keys.iter_mut().enumerate() {
             // Once for the answer that got lost, and once more to be sure.
-            raise(&client, writer, *key + 1).await.expect("a running server");
+            let first = raise(&client, writer, *key + 1).await.expect("a running server");
+            lost_answers += usize::from(first);
             let second = raise(&client, writer, *key + 1).await.expect("a running server");
             assert!(second, "the second repetition is a replay");
             *key += 1;
@@ -56,6 +59,8 @@ async fn a_repeated_key_has_one_effect_across_kills(engine: Engine) {
             assert_eq!(client.get(&path).expect(200).await.at("/n"), json!(*key), "round {round}, writer {writer}");
         }
     }
+    println!("{engine:?}: {lost_answers} answers of committed writes were lost in {} kills", rounds());
+    assert!(lost_answers > 0, "no kill fell between a commit and its answer: the loop shows nothing");
 }
 
 /// Whether the answer was a replay; `None` when the server is gone.

@@ -132,6 +132,16 @@ impl std::ops::Not for Filter {
 }
 
 impl Filter {
+    /// Whether it is plainly true of no document, so that there is nothing to ask the database for.
+    pub fn is_never_true(&self) -> bool {
+        match self {
+            Self::False | Self::Error => true,
+            Self::And(parts) => parts.iter().any(Self::is_never_true),
+            Self::Or(parts) => parts.iter().all(Self::is_never_true),
+            Self::True | Self::Not(_) | Self::Leaf(_) => false,
+        }
+    }
+
     /// Conjunction, flattened, with constants folded (`false` wins over an error).
     pub fn and(filters: impl IntoIterator<Item = Self>) -> Self {
         let mut parts = Vec::new();
@@ -166,5 +176,20 @@ impl Filter {
             1 => parts.remove(0),
             _ => Self::Or(parts),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_an_error_or_a_falsehood_in_a_conjunction_is_never_true() {
+        let place = || Place::document(FieldPath::from_names(vec!["a".to_owned()]));
+        let open = || Filter::Leaf(Leaf::Has { place: place() });
+        assert!(Filter::and([open(), Filter::Error]).is_never_true());
+        assert!(Filter::or([Filter::Error, Filter::and([Filter::Error, open()])]).is_never_true());
+        assert!(!Filter::or([Filter::Error, open()]).is_never_true());
+        assert!(!(!open()).is_never_true() && !Filter::True.is_never_true());
     }
 }

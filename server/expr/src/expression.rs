@@ -120,9 +120,20 @@ impl Expression {
         fields::equality_fields(&self.inner.root)
     }
 
-    /// Lists of `doc` that are asked by `x in doc.list`.
+    /// Lists of `doc` that are asked by `x in doc.list` or `doc.list.exists(e, e == x)`: these get a `contains` index.
     pub fn contains_fields(&self) -> Vec<FieldPath> {
         fields::contains_fields(&self.inner.root)
+    }
+
+    /// The places in `auth` that it reads, and the texts that stand in it: of them the linter makes somebody who has
+    /// whatever the expression asks for.
+    pub fn auth_paths(&self) -> Vec<Vec<String>> {
+        fields::auth_paths(&self.inner.root)
+    }
+
+    /// See [`Expression::auth_paths`].
+    pub fn texts(&self) -> Vec<&str> {
+        fields::texts(&self.inner.root)
     }
 
     /// Which names it uses at all: `auth`, `request`, `doc`, `next`, `vars`, `params`.

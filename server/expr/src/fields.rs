@@ -2,7 +2,7 @@
 
 use basalt_core::FieldPath;
 
-use crate::tree::{Kind, Name, Node};
+use crate::tree::{Kind, Macro, MacroKind, Name, Node};
 
 /// The paths of `doc` that are read; `None`: all of it.
 pub(crate) fn doc_fields(root: &Node) -> Option<Vec<FieldPath>> {
@@ -28,14 +28,56 @@ pub(crate) fn equality_fields(root: &Node) -> Vec<FieldPath> {
     paths(found)
 }
 
-/// Lists of `doc` that are asked by `x in doc.list`.
+/// Lists of `doc` that are asked by `x in doc.list` or `doc.list.exists(e, e == x)`.
 pub(crate) fn contains_fields(root: &Node) -> Vec<FieldPath> {
     let mut found = Vec::new();
     visit(root, &mut |node| match &node.kind {
         Kind::In(sides) if !sides[0].open => found.extend(field(&sides[1])),
+        Kind::Macro(of) if asks_for_an_element(of) => found.extend(field(&of.range)),
         _ => {}
     });
     paths(found)
+}
+
+/// `list.exists(e, e == x)`, where `x` is of neither the document nor an element.
+fn asks_for_an_element(of: &Macro) -> bool {
+    let Macro { kind: MacroKind::Exists, body, .. } = of else { return false };
+    let Kind::Equal { sides, negated: false } = &body.kind else { return false };
+    let is_element = |node: &Node| matches!(node.kind, Kind::Variable(0));
+    let is_fixed = |node: &Node| {
+        let mut fixed = !node.open;
+        visit(node, &mut |part| fixed &= !matches!(part.kind, Kind::Variable(_)));
+        fixed
+    };
+    (is_element(&sides[0]) && is_fixed(&sides[1])) || (is_element(&sides[1]) && is_fixed(&sides[0]))
+}
+
+/// The places in `auth` that are read, each as the names that lead there.
+pub(crate) fn auth_paths(root: &Node) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    visit(root, &mut |node| found.extend(auth_path(node).filter(|path| !path.is_empty())));
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn auth_path(node: &Node) -> Option<Vec<String>> {
+    match &node.kind {
+        Kind::Name(Name::Auth) => Some(Vec::new()),
+        Kind::Select { of, name } => {
+            let mut path = auth_path(of)?;
+            path.push(name.to_string());
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+/// The text constants.
+pub(crate) fn texts(root: &Node) -> Vec<&str> {
+    let mut found = Vec::new();
+    visit(root, &mut |node| found.extend(node.constant_text()));
+    found
 }
 
 /// `auth`, `request`, `doc`, `next`, `vars`, `params`, in this order, where they are used.

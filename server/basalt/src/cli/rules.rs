@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use basalt_app::builtins;
 use basalt_core::{Code, Error};
-use basalt_data::collections::{Builtins, compile_rules};
-use basalt_data::manifest;
-use basalt_data::rules::{self, CaseResult, Cases, CasesFormat, Reach};
+use basalt_data::collections::{self, Builtins, Review, compile_rules};
+use basalt_data::manifest::{self, Manifest};
+use basalt_data::rules::{CaseResult, Cases, CasesFormat, CompiledRules};
 use serde_json::json;
 
 use super::Failure;
@@ -25,30 +25,14 @@ pub(super) fn run(command: Rules, outside: &Outside, output: &Output) -> Result<
     }
 }
 
+/// What `serve --app` would refuse fails here, too: a plan with refusals isn't applied.
 fn check(folder: &Path, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
-    let compiled = compile(folder, outside)?;
-    let access: Vec<_> = compiled.values().flat_map(rules::access).collect();
-    let findings: Vec<_> = compiled.values().flat_map(|rules| rules::lint(rules, &|_| true)).collect();
-    let answer = json!({ "access": access, "warnings": findings });
-    output.result(&answer, || {
-        let width = access.iter().map(|entry| entry.collection.len()).max().unwrap_or(0);
-        let reach = |reach| match reach {
-            Reach::Never => "nobody",
-            Reach::Depends => "some",
-            Reach::Always => "everybody",
-        };
-        let line = |entry: &rules::Access| {
-            let (visitor, signed_in) = (reach(entry.visitor), reach(entry.signed_in));
-            let rule = entry.rule.as_deref().unwrap_or("(no rule)");
-            format!(
-                "{:width$}  {:7} visitors: {visitor:9}  signed in: {signed_in:9}  {rule}",
-                entry.collection, entry.op
-            )
-        };
-        let warnings = findings.iter().map(|f| format!("! {} {}: {}", f.collection, f.rule, f.message));
-        access.iter().map(line).chain(warnings).collect::<Vec<_>>().join("\n")
-    });
-    Ok(ExitCode::SUCCESS)
+    let manifest = read(folder, outside)?;
+    let review = collections::review(&manifest.collections, &Builtins::new(builtins()?))?;
+    let Review { access, warnings, refusals } = &review;
+    let answer = json!({ "access": access, "warnings": warnings, "refusals": refusals });
+    output.result(&answer, || review.to_string());
+    Ok(if refusals.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn test(folder: &Path, cases: Option<PathBuf>, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
@@ -83,16 +67,20 @@ fn told(result: &CaseResult) -> String {
     std::iter::once(fail).chain(steps).collect::<Vec<_>>().join("\n")
 }
 
-type Compiled = BTreeMap<basalt_core::CollectionName, rules::CompiledRules>;
+type Compiled = BTreeMap<basalt_core::CollectionName, CompiledRules>;
 
 fn compile(folder: &Path, outside: &Outside) -> Result<Compiled, Error> {
-    // Secrets of the deployment need not be at hand where rules are looked at.
-    let names = |name: &str| Some(outside.environment.get(name).cloned().unwrap_or_default());
-    let manifest = manifest::read_folder(folder, &names)?;
     let builtins = Builtins::new(builtins()?);
+    let manifest = read(folder, outside)?;
     let compiled = manifest
         .collections
         .iter()
         .map(|definition| compile_rules(definition, &builtins).map(|rules| (definition.name.clone(), rules)));
     compiled.collect()
+}
+
+fn read(folder: &Path, outside: &Outside) -> Result<Manifest, Error> {
+    // Secrets of the deployment need not be at hand where rules are looked at.
+    let names = |name: &str| Some(outside.environment.get(name).cloned().unwrap_or_default());
+    manifest::read_folder(folder, &names)
 }

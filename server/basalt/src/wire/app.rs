@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use basalt_app::auth::AuthSettings;
 use basalt_core::{Error, Origin, Result, limits};
-use basalt_data::collections::{Collections, Plan, PlanOptions};
+use basalt_data::collections::{Collections, Plan};
 use basalt_data::manifest::{self, Manifest};
 
 use crate::configuration::Configuration;
@@ -25,10 +25,15 @@ pub(super) fn read(configuration: &Configuration, outside: &Outside) -> Result<O
     manifest::read_folder(folder, &names).map(Some)
 }
 
-/// Nothing is dropped by leaving it out; what has to be acknowledged stops the start.
-pub(super) async fn apply(manifest: Option<Manifest>, collections: &Collections) -> Result<Manifested> {
+/// Nothing is dropped by leaving it out, and nothing that was deployed after it is undone; what has to be acknowledged
+/// stops the start.
+pub(super) async fn apply(
+    manifest: Option<Manifest>,
+    collections: &Collections,
+    outside: &Outside,
+) -> Result<Manifested> {
     let Some(manifest) = manifest else { return Ok(Manifested::default()) };
-    let plan = collections.apply(&manifest.collections, &PlanOptions::whole([])).await?;
+    let plan = collections.apply_manifest(&manifest.collections, outside.clock.now()).await?;
     Ok(Manifested { plan: Some(plan), manifest })
 }
 

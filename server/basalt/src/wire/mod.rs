@@ -77,7 +77,7 @@ async fn wire(
     let changes = Changes::new(store.clone());
     let lag = Lag::new(outside.clock.now());
     let collections = documents::collections(&store).await?;
-    let manifested = app::apply(manifest, &collections).await?;
+    let manifested = app::apply(manifest, &collections, outside).await?;
     let master = identity::master(configuration, outside)?;
     let documents = documents::documents(&store, &collections, &master, outside);
     let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));

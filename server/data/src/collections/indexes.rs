@@ -1,9 +1,15 @@
 //! The indexes that a collection really has: asked for, needed by its room, and those that its list rule and its
 //! references call for.
 
-use basalt_core::FieldPath;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use basalt_core::document::{ID, REV};
-use basalt_store::{IndexKind, IndexSpec, SortField};
+use basalt_core::filter::Filter;
+use basalt_core::{CollectionName, FieldPath};
+use basalt_store::catalog::KeyColumn;
+use basalt_store::query::{Access, explain};
+use basalt_store::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, SortField};
 
 use super::builtin::Builtin;
 use super::definition::Definition;
@@ -47,8 +53,28 @@ fn add_contains(indexes: &mut Vec<IndexSpec>, path: FieldPath) {
 }
 
 /// Whether an index finds this field's values by itself.
-pub(super) fn begins(indexes: &[IndexSpec], field: &FieldPath) -> bool {
+fn begins(indexes: &[IndexSpec], field: &FieldPath) -> bool {
     indexes.iter().any(|index| index.fields.first().is_some_and(|first| first.path == *field))
+}
+
+/// For each alternative of a condition that none of the indexes (built, as they will be) serves: what it tests.
+pub(super) fn scans(name: &CollectionName, indexes: &[IndexSpec], filter: &Filter) -> Vec<Vec<FieldPath>> {
+    let paths: BTreeSet<&FieldPath> = indexes.iter().flat_map(|index| &index.fields).map(|field| &field.path).collect();
+    let column =
+        |(n, path): (usize, &FieldPath)| KeyColumn { path: path.clone(), column: format!("k_{n}"), ready: true };
+    let built =
+        |(n, spec): (usize, &IndexSpec)| Index { name: format!("i_{n}"), spec: spec.clone(), state: IndexState::Ready };
+    let collection = Collection {
+        name: name.clone(),
+        short_id: String::new(),
+        definition: Arc::default(),
+        indexes: indexes.iter().enumerate().map(built).collect(),
+        key_columns: paths.into_iter().enumerate().map(column).collect(),
+    };
+    let catalog = Catalog { epoch: 0, collections: [(name.clone(), Arc::new(collection))].into() };
+    let Ok(explanation) = explain(&catalog, name, filter, &[]) else { return Vec::new() };
+    let scans = explanation.branches.into_iter().filter(|branch| branch.access == Access::Scan);
+    scans.map(|branch| branch.unindexed).collect()
 }
 
 fn single(kind: IndexKind, path: FieldPath) -> IndexSpec {

@@ -4,6 +4,7 @@
 //! is compiled belongs to one epoch of the catalog, so nothing is decided by definitions that no longer hold.
 
 mod admin;
+mod applied;
 mod builtin;
 mod compiled;
 mod definition;
@@ -12,6 +13,7 @@ mod parse;
 mod plan;
 mod references;
 mod schema;
+mod told;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +25,7 @@ use crate::declared::Problems;
 use crate::rules::{Access, CompiledRules, Finding};
 
 pub use admin::Described;
+pub use applied::{APPLIED_SPACE, Applied};
 pub use builtin::{Builtin, Builtins};
 pub use compiled::{Compiled, TimeFields};
 pub use definition::Definition;
@@ -133,11 +136,7 @@ pub struct Review {
 /// Checks definitions as if they were the first ones applied.
 pub fn review(definitions: &[Definition], builtins: &Builtins) -> Result<Review> {
     let plan = plan::make(&Catalog::default(), builtins, definitions, &PlanOptions::whole([]))?;
-    let mut access = Vec::new();
-    for definition in definitions {
-        access.extend(crate::rules::access(&compile_rules(definition, builtins)?));
-    }
-    Ok(Review { access, warnings: plan.warnings, refusals: plan.refusals })
+    Ok(Review { access: plan.access, warnings: plan.warnings, refusals: plan.refusals })
 }
 
 /// The rules of a definition, as they are asked once it is applied.

@@ -1,26 +1,28 @@
 //! What applying definitions would do, worked out without doing it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use basalt_core::document::pointer_token;
 use basalt_core::{Code, CollectionName, Error, FieldError, Result};
 use basalt_store::{Catalog, CatalogChange, Collection, IndexSpec};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::applied::Applied;
 use super::builtin::{Builtin, Builtins};
 use super::compiled::compile;
 use super::definition::Definition;
 use super::indexes;
 use super::references::{Holding, Inverse, Reference};
 use crate::declared::Problems;
-use crate::rules::{CompiledRules, Finding, is_open, lint};
+use crate::rules::{Access, CompiledRules, Finding, access, is_open, lint};
 
 /// How definitions are applied.
 #[derive(Clone, Debug)]
 pub struct PlanOptions {
     pub coverage: Coverage,
     pub removals: Removals,
+    /// What manifests have applied before, where this is one.
+    pub applied: Applied,
 }
 
 /// Whether the definitions are all that there should be.
@@ -44,12 +46,16 @@ pub enum Removals {
 impl PlanOptions {
     /// A manifest's, with what it may remove.
     pub fn whole(removals: impl IntoIterator<Item = String>) -> Self {
-        Self { coverage: Coverage::Whole, removals: Removals::Named(removals.into_iter().collect()) }
+        Self {
+            coverage: Coverage::Whole,
+            removals: Removals::Named(removals.into_iter().collect()),
+            applied: Applied::default(),
+        }
     }
 
     /// One collection's, edited as a whole.
     pub fn part() -> Self {
-        Self { coverage: Coverage::Part, removals: Removals::FieldGuards }
+        Self { coverage: Coverage::Part, removals: Removals::FieldGuards, applied: Applied::default() }
     }
 }
 
@@ -59,6 +65,8 @@ pub struct Plan {
     /// Of the catalog that it was made on.
     pub epoch: u64,
     pub items: Vec<PlanItem>,
+    /// Who can do what under these definitions.
+    pub access: Vec<Access>,
     /// Rules that look like mistakes.
     pub warnings: Vec<Finding>,
     /// Why it can't be applied as it is.
@@ -80,6 +88,8 @@ pub enum Action {
     Unchanged,
     /// Not in the manifest, and there.
     Kept,
+    /// An operator changed it after the manifest that says this was applied: what he deployed stays.
+    Deployed,
     /// With its documents.
     Removed,
 }
@@ -96,49 +106,6 @@ impl Plan {
         }
         let detail = "The plan is refused: something in it has to be acknowledged or named first.";
         Some(Error::new(Code::PlanRefused, detail).with_errors(self.refusals.clone()))
-    }
-
-    pub fn to_json(&self) -> Value {
-        let names = |wanted: fn(&Action) -> bool| -> Vec<&str> {
-            self.items.iter().filter(|item| wanted(&item.action)).map(|item| item.name.as_str()).collect()
-        };
-        let changed = self.items.iter().filter_map(|item| match &item.action {
-            Action::Changed(what) => Some(json!({ "name": item.name, "what": what })),
-            _ => None,
-        });
-        json!({
-            "added": names(|action| *action == Action::Added),
-            "changed": changed.collect::<Vec<_>>(),
-            "unchanged": names(|action| *action == Action::Unchanged),
-            "kept": names(|action| *action == Action::Kept),
-            "removed": names(|action| *action == Action::Removed),
-            "warnings": self.warnings,
-            "refusals": self.refusals,
-        })
-    }
-}
-
-/// For people: a line for each collection, then warnings and refusals.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.items.iter().map(|item| item.name.as_str().len()).max().unwrap_or(0);
-        for PlanItem { name, action } in &self.items {
-            let (sign, text) = match action {
-                Action::Added => ('+', "added".to_owned()),
-                Action::Changed(what) => ('~', format!("changed: {}", what.join(", "))),
-                Action::Unchanged => ('=', "unchanged".to_owned()),
-                Action::Kept => ('.', "kept (not in the manifest)".to_owned()),
-                Action::Removed => ('-', "removed, with its documents".to_owned()),
-            };
-            writeln!(f, "{sign} {:width$}  {text}", name.as_str())?;
-        }
-        for finding in &self.warnings {
-            writeln!(f, "! {} {}: {}", finding.collection, finding.rule, finding.message)?;
-        }
-        for refusal in &self.refusals {
-            writeln!(f, "x {}: {}", refusal.path, refusal.message)?;
-        }
-        Ok(())
     }
 }
 
@@ -157,6 +124,7 @@ pub(super) fn make(
         plan: Plan {
             epoch: catalog.epoch,
             items: Vec::new(),
+            access: Vec::new(),
             warnings: Vec::new(),
             refusals: Vec::new(),
             changes: Vec::new(),
@@ -194,10 +162,15 @@ impl Planning<'_> {
         self.check_ruled(definition, builtin, &path);
         self.check_links(definition, wanted, &path);
         let Some(parts) = compile(definition, builtin, &path, &mut self.problems) else { return };
-        let indexes = indexes::effective(definition, builtin, &parts.rules);
-        self.plan.warnings.extend(lint(&parts.rules, &|field| indexes::begins(&indexes, field)));
-        self.check_open(definition, &parts.rules, &path);
         let stored = self.catalog.collection(name);
+        if stored.is_some_and(|stored| self.options.applied.is_older(definition, &stored.definition)) {
+            self.plan.items.push(PlanItem { name: name.clone(), action: Action::Deployed });
+            return;
+        }
+        self.plan.access.extend(access(&parts.rules));
+        let indexes = indexes::effective(definition, builtin, &parts.rules);
+        self.plan.warnings.extend(lint(&parts.rules, &|filter| indexes::scans(name, &indexes, filter)));
+        self.check_open(definition, &parts.rules, &path);
         if let Some(stored) = stored {
             self.check_guards(definition, stored, &path);
         }

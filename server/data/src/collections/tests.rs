@@ -211,6 +211,8 @@ fn a_plan_is_printed_for_people() {
         [
             "+ notes  added",
             ". old    kept (not in the manifest)",
+            "who can do what (services and operators aside):",
+            "  notes  get, list, delete",
             "! notes create",
             "! notes update",
             "! notes update",

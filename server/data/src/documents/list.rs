@@ -68,13 +68,13 @@ impl Documents {
             let total = self.count(collection, filter).await?;
             return Ok(Listed { total: Some(total), ..Listed::default() });
         }
-        if filter == Filter::False {
+        if filter.is_never_true() {
             return Ok(Listed { total: count.then_some(0), ..Listed::default() });
         }
         let list =
             List { collection: collection.clone(), filter, sort: plan.sort.clone(), limit: plan.limit, after, count };
         let Page { documents, next, total, seq: _ } = self.0.store.list(list).await?;
-        debug_assert!(all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
+        debug_assert!(granted.all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
         let readable = self.reveal(&mut granted, documents).await?;
         let items = self.present(binding, &shape, readable).await?;
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
@@ -82,7 +82,7 @@ impl Documents {
     }
 
     async fn count(&self, collection: &CollectionName, filter: Filter) -> Result<u64> {
-        if filter == Filter::False {
+        if filter.is_never_true() {
             return Ok(0);
         }
         self.0.store.count(Count { collection: collection.clone(), filter }).await
@@ -149,10 +149,6 @@ impl Documents {
     }
 }
 
-fn all_match(binding: &Binding, wanted: Option<&Wanted>, documents: &[Document]) -> bool {
-    wanted.is_none_or(|wanted| documents.iter().all(|row| wanted.holds(binding, &Value::Object(row.to_flat()))))
-}
-
 enum Row {
     /// Not shown before its field rules are decided.
     Masked(Document),
@@ -169,6 +165,13 @@ impl Row {
 }
 
 impl Granted {
+    /// Whether rule and filter are true in memory, too, of what the database selected.
+    fn all_match(&self, binding: &Binding, wanted: Option<&Wanted>, documents: &[Document]) -> bool {
+        documents.iter().map(|row| Value::Object(row.to_flat())).all(|flat| {
+            self.compiled.rules.may_list(binding, &flat) && wanted.is_none_or(|wanted| wanted.holds(binding, &flat))
+        })
+    }
+
     /// The rows that the caller may list and asks for.
     pub(super) fn filter(&self, binding: &Binding, wanted: Option<&Wanted>) -> Result<Filter> {
         let wanted = wanted.map_or(Ok(Filter::True), |wanted| wanted.lower(binding, &self.grant))?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::binding::Binding;
 use super::compiled::CompiledRules;
-use super::facts::{FactLookups, Facts};
+use super::facts::{FactLookups, Facts, NoFacts};
 use super::limiter::BucketLimiter;
 use super::readable::{Mask, ReadVerdict, Revealed, document_reads};
 use super::verdict::{Denial, DenialKind, Permit, Verdict};
@@ -103,6 +103,17 @@ impl CompiledRules {
             Ok(mask) => ListVerdict::Allow(ListGrant { filter, mask }),
             Err(reads) => ListVerdict::Need(reads),
         }
+    }
+
+    /// Whether the list rule, asked in memory, leaves this listed document to the caller. A rule that looks up other
+    /// documents isn't asked: they may have changed since the list was read.
+    pub(crate) fn may_list(&self, binding: &Binding, doc: &Value) -> bool {
+        if matches!(binding.caller().bypasses_rules(&self.collection, Access::Read), Ok(true)) {
+            return true;
+        }
+        let lookups = FactLookups::new(&NoFacts);
+        let ask = |rule: &Expression| rule.evaluate(&env(binding, Some(doc), None, &lookups));
+        self.list.as_ref().is_some_and(|rule| matches!(ask(rule), Outcome::True | Outcome::Need(_)))
     }
 
     fn ask(&self, asking: &Asking<'_>, operation: Operation<'_>) -> Result<(), No> {

@@ -1,38 +1,14 @@
-//! Who can read what, and rules that look like mistakes.
+//! Rules that look like mistakes.
 
-use basalt_core::FieldPath;
-use basalt_expr::{Env, Expression};
+use basalt_core::filter::Filter;
+use basalt_core::{CollectionName, DocumentId, FieldPath, Timestamp};
+use basalt_expr::{Env, Expression, Found, Lookups, Lowered, RequestValues};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::access::Reach;
 use super::compiled::CompiledRules;
 use super::texts::RuleOp;
-
-/// How far a rule lets somebody through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reach {
-    /// Nothing, whatever the document.
-    Never,
-    /// Some documents, or some of such people.
-    Depends,
-    /// Everything.
-    Always,
-}
-
-/// One operation of one collection.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    pub collection: String,
-    pub op: &'static str,
-    /// People without a token.
-    pub visitor: Reach,
-    /// Whoever made himself an account.
-    pub signed_in: Reach,
-    /// `None`: there is no rule, so it is nobody's.
-    pub rule: Option<String>,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,28 +36,16 @@ pub struct Finding {
     pub message: String,
 }
 
-/// Who can do what, as far as rules say without a document.
-pub fn access(rules: &CompiledRules) -> Vec<Access> {
-    let entry = |op: RuleOp| {
-        let rule = rules.operation(op);
-        Access {
-            collection: rules.collection().to_string(),
-            op: op.as_str(),
-            visitor: rule.map_or(Reach::Never, |rule| reach(rule, &Value::Null)),
-            signed_in: rule.map_or(Reach::Never, reach_of_signed_in),
-            rule: rule.map(|rule| rule.source().to_owned()),
-        }
-    };
-    RuleOp::ALL.map(entry).into()
-}
-
 /// Whether everybody may do this, signed in or not, whatever the document.
 pub fn is_open(rule: &Expression) -> bool {
     reach(rule, &Value::Null) == Reach::Always
 }
 
-/// What looks like a mistake. `indexed` says whether an index begins with a field.
-pub fn lint(rules: &CompiledRules, indexed: &dyn Fn(&FieldPath) -> bool) -> Vec<Finding> {
+/// Of a condition: for each of its alternatives that would read every document, the fields that an index would help.
+pub type Scans<'a> = &'a dyn Fn(&Filter) -> Vec<Vec<FieldPath>>;
+
+/// What looks like a mistake.
+pub fn lint(rules: &CompiledRules, scans: Scans<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |kind, rule: RuleOp, message: String| {
         let collection = rules.collection().to_string();
@@ -107,14 +71,62 @@ pub fn lint(rules: &CompiledRules, indexed: &dyn Fn(&FieldPath) -> bool) -> Vec<
         lint_update(update, &mut |kind, message| add(kind, RuleOp::Update, message));
     }
     if let Some(list) = &rules.list {
-        for field in list.doc_fields().unwrap_or_default() {
-            if field.top() != basalt_core::document::ID && !indexed(&field) {
-                let message = format!("The list rule tests {field}, and no index begins with it.");
-                add(FindingKind::NoIndex, RuleOp::List, message);
-            }
+        for fields in unindexed(list, scans) {
+            let names = fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let message =
+                format!("A list reads every document: where the rule tests {names}, no index of the collection helps.");
+            add(FindingKind::NoIndex, RuleOp::List, message);
         }
     }
     findings
+}
+
+/// The alternatives of a list rule that no index serves, as far as it is known without the caller: for a visitor, for
+/// somebody new, and for somebody who holds every role and claim that the rule names.
+fn unindexed(list: &Expression, scans: Scans<'_>) -> Vec<Vec<FieldPath>> {
+    let (id, method) = ("linter".to_owned(), "GET".to_owned());
+    let request = RequestValues { id, method, time: Timestamp::from_millis(0), ip: None };
+    let mut found: Vec<Vec<FieldPath>> = Vec::new();
+    for auth in [Value::Null, newcomer(), holder(list)] {
+        let lowered =
+            list.lower(&Env { auth: &auth, request: Some(&request), lookups: &AllThere(json!({})), ..Env::empty() });
+        let Ok(Lowered::Filter(filter)) = lowered else { continue };
+        for fields in scans(&filter) {
+            if !fields.is_empty() && !found.contains(&fields) {
+                found.push(fields);
+            }
+        }
+    }
+    found
+}
+
+/// Somebody with all roles that the rule names, and a text in each claim.
+fn holder(rule: &Expression) -> Value {
+    let mut auth = newcomer();
+    auth["anonymous"] = json!(false);
+    auth["roles"] = rule.texts().into_iter().collect();
+    for path in rule.auth_paths() {
+        if let Some((claims, names)) = path.split_first()
+            && claims == "claims"
+        {
+            give(&mut auth["claims"], names);
+        }
+    }
+    auth
+}
+
+/// A text at this place; what is read deeper is a map.
+fn give(place: &mut Value, names: &[String]) {
+    match names.split_first() {
+        None if place.is_null() => *place = json!("a claim"),
+        None => {}
+        Some((name, deeper)) => {
+            if !place.is_object() {
+                *place = json!({});
+            }
+            give(&mut place[name.as_str()], deeper);
+        }
+    }
 }
 
 fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
@@ -170,7 +182,7 @@ fn newcomer() -> Value {
 }
 
 /// What is false for a newcomer may be true for a holder of a role or a claim.
-fn reach_of_signed_in(rule: &Expression) -> Reach {
+pub(super) fn reach_of_signed_in(rule: &Expression) -> Reach {
     match reach(rule, &newcomer()) {
         Reach::Never if rule.names().contains(&"auth") => Reach::Depends,
         reach => reach,
@@ -178,12 +190,21 @@ fn reach_of_signed_in(rule: &Expression) -> Reach {
 }
 
 /// Whatever the documents and the request are.
-fn reach(rule: &Expression, auth: &Value) -> Reach {
+pub(super) fn reach(rule: &Expression, auth: &Value) -> Reach {
     let prospects = rule.prospects(&Env { auth, limiter: Some(&AlwaysGranted), ..Env::empty() });
     match (prospects.can_be_true, prospects.can_be_untrue) {
         (true, false) => Reach::Always,
         (true, true) => Reach::Depends,
         (false, _) => Reach::Never,
+    }
+}
+
+/// Every document that is looked up is there, and empty.
+struct AllThere(Value);
+
+impl Lookups for AllThere {
+    fn find(&self, _: &CollectionName, _: &DocumentId) -> Found<'_> {
+        Found::Document(&self.0)
     }
 }
 

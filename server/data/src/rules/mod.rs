@@ -4,6 +4,7 @@
 //! nothing outside of this room can make, so it has had its verdict and its fields are masked. Pure: what has to be
 //! read is asked for by `Need`.
 
+mod access;
 mod authorize;
 mod binding;
 mod cases;
@@ -16,13 +17,14 @@ mod simulate;
 mod texts;
 mod verdict;
 
+pub use access::{Access, Reach, access, told_access};
 pub use authorize::{ListGrant, ListVerdict, Operation, changed_fields};
 pub use binding::Binding;
 pub use cases::{CaseResult, Cases, CasesFormat};
 pub use compiled::{CompiledRules, FieldRules, operation_scope};
 pub use facts::{FactLookups, Facts, NoFacts};
 pub use limiter::LIMIT_SPACE;
-pub use lint::{Access, Finding, FindingKind, Reach, access, is_open, lint};
+pub use lint::{Finding, FindingKind, Scans, is_open, lint};
 pub use readable::{ReadVerdict, Readable, Revealed};
 pub use simulate::{Simulated, Simulation, SimulationStep, Supposed};
 pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};

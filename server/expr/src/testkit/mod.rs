@@ -32,6 +32,12 @@ pub fn plain_cel() -> impl Strategy<Value = Case> {
     cases(generate::Dialect::Cel)
 }
 
+/// How many times as long random tests go on: more in `make test-long`.
+#[expect(clippy::disallowed_methods, reason = "tests are the outside: make test-long says so by the environment")]
+pub fn longer() -> u32 {
+    if std::env::var_os("BASALT_TEST_LONG").is_some() { 60 } else { 1 }
+}
+
 fn cases(dialect: generate::Dialect) -> impl Strategy<Value = Case> {
     (prop::collection::vec(any::<u16>(), 0..160), prop::collection::vec(any::<u16>(), 0..600)).prop_map(
         move |(words, values)| {

@@ -29,7 +29,8 @@ fn three_valued(outcome: &Outcome) -> Option<bool> {
 }
 
 /// Runs the cases that compile, and fails when too few of them do.
-fn run(cases: u32, strategy: impl Strategy<Value = Case>, test: impl Fn(&Case) -> Result<bool, TestCaseError>) {
+fn run(strategy: impl Strategy<Value = Case>, test: impl Fn(&Case) -> Result<bool, TestCaseError>) {
+    let cases = 4_000 * testkit::longer();
     let tried = std::cell::Cell::new(0_u32);
     let result = TestRunner::new(config(cases)).run(&strategy, |case| {
         tried.set(tried.get() + u32::from(test(&case)?));
@@ -41,7 +42,7 @@ fn run(cases: u32, strategy: impl Strategy<Value = Case>, test: impl Fn(&Case) -
 
 #[test]
 fn a_lowered_filter_answers_as_the_evaluator_does() {
-    run(4_000, testkit::lowerable(), |Case { expression, world }| {
+    run(testkit::lowerable(), |Case { expression, world }| {
         let Ok(compiled) = Expression::compile(expression, &scope(true), &Times) else { return Ok(false) };
         let outcome = compiled.evaluate(&world.env(Some(&world.doc)));
         let expected = three_valued(&outcome);
@@ -62,7 +63,7 @@ fn a_lowered_filter_answers_as_the_evaluator_does() {
 /// arithmetic between them, and lets floats overflow. Times are left out because its `chrono` feature is off.
 #[test]
 fn the_evaluator_answers_as_cel_does() {
-    run(4_000, testkit::plain_cel(), |Case { expression, world }| {
+    run(testkit::plain_cel(), |Case { expression, world }| {
         let Ok(compiled) = Expression::compile(expression, &scope(false), &Times) else { return Ok(false) };
         let outcome = compiled.evaluate(&world.env(Some(&world.doc)));
         let program = cel::Program::compile(expression).map_err(|error| TestCaseError::fail(error.to_string()))?;

@@ -46,6 +46,14 @@ fn fields_that_want_a_key_column_are_known() {
     }
     let expression = compile("auth.id in doc.members && 'a' in doc.m.tags && doc.x in doc.l", &rule());
     assert_eq!(texts(&expression.contains_fields()), ["m.tags", "members"]);
+    for (source, expected) in [
+        ("doc.l.exists(e, e == auth.id)", &["l"][..]),
+        ("doc.m.l.exists(e, 'x' == e) || doc.k.exists(e, e != 'x')", &["m.l"]),
+        ("doc.l.all(e, e == auth.id) || doc.k.exists(e, e.id == auth.id) || doc.n.exists(e, e == doc.x)", &[]),
+        ("doc.l.exists(e, e == e) || doc.k.exists(e, doc.m.exists(f, f == e))", &[]),
+    ] {
+        assert_eq!(texts(&compile(source, &rule()).contains_fields()), expected, "{source}");
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ const PIECES: [&str; 64] = [
 ];
 
 proptest! {
-    #![proptest_config(Config { cases: 2_000, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 2_000 * testkit::longer(), failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn characters(source in "\\PC{0,60}") {

@@ -6,9 +6,9 @@ use basalt_core::filter::Filter;
 use basalt_core::{Code, CollectionName, FieldPath, key};
 use serde_json::{Map, Value, json};
 
-use super::LONGER;
 use super::engines::{DIALECTS, Engines};
 use super::generate::{self, Dice};
+use super::longer;
 use super::world::{World, document};
 use crate::query::{Aggregate, Measure, MeasureOp};
 
@@ -100,7 +100,7 @@ fn close(a: &Value, b: &Value, scale: f64) -> bool {
 #[test]
 fn groups_and_measures_are_those_of_a_plain_computation() {
     let mut engines = Engines::open();
-    for seed in 0..8 * LONGER {
+    for seed in 0..8 * longer() {
         let mut dice = Dice::new(9_000 + seed);
         let number = |dice: &mut Dice| match dice.below(4) {
             0 => json!(0.5),

@@ -10,5 +10,7 @@ mod printing;
 mod three_valued;
 mod world;
 
-/// How much longer property tests go on with the feature `long`.
-const LONGER: u64 = if cfg!(feature = "long") { 60 } else { 1 };
+/// How many times as long property tests go on.
+fn longer() -> u64 {
+    basalt_expr::testkit::longer().into()
+}

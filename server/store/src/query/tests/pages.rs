@@ -6,9 +6,9 @@ use basalt_core::filter::{Filter, Leaf, Place, Root, Scalar};
 use basalt_core::{CollectionName, Document, FieldPath, key};
 use serde_json::{Value, json};
 
-use super::LONGER;
 use super::engines::{DIALECTS, Engines};
 use super::generate::{self, Dice};
+use super::longer;
 use super::naive::{Collections, Naive};
 use super::world::{World, document, flat, ordered, sort};
 use crate::catalog::{IndexKind, IndexSpec, SortField};
@@ -73,7 +73,7 @@ fn expected(world: &World, list: &List) -> Vec<String> {
 #[test]
 fn pages_are_the_whole_in_order() {
     let mut engines = Engines::open();
-    for seed in 0..6 * LONGER {
+    for seed in 0..6 * longer() {
         let mut dice = Dice::new(1_000 + seed);
         let mut world = World::new();
         let indexes = generate::indexes(&mut dice);
@@ -180,7 +180,7 @@ fn pages_stay_right_while_documents_come() {
 fn branches_are_the_whole() {
     let mut engines = Engines::open();
     let mut split_filters = 0;
-    for seed in 0..5 * LONGER {
+    for seed in 0..5 * longer() {
         let mut dice = Dice::new(5_000 + seed);
         let documents: Vec<Document> = (0..60)
             .map(|n| {

@@ -6,9 +6,9 @@ use basalt_core::filter::{Filter, Leaf, Order, Place, Scalar, TextTest};
 use basalt_core::{CollectionName, FieldPath};
 use serde_json::{Value, json};
 
-use super::LONGER;
 use super::engines::{DIALECTS, Engines};
 use super::generate::{self, Dice};
+use super::longer;
 use super::naive::{Collections, Naive};
 use super::world::{World, document, flat, ordered};
 use crate::query::condition::Form;
@@ -16,7 +16,6 @@ use crate::query::dialect::Json;
 use crate::query::print::{Printer, Scope};
 use crate::sql::{Dialect, SqlValue};
 
-const WORLDS: u64 = 10 * LONGER;
 const FILTERS: usize = 250;
 const DOCUMENTS: usize = 30;
 
@@ -24,7 +23,7 @@ const DOCUMENTS: usize = 30;
 fn filters_mean_the_same_everywhere() {
     let mut engines = Engines::open();
     let mut seen = [0_u32; 3];
-    for seed in 0..WORLDS {
+    for seed in 0..10 * longer() {
         let mut dice = Dice::new(seed);
         let world = random_world(&mut dice);
         world.create(&mut engines);
@@ -145,7 +144,7 @@ fn long_texts_mean_the_same_everywhere() {
 fn floats_in_json_are_read_as_they_were_written() {
     let mut engines = Engines::open();
     let mut dice = Dice::new(7);
-    for _ in 0..20_000 * LONGER {
+    for _ in 0..20_000 * longer() {
         let float = f64::from_bits(dice.next());
         if !float.is_finite() {
             continue;

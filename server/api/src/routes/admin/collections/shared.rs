@@ -45,7 +45,11 @@ pub(super) struct PlanSchema {
     changed: Vec<Map<String, Value>>,
     unchanged: Vec<String>,
     kept: Vec<String>,
+    /// Left as an operator deployed them after the manifest (at a start only).
+    deployed: Vec<String>,
     removed: Vec<String>,
+    /// Who can do what under these definitions, as `/v1/admin/rules/access` tells it.
+    access: Vec<Map<String, Value>>,
     /// Rules that look like mistakes.
     warnings: Vec<Map<String, Value>>,
     /// Why it can't be applied as it is.
