@@ -2,7 +2,9 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cluster;
 mod commands;
+mod database;
 mod durability;
 mod idempotency;
 mod nodes;

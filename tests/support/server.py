@@ -1,4 +1,5 @@
 """A throw-away server for scripts: `with Server(binary, app=…) as server:` on a free port and an empty data folder."""
+import contextlib
 import json
 import os
 import pathlib
@@ -8,6 +9,30 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+
+
+ENGINES = ("sqlite", "postgres")
+SECRET = "a secret of the scripts, which nobody else has to know"
+
+
+@contextlib.contextmanager
+def database(engine):
+    """Settings for a server on this engine; on PostgreSQL with a database of its own in the cluster of tests/cluster."""
+    if engine == "sqlite":
+        yield {}
+        return
+    cluster = os.environ["BASALT_TEST_POSTGRES"]
+    name = f"basalt_script_{os.getpid()}"
+    psql(cluster, f"drop database if exists {name} with (force)")
+    psql(cluster, f"create database {name}")
+    try:
+        yield {"BASALT_DATABASE_URL": f"{cluster.rsplit('/', 1)[0]}/{name}", "BASALT_SECRET": SECRET}
+    finally:
+        psql(cluster, f"drop database {name} with (force)")
+
+
+def psql(url, statement):
+    subprocess.run(["psql", "--no-psqlrc", "--quiet", "--command", statement, url], check=True)
 
 
 class Server:
@@ -71,6 +96,15 @@ class Server:
 
     def key(self, scopes="*"):
         return self.run("keys", "create", "--scopes", scopes)["key"]
+
+    def operator(self, email="owner@example.com"):
+        """The headers of a new owner's session, as the browser would send them from a page of the server's own."""
+        password = self.run("operator", "create", "--email", email)["password"]
+        body = json.dumps({"email": email, "password": password}).encode()
+        login = urllib.request.Request(f"{self.url}/v1/admin/login", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(login, timeout=60) as answer:
+            cookie = answer.headers["set-cookie"].split(";")[0]
+        return {"Cookie": cookie, "Origin": self.url}
 
     def request(self, method, path, body=None, token=None):
         """(status, body) of a JSON request."""

@@ -1,5 +1,7 @@
 //! Which room may import which.
 
+use std::collections::BTreeSet;
+
 use crate::tree::{assert_none, files_ending, read};
 
 /// Rooms of `data`, each with the rooms that it stands on.
@@ -39,20 +41,61 @@ fn imports(floor: &str) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for name in files_ending(&[".rs"]).into_iter().filter(|name| !name.ends_with("/tests.rs")) {
         let Some((room, _)) = name.strip_prefix(&folder).and_then(|rest| rest.split_once('/')) else { continue };
-        let text = read(&name);
-        for sibling in rooms.iter().filter(|sibling| *sibling != room) {
-            let names_it = |line: &str| {
-                let line = line.split("//").next().unwrap_or_default();
-                line.contains(&format!("crate::{sibling}::"))
-                    || line.contains(&format!("crate::{sibling};"))
-                    || line.contains(&format!("crate::{{{sibling}"))
-            };
-            if text.lines().any(names_it) {
-                found.push((name.clone(), room.to_owned(), sibling.clone()));
-            }
+        let named = named_of_crate(&read(&name));
+        for sibling in rooms.iter().filter(|sibling| *sibling != room && named.contains(*sibling)) {
+            found.push((name.clone(), room.to_owned(), sibling.clone()));
         }
     }
     found
+}
+
+/// What a source names right below `crate::`, also as `use crate::{a::B, c};` over several lines.
+fn named_of_crate(source: &str) -> BTreeSet<String> {
+    let lines = source.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let text = lines.collect::<Vec<_>>().join(" ");
+    let mut named = BTreeSet::new();
+    for rest in text.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => named.insert(first_name(rest)),
+            Some(list) => {
+                named.extend(entries(list).into_iter().map(|entry| first_name(entry.trim_start())));
+                false
+            }
+        };
+    }
+    named
+}
+
+/// The entries of a list up to its closing brace; lists within an entry are part of it.
+fn entries(list: &str) -> Vec<&str> {
+    let (mut depth, mut begin, mut found) = (0, 0, Vec::new());
+    for (at, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                found.push(&list[begin..at]);
+                begin = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn first_name(path: &str) -> String {
+    path.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
+}
+
+#[test]
+fn every_import_of_a_list_is_seen() {
+    let source =
+        "use crate::{\n    auth::{Auth, keys::K}, // crate::comment\n    keys,\n};\nfn f() { crate::audit::g() }";
+    let named: Vec<String> = named_of_crate(source).into_iter().collect();
+    assert_eq!(named, ["audit", "auth", "keys"]);
 }
 
 #[test]
