@@ -1,5 +1,6 @@
 //! What clients can rely on, through the front door: each test starts a server of its own, on both engines.
 
+#![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;

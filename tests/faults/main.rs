@@ -1,5 +1,6 @@
 //! The server as a process that is killed, restarted and looked at from outside, on both engines.
 
+#![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cluster;

@@ -107,7 +107,9 @@ struct Serving {
 impl Serving {
     fn start(server: actix_web::dev::Server) -> Self {
         let handle = server.handle();
-        Self { handle, task: tokio::spawn(server) }
+        #[expect(clippy::disallowed_methods, reason = "Serving owns it and awaits it when it is stopped")]
+        let task = tokio::spawn(server);
+        Self { handle, task }
     }
 
     async fn stop(self) {

@@ -1,6 +1,7 @@
 //! How fast the store is on its own: `cargo run --release -p basalt-store --features testkit --example throughput`.
 //! (`make bench` measures the server.) Figures are of one run; compare them with one another.
 
+#![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on ends")]
 
 use std::sync::Arc;

@@ -71,6 +71,7 @@ impl Recorder {
         };
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = RecordWriter { target: target.clone(), clock, max_age, trimmed: None };
+        #[expect(clippy::disallowed_methods, reason = "the Recorder owns it and awaits it when it is closed")]
         let task = tokio::spawn(writer.serve(commands));
         Ok(Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), target })
     }

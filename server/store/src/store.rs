@@ -94,6 +94,7 @@ impl Store {
         let commits = AtomicUsize::new(0);
         let inner = Inner { driver, shared, log_max_age, log_max_bytes, build, commits, log_id, records, background };
         let inner = Arc::new(inner);
+        #[expect(clippy::disallowed_methods, reason = "the store owns these tasks and ends them when it is closed")]
         let tasks = vec![
             tokio::spawn(define::build_indexes(Arc::downgrade(&inner))),
             tokio::spawn(maintenance::run(Arc::downgrade(&inner))),

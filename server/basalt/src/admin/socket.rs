@@ -32,7 +32,9 @@ impl Socket {
         }
         let listener = UnixListener::bind(&path).map_err(failed)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self { task: tokio::spawn(accept(listener, rooms)), path })
+        #[expect(clippy::disallowed_methods, reason = "the Socket owns it and ends it when it is closed")]
+        let task = tokio::spawn(accept(listener, rooms));
+        Ok(Self { task, path })
     }
 
     pub(crate) async fn close(self) {
@@ -50,6 +52,7 @@ async fn accept(listener: UnixListener, rooms: Rooms) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let rooms = rooms.clone();
+                #[expect(clippy::disallowed_methods, reason = "a conversation ends with its connection")]
                 tokio::spawn(async move {
                     if let Err(error) = converse(stream, &rooms).await {
                         tracing::debug!(%error, "a command broke off");

@@ -57,6 +57,7 @@ enum Tried {
 }
 
 /// Serves the queue until it closes, whatever happens to a single committer.
+#[expect(clippy::disallowed_methods, reason = "awaited right here: it is a task so that a panic ends it alone")]
 pub(crate) async fn supervise(core: Arc<Core>, queue: Queue) {
     while tokio::spawn(serve(Arc::clone(&core), Arc::clone(&queue))).await.is_err() {
         tracing::error!("a committer panicked; another takes its place");

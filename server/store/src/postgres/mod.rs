@@ -104,6 +104,7 @@ impl Prepared {
         Ok((Self { pool, max_connections }, opened))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "Postgres owns these tasks and ends them when it is closed")]
     pub(crate) fn start(self, shared: Arc<Shared>) -> Arc<Postgres> {
         let core = Arc::new(Core { pool: self.pool, shared, locked_groups: AtomicU64::new(0) });
         let (queue, attempts) = mpsc::channel(QUEUE_BATCHES);

@@ -1,6 +1,7 @@
 //! What the store promises, on both engines. A room's promises are in the file of its name; `common` has the small
 //! decisions that they are put to the test with.
 
+#![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 mod catalog;

@@ -1,5 +1,5 @@
 //! Every read and write path × callers × rules, against an evaluator of the test's own: `oracle` knows the rules as
-//! Rust functions and shares no code with the server's expressions.
+//! Rust functions and shares no code with the server's expressions. A later read path is one more entry in `reads`.
 
 mod oracle;
 mod reads;

@@ -2,6 +2,15 @@
 
 use serde_json::{Map, Value};
 
+/// Whom rules bind and whom they don't.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Bound {
+    /// What he may do, the rules say.
+    ByRules,
+    /// By scopes or a role alone: whether he reads the collection, and whether he writes it.
+    ByRights { reads: bool, writes: bool },
+}
+
 /// A caller as rules see him; `None` is a visitor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Auth {

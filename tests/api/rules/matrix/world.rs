@@ -3,7 +3,7 @@
 use basalt_testing::{Client, TestServer};
 use serde_json::{Map, Value, json};
 
-use super::oracle::{Auth, RULES, Rule};
+use super::oracle::{Auth, Bound, RULES, Rule};
 
 pub(super) const COLLECTION: &str = "things";
 
@@ -12,8 +12,25 @@ pub(super) struct Actor {
     pub(super) client: Client,
     /// What rules see; `None` is a visitor.
     pub(super) auth: Option<Auth>,
-    /// Rules don't bind him.
-    pub(super) service: bool,
+    pub(super) bound: Bound,
+}
+
+impl Actor {
+    fn by_rules(name: &'static str, client: Client, auth: Option<Auth>) -> Self {
+        Self { name, client, auth, bound: Bound::ByRules }
+    }
+
+    fn by_rights(name: &'static str, client: Client, reads: bool, writes: bool) -> Self {
+        Self { name, client, auth: None, bound: Bound::ByRights { reads, writes } }
+    }
+
+    /// Whether this document is his to see, on a path that asks this rule.
+    pub(super) fn sees(&self, rule: &Rule, document: &Map<String, Value>) -> bool {
+        match self.bound {
+            Bound::ByRules => rule.allows(self.auth.as_ref(), document),
+            Bound::ByRights { reads, .. } => reads,
+        }
+    }
 }
 
 pub(super) struct World {
@@ -28,10 +45,21 @@ impl World {
         let editor = user(server, "editor", json!({"roles": ["editor"], "claims": {"team": 5}})).await;
         let stranger = user(server, "stranger", json!({})).await;
         let documents = documents(&id(&owner), &id(&member));
-        let visitor = Actor { name: "visitor", client: server.visitor(), auth: None, service: false };
-        let service = Actor { name: "service", client: server.service().clone(), auth: None, service: true };
-        let anonymous = anonymous(server).await;
-        Self { actors: vec![visitor, anonymous, stranger, owner, member, editor, service], documents }
+        let key = async |scopes: &[&str]| server.key(scopes).await;
+        let actors = vec![
+            Actor::by_rules("visitor", server.visitor(), None),
+            anonymous(server).await,
+            stranger,
+            owner,
+            member,
+            editor,
+            Actor::by_rights("service", server.service().clone(), true, true),
+            Actor::by_rights("key that reads", key(&["documents:read:things"]).await, true, false),
+            Actor::by_rights("key that writes", key(&["documents:write:things"]).await, false, true),
+            Actor::by_rights("key of others", key(&["documents:read:x", "documents:write:x"]).await, false, false),
+            Actor::by_rights("operator who views", server.operator("viewer").await, true, false),
+        ];
+        Self { actors, documents }
     }
 
     /// Puts every document back as it was, whatever the rules are.
@@ -57,14 +85,14 @@ async fn user(server: &TestServer, name: &'static str, change: Value) -> Actor {
     let roles = change["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     let team = change["claims"]["team"].as_str().map(str::to_owned);
     let auth = Auth { id: user.id.clone(), roles, team, anonymous: false };
-    Actor { name, client: (*user).clone(), auth: Some(auth), service: false }
+    Actor::by_rules(name, (*user).clone(), Some(auth))
 }
 
 async fn anonymous(server: &TestServer) -> Actor {
     let answer = server.visitor().post("/v1/auth/anonymous").expect(201).await;
     let client = server.visitor().with_token(&answer.text_at("/session/accessToken"));
     let auth = Auth { id: answer.text_at("/user/id"), anonymous: true, ..Auth::default() };
-    Actor { name: "anonymous", client, auth: Some(auth), service: false }
+    Actor::by_rules("anonymous", client, Some(auth))
 }
 
 /// Tidy and untidy ones: fields of other types than the rules expect, null, missing.
@@ -83,23 +111,27 @@ fn documents(owner: &str, member: &str) -> Vec<(String, Map<String, Value>)> {
     maps.enumerate().map(|(n, map)| (format!("d{n}"), map)).collect()
 }
 
-/// Rules as the collection gets them: reading by one, writing by another.
-pub(super) struct Pair {
-    pub(super) read: &'static Rule,
+/// Rules as the collection gets them: each operation of reading by one of its own, writing by another.
+pub(super) struct Ruled {
+    pub(super) get: &'static Rule,
+    pub(super) list: &'static Rule,
     pub(super) write: &'static Rule,
 }
 
-impl Pair {
-    /// Each rule once for reading and once for writing.
+impl Ruled {
+    /// Each rule once for each of the three; getting and listing never go by the same one, so that a path that asks
+    /// the wrong rule shows.
     pub(super) fn all() -> Vec<Self> {
-        (0..RULES.len()).map(|n| Self { read: &RULES[n], write: &RULES[(n + 7) % RULES.len()] }).collect()
+        let rule = |n: usize| &RULES[n % RULES.len()];
+        (0..RULES.len()).map(|n| Self { get: rule(n), list: rule(n + 4), write: rule(n + 7) }).collect()
     }
 
     pub(super) async fn deploy(&self, server: &TestServer) {
         let update = format!("({}) && ({})", self.write.on("doc"), self.write.on("next"));
         let definition = json!({
             "rules": {
-                "read": self.read.on("doc"),
+                "get": self.get.on("doc"),
+                "list": self.list.on("doc"),
                 "create": self.write.on("next"),
                 "update": update,
                 "delete": self.write.on("doc"),
