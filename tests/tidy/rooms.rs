@@ -63,6 +63,7 @@ fn named_of_crate(source: &str) -> BTreeSet<String> {
             }
         };
     }
+    named.remove("");
     named
 }
 

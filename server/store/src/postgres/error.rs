@@ -18,12 +18,16 @@ pub(crate) fn map(error: &sqlx::Error) -> Error {
             None => return Error::internal(error),
         },
         sqlx::Error::PoolTimedOut => Error::new(Code::Overloaded, "The database is busy.").retry_after(soon),
-        lost if is_lost(lost) => {
-            Error::new(Code::Unavailable, "The database can't be reached.").retry_after(Duration::from_secs(5))
-        }
+        lost if is_lost(lost) => return gone(lost),
         _ => return Error::internal(error),
     };
     mapped.caused_by(error)
+}
+
+/// The database is gone, for now.
+pub(crate) fn gone(error: &sqlx::Error) -> Error {
+    let detail = "The database can't be reached.";
+    Error::new(Code::Unavailable, detail).retry_after(Duration::from_secs(5)).caused_by(error)
 }
 
 /// By SQLSTATE (PostgreSQL, appendix A).

@@ -30,7 +30,7 @@ use crate::driver::{Alteration, Altered, Opened};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
-use error::{is_lost, map};
+use error::{gone, is_lost, map};
 use read::Expectations;
 
 pub(crate) use migrate::examine;
@@ -129,7 +129,11 @@ impl Drop for Postgres {
 
 impl Core {
     async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>> {
-        self.pool.acquire().await.map_err(|error| map(&error))
+        self.pool.acquire().await.map_err(|error| match error {
+            // Not all are in use, so it waited for a new one: nobody answers there.
+            sqlx::Error::PoolTimedOut if self.pool.size() < self.connections() => gone(&error),
+            error => map(&error),
+        })
     }
 
     /// Learns the catalog as it now is.
