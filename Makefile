@@ -35,7 +35,7 @@ test-long: ## the same with the long loops (200 rounds of kill -9, more random c
 bench: ## measure the release server on both engines; results in tests/load/results
 	@tools/setup build test
 	$(CARGO) build --release -p basalt -p basalt-load
-	@tests/cluster $(TARGET)/release/basalt-load --server $(TARGET)/release/basalt --out tests/load/results
+	@tests/cluster --durable $(TARGET)/release/basalt-load --server $(TARGET)/release/basalt --out tests/load/results --million
 
 fixture: ## write tests/fixtures/data-N with today's server (N=NUMBER OF THE ISSUE)
 	@tools/setup build test

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::error::Result;
 use crate::measure::Figure;
 use crate::scenarios::MillionWrites;
+use crate::targets;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,13 +59,16 @@ impl Report {
             self.cores, self.connections, self.documents
         );
         println!(
-            "| engine | | per second | of hello | p50 ms | p99 ms | refused |\n| --- | --- | --- | --- | --- | --- | --- |"
+            "| engine | | per second | of hello | wanted | p50 ms | p99 ms | refused |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
         );
         for engine in &self.engines {
             for figure in engine.figures.iter().chain([&engine.beside_logins]) {
-                let ratio = figure.ratio_to_hello.map_or_else(String::new, |ratio| format!("{:.1} %", ratio * 100.0));
+                let percent =
+                    |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1} %", share * 100.0));
+                let (ratio, wanted) =
+                    (percent(figure.ratio_to_hello), percent(targets::share(engine.name, &figure.name)));
                 println!(
-                    "| {} | {} | {:.0} | {ratio} | {:.2} | {:.2} | {} |",
+                    "| {} | {} | {:.0} | {ratio} | {wanted} | {:.2} | {:.2} | {} |",
                     engine.name, figure.name, figure.per_second, figure.p50_millis, figure.p99_millis, figure.refused
                 );
             }
@@ -83,6 +87,16 @@ impl Report {
                 megabytes(wal)
             );
         }
+        for engine in &self.engines {
+            for missed in targets::missed(engine) {
+                println!("\nmissed on {}: {missed}", engine.name);
+            }
+        }
+    }
+
+    /// Whether every engine reached what it has to.
+    pub(crate) fn reached(&self) -> bool {
+        self.engines.iter().all(|engine| targets::missed(engine).is_empty())
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
