@@ -90,7 +90,7 @@ fn change(row: Row) -> Result<Change> {
     })
 }
 
-fn parse_body(text: &str) -> Result<Map<String, Value>> {
+pub(crate) fn parse_body(text: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text).map_err(Error::internal)
 }
 

@@ -18,6 +18,7 @@ mod maintenance;
 mod migrate;
 mod postgres;
 pub mod query;
+mod recent;
 pub mod records;
 mod shared;
 pub mod sql;

@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use basalt_core::{Result, Timestamp};
+use basalt_core::{Result, Seq, Timestamp};
 
 use crate::driver::Driver;
 use crate::sql::{Dialect, SqlValue, Statement};
@@ -33,6 +33,7 @@ pub(crate) async fn turn(inner: &Inner) -> Result<()> {
             break;
         }
     }
+    inner.shared.recent.trim(trimmed(&inner.driver).await?);
     for _ in 0..STEPS {
         if !sweep(&inner.driver, now).await? {
             break;
@@ -62,6 +63,11 @@ async fn trim(driver: &Driver, oldest: Timestamp, max_bytes: u64) -> Result<bool
     let Some(last) = last else { return Ok(false) };
     driver.write(trim_to(last, driver.dialect())).await?;
     Ok(rows.last().is_some_and(goes))
+}
+
+async fn trimmed(driver: &Driver) -> Result<Seq> {
+    let rows = driver.read_one("SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'trimmed'", Vec::new()).await?;
+    Ok(rows.first().and_then(|row| row[0].as_int()).and_then(|seq| Seq::try_from(seq).ok()).unwrap_or(0))
 }
 
 fn trim_to(seq: i64, dialect: Dialect) -> Vec<Statement> {

@@ -9,11 +9,13 @@ use tokio::sync::watch;
 
 use crate::catalog::Catalog;
 use crate::known::Known;
+use crate::recent::Recent;
 
 pub(crate) struct Shared {
     known: RwLock<Arc<Known>>,
     pub(crate) catalog: watch::Sender<Arc<Catalog>>,
     pub(crate) end: watch::Sender<Seq>,
+    pub(crate) recent: Recent,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) hooks: Hooks,
@@ -47,7 +49,8 @@ fn exit(reason: &str) {
 impl Shared {
     pub(crate) fn new(known: Known, end: Seq, clock: Arc<dyn Clock>, random: Arc<dyn Random>, hooks: Hooks) -> Self {
         let catalog = watch::Sender::new(Arc::clone(&known.catalog));
-        Self { known: RwLock::new(Arc::new(known)), catalog, end: watch::Sender::new(end), clock, random, hooks }
+        let (known, end, recent) = (RwLock::new(Arc::new(known)), watch::Sender::new(end), Recent::default());
+        Self { known, catalog, end, recent, clock, random, hooks }
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {

@@ -263,6 +263,9 @@ impl Store {
     /// The changes after `since`, in order, at most `limit`. A `since` older than what is kept is
     /// [`basalt_core::Code::CursorExpired`].
     pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
+        if let Some(recent) = self.inner.shared.recent.after(since, limit) {
+            return recent;
+        }
         self.changes_by(changes::select(since, limit, self.inner.driver.dialect()), since).await
     }
 

@@ -56,13 +56,12 @@ impl CompiledRules {
     }
 
     /// May this caller read this document, and what of it?
-    pub fn read(&self, binding: &Binding, document: Document, facts: &dyn Facts) -> ReadVerdict {
+    pub fn read(&self, binding: &Binding, mut document: Document, facts: &dyn Facts) -> ReadVerdict {
         let mask = match binding.caller().bypasses_rules(&self.collection, Access::Read) {
             Ok(true) => Mask::Everything,
             Err(error) => return ReadVerdict::Hidden(Denial::new(DenialKind::Refused(error), "scope")),
             Ok(false) => {
-                let flat = Value::Object(document.to_flat());
-                match self.authorize(binding, Operation::Get { doc: &flat }, facts) {
+                match document.seen_flat(|flat| self.authorize(binding, Operation::Get { doc: flat }, facts)) {
                     Verdict::Allow(_) => {}
                     Verdict::Deny(denial) => return ReadVerdict::Hidden(denial),
                     Verdict::Need(reads) => return ReadVerdict::Need(reads),

@@ -175,8 +175,19 @@ impl Sqlite {
             let now = self.shared.clock.now();
             let many = first.len() > INLINE_READS;
             let rounds = move |connection: &Connection| {
+                let (mut needed, mut round) = (first, 0);
+                if let [read] = needed.as_slice() {
+                    // One statement sees one state by itself; a transaction around it would cost as much again.
+                    view.insert(read.clone(), connection::find(connection, &known, read, now)?);
+                    let further = inspection.step(&view)?;
+                    if further.is_empty() {
+                        return Ok(inspection.out);
+                    }
+                    needed.extend(further);
+                    (view, round) = (View::default(), 1);
+                }
                 in_snapshot(connection, || {
-                    rounds(connection, &known, &mut inspection, &mut view, first, now)?;
+                    rounds(connection, &known, &mut inspection, &mut view, (needed, round), now)?;
                     Ok(inspection.out)
                 })
             };
@@ -192,10 +203,9 @@ fn rounds<D: Decide>(
     known: &Known,
     inspection: &mut Inspection<D>,
     view: &mut View,
-    first: Vec<Read>,
+    (mut needed, mut round): (Vec<Read>, usize),
     now: Timestamp,
 ) -> Result<()> {
-    let (mut needed, mut round) = (first, 0);
     while !needed.is_empty() {
         for read in unread(view, needed, round)? {
             let found = connection::find(connection, known, &read, now)?;

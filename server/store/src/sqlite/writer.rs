@@ -47,6 +47,7 @@ type Answer = (Box<dyn Attempt>, Result<Range<usize>>);
 
 impl Writer {
     pub(crate) fn new(connection: Connection, shared: Arc<Shared>, log: LogEnd, wal: PathBuf) -> Self {
+        shared.recent.begin(log.seq + 1);
         Self { connection, shared, next_seq: log.seq + 1, total_bytes: log.total_bytes, wal, tended: Instant::now() }
     }
 
@@ -110,7 +111,7 @@ impl Writer {
                 Err(_) => {}
             }
         }
-        self.finish(&group, answers);
+        self.finish(group, answers);
         carried
     }
 
@@ -147,14 +148,16 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(&mut self, group: &Group, answers: Vec<Answer>) {
+    fn finish(&mut self, group: Group, answers: Vec<Answer>) {
         let first_seq = self.next_seq;
-        match self.write_and_commit(group) {
+        match self.write_and_commit(&group) {
             Ok(()) => {
                 let changes = group.changes.len() as Seq;
                 self.next_seq += changes;
-                self.total_bytes += bytes_of(group);
+                self.total_bytes += bytes_of(&group);
                 if changes > 0 {
+                    // In memory before anybody is woken to read it.
+                    self.shared.recent.append(group.changes);
                     self.shared.reached(first_seq + changes - 1);
                 }
                 for (attempt, result) in answers {
@@ -179,7 +182,7 @@ impl Writer {
                 continue;
             }
             let result = self.decide(&mut group, attempt.as_mut()).map(|staged| group.absorb(staged));
-            self.finish(&group, vec![(attempt, result)]);
+            self.finish(group, vec![(attempt, result)]);
         }
     }
 
