@@ -34,7 +34,7 @@ impl Socket {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         #[expect(clippy::disallowed_methods, reason = "the Socket owns it and ends it when it is closed")]
         let task = tokio::spawn(accept(listener, rooms));
-        Ok(Self { task, path })
+        Ok(Self { path, task })
     }
 
     pub(crate) async fn close(self) {
