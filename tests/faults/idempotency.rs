@@ -19,6 +19,7 @@ async fn postgres() {
 
 /// Each writer raises its own counter under a new key each time and, killed in between, repeats the last one: the
 /// counter is the number of keys, however many answers were lost.
+#[expect(clippy::print_stdout, reason = "how often the kills fell there, for who runs it with --nocapture")]
 async fn a_repeated_key_has_one_effect_across_kills(engine: Engine) {
     let (mut process, client) = server(engine).await;
     for writer in 0..WRITERS {
