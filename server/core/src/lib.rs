@@ -3,6 +3,7 @@
 //! No I/O, no async runtime, no clock and no randomness of its own: time and random bytes are handed in
 //! (see [`time::Clock`] and [`random::Random`]).
 
+pub mod bucket;
 pub mod change;
 pub mod document;
 pub mod error;

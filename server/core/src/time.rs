@@ -20,6 +20,9 @@ const MIN_MILLIS: i64 = -62_167_219_200_000;
 const MAX_MILLIS: i64 = 253_402_300_799_999;
 
 impl Timestamp {
+    pub const MIN: Self = Self(MIN_MILLIS);
+    pub const MAX: Self = Self(MAX_MILLIS);
+
     /// Clamped to the years 0000 to 9999, outside of which the text form would not order.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < MIN_MILLIS {
@@ -42,12 +45,17 @@ impl Timestamp {
 
     /// Reads RFC 3339 with any offset and any number of fractional digits; digits below a millisecond are cut.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some(parsed) = parse_canonical(text) {
+        if let Some(parsed) = Self::parse_canonical(text) {
             return Some(parsed);
         }
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let millis = i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
         (MIN_MILLIS..=MAX_MILLIS).contains(&millis).then_some(Self(millis))
+    }
+
+    /// Reads what `Display` writes; `None` for any other form.
+    pub fn parse_canonical(text: &str) -> Option<Self> {
+        parse_canonical(text)
     }
 
     pub fn plus(self, duration: Duration) -> Self {
@@ -93,7 +101,6 @@ fn digits(text: &mut [u8], mut number: u32) {
     }
 }
 
-/// Reads what [`Timestamp`]'s `Display` writes; `None` for any other form.
 fn parse_canonical(text: &str) -> Option<Timestamp> {
     let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];

@@ -32,5 +32,6 @@ pub use decide::{
     Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
 };
 pub use migrate::{Examined, SchemaPlan};
-pub use query::{Aggregate, AggregatePage, Count, Keyset, List, Measure, MeasureOp, Page, SortField};
+pub use query::{Access, Branch, Explanation, explain};
+pub use query::{Aggregate, AggregatePage, Count, GroupKey, Keyset, List, Measure, MeasureOp, Page, SortField};
 pub use store::{Engine, Options, Store};

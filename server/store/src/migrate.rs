@@ -32,8 +32,11 @@ macro_rules! migration {
     };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[migration!(1, "store", "0001_store.sql"), migration!(2, "changes_by_operators", "0002_changes_by_operators.sql")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!(1, "store", "0001_store.sql"),
+    migration!(2, "changes_by_operators", "0002_changes_by_operators.sql"),
+    migration!(3, "query_functions", "0003_query_functions.sql"),
+];
 
 /// What opening a database would do to its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]

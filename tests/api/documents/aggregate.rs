@@ -10,6 +10,9 @@ on_both_engines! {
     integers_stay_exact_or_overflow,
     of_nothing_there_is_null,
     pages_of_groups_cover_all,
+    groups_are_chosen_by_having,
+    times_fall_into_spans_of_a_zone,
+    only_declared_times_have_spans,
     what_is_malformed_is_refused,
     a_visitor_gets_what_the_list_rule_gives_him,
 }
@@ -124,7 +127,12 @@ async fn what_is_malformed_is_refused(server: TestServer) {
         json!({"measures": {"n": {"count": true}}, "sort": ["nosuch"]}),
         json!({"measures": {"n": {"count": true}}, "filter": "x =="}),
         json!({"measures": {"n": {"count": true}}, "limit": 0}),
-        json!({"measures": {"n": {"count": true}}, "having": "n > 1"}),
+        json!({"measures": {"n": {"count": true}}, "having": "n >"}),
+        json!({"measures": {"n": {"count": true}}, "having": "votes > 1"}),
+        json!({"measures": {"n": {"count": true}}, "having": "n > auth.id"}),
+        json!({"measures": {"n": {"count": true}}, "having": "exists('open', 'x')"}),
+        json!({"groupBy": [{"field": "createdAt", "bucket": "decade"}]}),
+        json!({"groupBy": [{"field": "createdAt", "bucket": "day", "timezone": "Asia/Atlantis"}]}),
     ] {
         let answer = server.service().post(&aggregate("open")).json(&body).send().await;
         assert_eq!(answer.status, 400, "{body}: {answer}");
@@ -139,4 +147,73 @@ async fn a_visitor_gets_what_the_list_rule_gives_him(server: TestServer) {
     let body = json!({"measures": {"n": {"count": true}}});
     let answer = server.visitor().post(&aggregate("news")).json(&body).expect(200).await;
     assert_eq!(answer.items(), [json!({"n": 1})]);
+}
+
+async fn groups_are_chosen_by_having(server: TestServer) {
+    fill(&server).await;
+    let mut body = json!({
+        "groupBy": ["genre"],
+        "measures": {"n": {"count": true}, "total": {"sum": "votes"}, "best": {"max": "rating"}},
+        "having": "n >= vars.least && total > 10", "vars": {"least": 2},
+    });
+    let answer = server.service().post(&aggregate("open")).json(&body).expect(200).await;
+    assert_eq!(answer.items(), [json!({"genre": "Drama", "n": 2, "total": 40, "best": 7.5})]);
+    for (having, genres) in [
+        ("genre == null", json!([null])),
+        ("best == 6", json!(["Comedy"])),
+        ("!(best < 7)", json!([null, "Drama"])),
+        // Of a null no order is known: neither this nor its opposite.
+        ("total > 10 || genre > 'A'", json!(["Comedy", "Drama"])),
+        ("false", json!([])),
+    ] {
+        body["having"] = having.into();
+        body["sort"] = "genre".into();
+        let answer = server.service().post(&aggregate("open")).json(&body).expect(200).await;
+        assert_eq!(json!(answer.column("genre")), genres, "{having}");
+    }
+    body["having"] = "n > 0".into();
+    body["limit"] = 2.into();
+    let first = server.service().post(&aggregate("open")).json(&body).expect(200).await;
+    body["cursor"] = first.at("/nextCursor");
+    assert_eq!(server.service().post(&aggregate("open")).json(&body).expect(200).await.column("genre"), ["Drama"]);
+    body["having"] = "n > 1".into();
+    server.service().post(&aggregate("open")).json(&body).problem(400, "bad_cursor").await;
+}
+
+async fn times_fall_into_spans_of_a_zone(server: TestServer) {
+    let time = json!({"type": "string", "format": "date-time"});
+    let definition = json!({"schema": {"type": "object", "properties": {"at": time}}, "rules": {"read": "true"}});
+    server.define("visits", &definition).await;
+    for at in ["2026-10-24T22:30:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T23:30:00Z"] {
+        create(server.service(), "visits", json!({"at": at})).await;
+    }
+    create(server.service(), "visits", json!({})).await;
+    for (bucket, zone, expected) in [
+        ("day", "Europe/Berlin", json!([null, "2026-10-25", "2026-10-26"])),
+        // Where clocks are set back, two hours have one name.
+        ("hour", "Europe/Berlin", json!([null, "2026-10-25T00:00", "2026-10-25T02:00", "2026-10-26T00:00"])),
+        (
+            "minute",
+            "Asia/Kolkata",
+            json!([null, "2026-10-25T04:00", "2026-10-25T06:00", "2026-10-25T07:00", "2026-10-26T05:00"]),
+        ),
+        ("week", "Asia/Shanghai", json!([null, "2026-W43", "2026-W44"])),
+        ("month", "UTC", json!([null, "2026-10"])),
+        ("quarter", "UTC", json!([null, "2026-Q4"])),
+        ("year", "UTC", json!([null, "2026"])),
+    ] {
+        let key = json!({"field": "at", "bucket": bucket, "timezone": zone, "as": "span"});
+        let body = json!({"groupBy": [key], "sort": "span"});
+        let answer = server.visitor().post(&aggregate("visits")).json(&body).expect(200).await;
+        assert_eq!(json!(answer.column("span")), expected, "{bucket} {zone}");
+    }
+    let body = json!({"groupBy": [{"field": "createdAt", "bucket": "year", "as": "year"}]});
+    assert_eq!(server.visitor().post(&aggregate("visits")).json(&body).expect(200).await.items()[0]["count"], 5);
+}
+
+async fn only_declared_times_have_spans(server: TestServer) {
+    define_open(&server).await;
+    let body = json!({"groupBy": [{"field": "at", "bucket": "day"}]});
+    let answer = server.service().post(&aggregate("open")).json(&body).problem(400, "bad_parameter").await;
+    assert_eq!(answer.at("/errors/0/path"), "/groupBy");
 }

@@ -73,7 +73,7 @@ impl Definition {
 }
 
 /// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`.
-pub(super) fn index_to_json(index: &IndexSpec) -> Value {
+pub(crate) fn index_to_json(index: &IndexSpec) -> Value {
     let fields: Vec<String> = index.fields.iter().map(field_to_text).collect();
     match index.kind {
         IndexKind::Ordered => json!({ "fields": fields }),

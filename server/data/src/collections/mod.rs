@@ -29,6 +29,7 @@ pub use applied::{APPLIED_SPACE, Applied};
 pub use builtin::{Builtin, Builtins};
 pub use compiled::{Compiled, TimeFields};
 pub use definition::Definition;
+pub(crate) use definition::index_to_json;
 pub use plan::{Action, Coverage, Plan, PlanItem, PlanOptions, Removals};
 pub use references::{Holding, Inverse, Link, OnDelete, Reference};
 pub use schema::Schema;

@@ -1,12 +1,14 @@
 //! Aggregates: the list rule says which documents count.
 
-use basalt_core::{Caller, CollectionName, Result};
+use basalt_core::{Caller, Code, CollectionName, Error, FieldError, Result};
+use basalt_expr::FieldTypes;
 use basalt_store::Aggregate;
 
 use super::aggregate_query::AggregateQuery;
 use super::answer::Aggregated;
 use super::cursor::Question;
 use super::definitions::with_fresh;
+use super::having;
 use super::input::CountMode;
 use super::list::limit;
 use super::service::Documents;
@@ -41,16 +43,19 @@ impl Documents {
         let granted = self.granted(binding, collection).await?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
-        granted.check_readable(query.group_by.iter().map(|key| &key.field), "/groupBy")?;
+        granted.check_readable(query.group_by.iter().map(|key| &key.path), "/groupBy")?;
+        check_times(query, &granted.compiled.times)?;
         granted.check_readable(query.measures.iter().filter_map(|measure| measure.path.as_ref()), "/measures")?;
-        if filter.is_never_true() && !query.group_by.is_empty() {
+        let having = having::lower(binding, query)?;
+        if (filter.is_never_true() && !query.group_by.is_empty()) || having.is_never_true() {
             return Ok(Aggregated::default());
         }
         let aggregate = Aggregate {
             collection: collection.clone(),
             filter,
-            group_by: query.group_by.iter().map(|key| (key.name.clone(), key.field.clone())).collect(),
+            group_by: query.group_by.clone(),
             measures: query.measures.clone(),
+            having,
             sort,
             limit,
             offset,
@@ -62,9 +67,23 @@ impl Documents {
     }
 }
 
+/// Spans of time are of fields that hold stored times.
+fn check_times(query: &AggregateQuery, times: &dyn FieldTypes) -> Result<()> {
+    match query.group_by.iter().find(|key| key.bucket.is_some() && !times.is_time(&key.path)) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!(
+                "{} is not declared as a time: give it `format: date-time` in the schema, or take createdAt or updatedAt.",
+                key.path
+            );
+            let fault = FieldError::new("/groupBy", "bad_bucket", message.clone());
+            Err(Error::new(Code::BadParameter, message).with_errors(vec![fault]))
+        }
+    }
+}
+
 fn question(caller: &Caller, collection: &CollectionName, query: &AggregateQuery) -> Question {
-    let groups: Vec<(&str, String)> =
-        query.group_by.iter().map(|key| (key.name.as_str(), key.field.to_string())).collect();
+    let groups: Vec<String> = query.group_by.iter().map(|key| format!("{key:?}")).collect();
     let measures: Vec<String> = query.measures.iter().map(|measure| format!("{measure:?}")).collect();
     Question::new("aggregate", caller)
         .with(collection)
@@ -72,5 +91,6 @@ fn question(caller: &Caller, collection: &CollectionName, query: &AggregateQuery
         .with(&query.vars)
         .with(groups)
         .with(measures)
+        .with(&query.having)
         .with(&query.sort)
 }

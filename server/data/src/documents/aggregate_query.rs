@@ -1,16 +1,18 @@
-//! The body of an aggregate: `{filter,vars,groupBy,measures,sort,limit,cursor}`.
+//! The body of an aggregate: `{filter,vars,groupBy,measures,having,sort,limit,cursor}`.
 //!
-//! `groupBy` lists fields (`"genre"`, or `{"field":"author.name","as":"author"}`), `measures` names what is measured:
+//! `groupBy` lists fields (`"genre"`, or `{"field":"author.name","as":"author"}`), and spans of time that fields fall into
+//! (`{"field":"createdAt","bucket":"day","timezone":"Asia/Shanghai","as":"day"}`); `measures` names what is measured:
 //! `{"n":{"count":true},"rated":{"count":"rating"},"total":{"sum":"amount"}}` with `count`, `sum`, `avg`, `min`, `max`
 //! and `countDistinct`. Without measures there is one, `count`.
 
 use std::collections::BTreeSet;
 
+use basalt_core::bucket::{Bucket, Unit, Zone};
 use basalt_core::{Code, Error, FieldPath, Result};
-use basalt_store::{Measure, MeasureOp};
+use basalt_store::{GroupKey, Measure, MeasureOp};
 use serde_json::{Map, Value};
 
-use super::input::{map, names, not_available, optional_count, optional_text, unknown_field};
+use super::input::{map, names, optional_count, optional_text, unknown_field};
 
 /// Group keys and measures of one aggregate, each.
 const MOST: usize = 16;
@@ -21,17 +23,12 @@ pub struct AggregateQuery {
     pub vars: Map<String, Value>,
     pub group_by: Vec<GroupKey>,
     pub measures: Vec<Measure>,
+    /// CEL over group keys and measures by their names: which groups count.
+    pub having: Option<String>,
     /// Names of group keys and measures, `-` before them for descending.
     pub sort: Vec<String>,
     pub limit: Option<u32>,
     pub cursor: Option<String>,
-}
-
-/// A field by whose values documents are grouped, and its name in the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupKey {
-    pub name: String,
-    pub field: FieldPath,
 }
 
 impl AggregateQuery {
@@ -46,7 +43,7 @@ impl AggregateQuery {
                 "sort" => query.sort = names(&name, value)?,
                 "limit" => query.limit = optional_count(&name, &value)?,
                 "cursor" => query.cursor = optional_text(&name, value)?,
-                "having" => return Err(not_available("having")),
+                "having" => query.having = optional_text(&name, value)?,
                 _ => return Err(unknown_field(&name)),
             }
         }
@@ -87,23 +84,38 @@ fn group_keys(value: Value) -> Result<Vec<GroupKey>> {
 
 fn group_key(value: Value) -> Result<GroupKey> {
     match value {
-        Value::String(field) => Ok(GroupKey { field: FieldPath::parse(&field)?, name: field }),
+        Value::String(field) => Ok(GroupKey { path: FieldPath::parse(&field)?, name: field, bucket: None }),
         Value::Object(map) => {
-            let (mut field, mut name) = (None, None);
+            let (mut field, mut name, mut unit, mut zone) = (None, None, None, None);
             for (key, value) in map {
                 match key.as_str() {
                     "field" => field = optional_text(&key, value)?,
                     "as" => name = optional_text(&key, value)?,
-                    "bucket" | "timezone" => return Err(not_available("groupBy.bucket")),
+                    "bucket" => unit = optional_text(&key, value)?,
+                    "timezone" => zone = optional_text(&key, value)?,
                     _ => return Err(unknown_field(&key)),
                 }
             }
             let field = field.ok_or_else(|| bad("A group key names its field."))?;
             let name = name.unwrap_or_else(|| field.clone());
-            Ok(GroupKey { field: FieldPath::parse(&field)?, name: checked_name(name)? })
+            let bucket = bucket(unit.as_deref(), zone.as_deref())?;
+            Ok(GroupKey { path: FieldPath::parse(&field)?, name: checked_name(name)?, bucket })
         }
-        _ => Err(bad("A group key is a field's name or {\"field\",\"as\"}.")),
+        _ => Err(bad("A group key is a field's name or {\"field\",\"as\",\"bucket\",\"timezone\"}.")),
     }
+}
+
+fn bucket(unit: Option<&str>, zone: Option<&str>) -> Result<Option<Bucket>> {
+    let Some(unit) = unit else {
+        return if zone.is_some() { Err(bad("timezone goes with bucket.")) } else { Ok(None) };
+    };
+    let unit = Unit::parse(unit).ok_or_else(|| {
+        let units = Unit::ALL.map(Unit::as_str).join(", ");
+        bad(format!("A bucket is one of {units}."))
+    })?;
+    let name = zone.unwrap_or("UTC");
+    let zone = Zone::parse(name).ok_or_else(|| bad(format!("{name:?} is no time zone, such as \"Asia/Shanghai\".")))?;
+    Ok(Some(Bucket { unit, zone }))
 }
 
 fn measures(value: Value) -> Result<Vec<Measure>> {
@@ -167,9 +179,17 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(query.group_by[1].name, "author");
-        assert_eq!(query.group_by[1].field.to_string(), "author.name");
+        assert_eq!(query.group_by[1].path.to_string(), "author.name");
         assert_eq!(query.measures.len(), 3);
         assert_eq!(query.sort, ["-n", "genre"]);
+    }
+
+    #[test]
+    fn times_are_grouped_by_spans() {
+        let key = json!({"field": "createdAt", "bucket": "week", "timezone": "Asia/Shanghai", "as": "week"});
+        let query = parse(json!({"groupBy": [key, {"field": "updatedAt", "bucket": "day"}]})).unwrap();
+        assert_eq!(query.group_by[0].bucket.as_ref().unwrap().to_string(), "week Asia/Shanghai");
+        assert_eq!(query.group_by[1].bucket.as_ref().unwrap().to_string(), "day UTC");
     }
 
     #[test]
@@ -181,8 +201,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         for (body, code) in [
-            (json!({"having": "n > 1"}), Code::NotAvailable),
-            (json!({"groupBy": [{"field": "createdAt", "bucket": "day"}]}), Code::NotAvailable),
+            (json!({"having": 1}), Code::BadParameter),
+            (json!({"groupBy": [{"field": "createdAt", "bucket": "eon"}]}), Code::BadParameter),
+            (json!({"groupBy": [{"field": "createdAt", "timezone": "UTC"}]}), Code::BadParameter),
+            (json!({"groupBy": [{"field": "createdAt", "bucket": "day", "timezone": "Mars"}]}), Code::BadParameter),
             (json!({"groupby": []}), Code::UnknownField),
             (json!({"groupBy": [1]}), Code::BadParameter),
             (json!({"groupBy": [{"as": "x"}]}), Code::BadParameter),

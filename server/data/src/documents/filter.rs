@@ -67,10 +67,8 @@ impl Wanted {
             let message = "A filter can't look up other documents.".to_owned();
             return Err(bad_filter("/filter", &[Fault { line: 1, column: 1, message }]));
         };
-        let mut fields = Vec::new();
-        collect(&filter, &mut fields);
         let named = self.expression.doc_fields().unwrap_or_default();
-        check_readable(named.iter().chain(fields), grant, "/filter")?;
+        check_readable(named.iter().chain(fields(&filter)), grant, "/filter")?;
         Ok(filter)
     }
 
@@ -110,6 +108,12 @@ pub(super) fn check_readable<'a>(
 }
 
 /// The places in the document that a filter looks at.
+pub(super) fn fields(filter: &Filter) -> Vec<&FieldPath> {
+    let mut fields = Vec::new();
+    collect(filter, &mut fields);
+    fields
+}
+
 fn collect<'a>(filter: &'a Filter, fields: &mut Vec<&'a FieldPath>) {
     match filter {
         Filter::True | Filter::False | Filter::Error => {}

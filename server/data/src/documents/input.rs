@@ -67,6 +67,8 @@ pub struct ListQuery {
     /// Paths of references.
     pub expand: Vec<String>,
     pub count: CountMode,
+    /// Not the documents are asked for, but how they would be found.
+    pub explain: bool,
 }
 
 /// What an answer shows of each document.
@@ -140,6 +142,7 @@ impl ListQuery {
                 "cursor" => query.cursor = optional_text(&name, value)?,
                 "select" => query.select = optional_names(&name, value)?,
                 "expand" => query.expand = names(&name, value)?,
+                "explain" => query.explain = optional_flag(&name, &value)?.unwrap_or_default(),
                 "count" => query.count = CountMode::from_value(&value)?,
                 later if LATER.contains(&later) => return Err(not_available(later)),
                 _ => return Err(unknown_field(&name)),

@@ -12,9 +12,11 @@ pub mod built_in;
 mod cursor;
 mod decision;
 mod definitions;
+mod explain;
 mod filter;
 mod gather;
 mod get;
+mod having;
 mod hooks;
 mod idempotency;
 mod input;
@@ -29,9 +31,10 @@ mod state;
 mod transaction;
 mod write;
 
-pub use aggregate_query::{AggregateQuery, GroupKey};
+pub use aggregate_query::AggregateQuery;
 pub use answer::{Aggregated, Fetched, Listed, Transacted, WriteKind, Written};
 pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
+pub use explain::Explained;
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
 pub use idempotency::IDEMPOTENCY_SPACE;
 pub use input::{

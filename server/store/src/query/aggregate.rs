@@ -15,12 +15,12 @@ use super::list::{canonicalise, rows};
 use super::operand::Operand;
 use super::order::{number_of, order_by, rank_of};
 use super::print::{Printer, Scope};
-use super::{Aggregate, AggregatePage, Measure, MeasureOp};
+use super::{Aggregate, AggregatePage, Measure, MeasureOp, having};
 use crate::catalog::Catalog;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
-const LOW_HALF: i64 = 0xffff_ffff;
-const TWO_TO_32: i64 = 1 << 32;
+pub(super) const LOW_HALF: i64 = 0xffff_ffff;
+pub(super) const TWO_TO_32: i64 = 1 << 32;
 
 pub(super) fn statement(catalog: &Catalog, aggregate: &Aggregate, dialect: Dialect) -> Result<Statement> {
     let collection = super::collection(catalog, &aggregate.collection)?;
@@ -30,8 +30,16 @@ pub(super) fn statement(catalog: &Catalog, aggregate: &Aggregate, dialect: Diale
 
     let mut row_columns = vec!["t.id AS id".to_owned()];
     let mut group_columns = Vec::new();
-    for (place, (_, path)) in aggregate.group_by.iter().enumerate() {
-        let value = Operand::in_document(path.names(), &scope, &mut printer).json();
+    for (place, key) in aggregate.group_by.iter().enumerate() {
+        let operand = Operand::in_document(key.path.names(), &scope, &mut printer);
+        let value = match &key.bucket {
+            None => operand.json(),
+            Some(bucket) => {
+                let label = dialect::bucket(&mut printer, &operand.text(), bucket);
+                let label = operand.choose(&[(Kind::Text, label)], "NULL");
+                dialect::text_to_json(dialect, &label)
+            }
+        };
         row_columns.push(format!("coalesce({value}, {}) AS g{place}", dialect::json_null(dialect)));
         group_columns.push(format!("g{place}"));
     }
@@ -49,9 +57,10 @@ pub(super) fn statement(catalog: &Catalog, aggregate: &Aggregate, dialect: Diale
 
     let branches = split(&Condition::of(&aggregate.filter, Form::True), None, collection);
     let rows = rows(&branches, &row_columns.join(", "), &scope, &mut printer);
+    let holds = having::condition(aggregate, &measures, collection, &mut printer);
     let order = order(aggregate, &measures, dialect)?;
     let sql = format!(
-        "SELECT {output} FROM (SELECT {groups} FROM ({rows}) AS r{by}) AS g{order} \
+        "SELECT {output} FROM (SELECT {groups} FROM ({rows}) AS r{by}) AS g{holds}{order} \
          LIMIT {limit} OFFSET {offset}",
         output = output.join(", "),
         groups = group_columns.join(", "),
@@ -62,12 +71,12 @@ pub(super) fn statement(catalog: &Catalog, aggregate: &Aggregate, dialect: Diale
 }
 
 /// A measure, and the columns that hold it.
-struct Column<'a> {
-    name: &'a str,
-    op: MeasureOp,
+pub(super) struct Column<'a> {
+    pub(super) name: &'a str,
+    pub(super) op: MeasureOp,
     path: Option<&'a FieldPath>,
     /// What its columns begin with: `m<n>`.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl<'a> Column<'a> {
@@ -271,7 +280,7 @@ fn read_number(value: &SqlValue) -> Result<Value> {
 fn order(aggregate: &Aggregate, measures: &[Column<'_>], dialect: Dialect) -> Result<String> {
     let mut terms = Vec::new();
     for (name, descending) in &aggregate.sort {
-        let group = aggregate.group_by.iter().position(|(group, _)| group == name);
+        let group = aggregate.group_by.iter().position(|key| key.name == *name);
         let measure = measures.iter().find(|measure| measure.name == name);
         let columns = match (group, measure) {
             (Some(place), _) => group_order(place, dialect),
@@ -310,11 +319,11 @@ pub(super) fn decode(aggregate: &Aggregate, rows: &[Row]) -> Result<AggregatePag
 fn item(aggregate: &Aggregate, measures: &[Column<'_>], row: &Row) -> Result<Map<String, Value>> {
     let mut item = Map::new();
     let groups = row.get(..aggregate.group_by.len()).ok_or_else(|| Error::internal("a group has too few columns"))?;
-    for ((name, _), value) in aggregate.group_by.iter().zip(groups) {
+    for (key, value) in aggregate.group_by.iter().zip(groups) {
         let SqlValue::Text(json) = value else { return Err(Error::internal("a group key is no JSON")) };
         let mut value: Value = serde_json::from_str(json).map_err(Error::internal)?;
         canonicalise(&mut value);
-        item.insert(name.clone(), value);
+        item.insert(key.name.clone(), value);
     }
     let mut rest = &row[groups.len()..];
     for measure in measures {

@@ -3,8 +3,9 @@
 //! SQLite tells the types of JSON by `json_type` and takes paths, PostgreSQL by `jsonb_typeof` and takes names. Names
 //! are always bound. Everything else of a query is the same text on both.
 
+use basalt_core::bucket::Bucket;
 use basalt_core::key::TEXT_PREFIX;
-use rusqlite::functions::FunctionFlags;
+use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::Number;
 
 use super::print::Printer;
@@ -12,15 +13,53 @@ use crate::sql::{Dialect, SqlValue};
 
 /// See [`prepare_sqlite`].
 const REAL: &str = "basalt_real";
+/// On PostgreSQL it comes with the schema.
+const BUCKET: &str = "basalt_bucket";
 
-/// Adds the function that reads a float as it was written. SQLite's own reading is off by one in the last place for
-/// many beyond 1e±25, and then an equality or an order would differ from that in memory and in keys.
+/// Adds the functions that queries call: what reads a float as it was written (SQLite's own reading is off by one in the
+/// last place for many beyond 1e±25, and then an equality or an order would differ from that in memory and in keys), and
+/// what names the spans of time.
 pub(crate) fn prepare_sqlite(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function(REAL, 1, flags, |context| {
         let text = context.get_raw(0).as_str_or_null()?;
         Ok(text.and_then(|text| text.parse::<f64>().ok()))
-    })
+    })?;
+    connection.create_scalar_function(BUCKET, 2, flags, sqlite_bucket)
+}
+
+/// `basalt_bucket(time, 'day Asia/Shanghai')`; the second is parsed once a statement.
+fn sqlite_bucket(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
+    let bucket = context.get_or_create_aux(1, |value| {
+        let text = value.as_str().unwrap_or_default();
+        Ok::<_, rusqlite::Error>(Bucket::parse(text))
+    })?;
+    let text = context.get_raw(0).as_str_or_null()?;
+    Ok(bucket.as_ref().as_ref().zip(text).and_then(|(bucket, text)| bucket.label_of_text(text)))
+}
+
+/// The label of the span that a text falls into, NULL where it is no stored time.
+pub(super) fn bucket(printer: &mut Printer<'_>, text: &str, bucket: &Bucket) -> String {
+    match printer.dialect {
+        Dialect::Sqlite => format!("{BUCKET}({text}, {})", printer.bind_text(&bucket.to_string())),
+        Dialect::Postgres => {
+            let offsets = bucket.zone.offsets();
+            let changes: Vec<String> = offsets.changes.iter().map(|(from, _)| from.to_string()).collect();
+            let first = std::iter::once(offsets.first);
+            let values: Vec<String> = first
+                .chain(offsets.changes.iter().map(|(_, offset)| *offset))
+                .map(|offset| offset.to_string())
+                .collect();
+            let unit = printer.bind_text(bucket.unit.as_str());
+            // In a sub-select an array is read once, not for each row.
+            let mut array = |items: &[String], of: &str| {
+                let text = printer.bind_text(&format!("{{{}}}", items.join(",")));
+                format!("(SELECT CAST({text} AS {of}[]))")
+            };
+            let (changes, values) = (array(&changes, "bigint"), array(&values, "integer"));
+            format!("{BUCKET}({text}, {unit}, {changes}, {values})")
+        }
+    }
 }
 
 /// Types as conditions distinguish them.
@@ -60,6 +99,24 @@ impl Json {
         };
         let written = format!("({column} -> '$')");
         Self { dialect, kind, value, source: column.to_owned(), path: None, written }
+    }
+
+    /// An SQL value that was computed: a number, a text, or NULL for a null. `jsonb` is the same as PostgreSQL's JSON.
+    pub(super) fn computed(dialect: Dialect, value: &str, jsonb: &str) -> Self {
+        match dialect {
+            Dialect::Sqlite => Self {
+                dialect,
+                // Not 'real', which would have it read from a text.
+                kind: format!(
+                    "CASE typeof({value}) WHEN 'null' THEN 'null' WHEN 'text' THEN 'text' ELSE 'integer' END"
+                ),
+                value: value.to_owned(),
+                source: "NULL".to_owned(),
+                path: None,
+                written: "NULL".to_owned(),
+            },
+            Dialect::Postgres => Self::column(dialect, &format!("({jsonb})")),
+        }
     }
 
     /// An element that [`Self::elements`] gave under this alias.

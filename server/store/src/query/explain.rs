@@ -1,5 +1,6 @@
 //! Which index serves a query, for whoever writes rules and filters (not the engine's own plan: what the store aims at).
 
+use basalt_core::document::REV;
 use basalt_core::filter::{Filter, Leaf, Root};
 use basalt_core::{CollectionName, FieldPath, Result};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use super::SortField;
 use super::branches::{fixed_path, gives_order, hinted, is_id, ordered_indexes};
 use super::condition::{Condition, Form};
 use super::members::side_table;
-use crate::catalog::{Catalog, Collection};
+use crate::catalog::{Catalog, Collection, IndexKind, IndexSpec};
 
 /// How a query is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +25,8 @@ pub struct Branch {
     pub ordered: bool,
     /// The compared fields that could have an index and have none; what a branch that scans is slow for.
     pub unindexed: Vec<FieldPath>,
+    /// The index that would serve the branch better, in the order asked for.
+    pub suggestion: Option<IndexSpec>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +39,7 @@ pub enum Access {
 }
 
 const MAX_BRANCHES: usize = 64;
+const INDEX_FIELDS: usize = 8;
 
 /// Says how a list of documents where `filter` is true, in this order, is served.
 pub fn explain(
@@ -71,10 +75,12 @@ fn branch(condition: &Condition<'_>, collection: &Collection, sort: &[SortField]
     let fixed: Vec<&FieldPath> = parts.iter().filter_map(fixed_path).collect();
     let by_id = sort.is_empty() || matches!(sort, [field] if is_id(&field.path));
     if fixed.iter().any(|path| is_id(path)) {
-        return Branch { access: Access::PrimaryKey, ordered: true, unindexed: Vec::new() };
+        return Branch { access: Access::PrimaryKey, ordered: true, unindexed: Vec::new(), suggestion: None };
     }
+    let suggestion = suggestion(parts, &fixed, sort).filter(|spec| collection.indexes.iter().all(|i| i.spec != *spec));
     if let Some((name, ordered)) = best_index(parts, &fixed, collection, sort) {
-        return Branch { access: Access::Index(name), ordered, unindexed: Vec::new() };
+        let suggestion = suggestion.filter(|_| !ordered && !sort.is_empty());
+        return Branch { access: Access::Index(name), ordered, unindexed: Vec::new(), suggestion };
     }
     let in_side_table = parts.iter().find_map(|part| match part {
         Condition::Leaf(leaf, Form::True) => match leaf.as_ref() {
@@ -84,8 +90,45 @@ fn branch(condition: &Condition<'_>, collection: &Collection, sort: &[SortField]
         _ => None,
     });
     match in_side_table {
-        Some(name) => Branch { access: Access::Index(name.to_owned()), ordered: false, unindexed: Vec::new() },
-        None => Branch { access: Access::Scan, ordered: by_id, unindexed: unindexed(parts) },
+        Some(name) => {
+            let access = Access::Index(name.to_owned());
+            Branch { access, ordered: false, unindexed: Vec::new(), suggestion: None }
+        }
+        None => Branch { access: Access::Scan, ordered: by_id, unindexed: unindexed(parts), suggestion },
+    }
+}
+
+/// An index on the fields that are fixed, then those of the order, or one that is bounded; of a branch that only asks what
+/// a list holds, one of its elements.
+fn suggestion(parts: &[Condition<'_>], fixed: &[&FieldPath], sort: &[SortField]) -> Option<IndexSpec> {
+    let ascending = |path: &FieldPath| SortField { path: path.clone(), descending: false };
+    let mut fields: Vec<SortField> = Vec::new();
+    for path in fixed.iter().filter(|path| path.top() != REV) {
+        if fields.iter().all(|field| field.path != **path) {
+            fields.push(ascending(path));
+        }
+    }
+    let element = parts.iter().find_map(contained_path).filter(|_| fields.is_empty());
+    if let Some(path) = element {
+        return Some(IndexSpec { kind: IndexKind::Contains, fields: vec![ascending(path)] });
+    }
+    let is_free = |path: &FieldPath| !is_id(path) && fixed.iter().all(|other| *other != path);
+    let order: Vec<SortField> = sort.iter().filter(|field| is_free(&field.path)).cloned().collect();
+    if order.is_empty() {
+        let bounded = parts.iter().filter_map(bounded_path).find(|path| is_free(path));
+        fields.extend(bounded.map(ascending));
+    }
+    fields.extend(order);
+    fields.truncate(INDEX_FIELDS);
+    (!fields.is_empty()).then_some(IndexSpec { kind: IndexKind::Ordered, fields })
+}
+
+/// The list of which a condition wants an element.
+fn contained_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
+    let Condition::Leaf(leaf, Form::True) = condition else { return None };
+    match leaf.as_ref() {
+        Leaf::Contains { place, .. } if place.root == Root::Document => Some(&place.path),
+        _ => None,
     }
 }
 
@@ -123,14 +166,7 @@ fn bounded_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
 fn unindexed(parts: &[Condition<'_>]) -> Vec<FieldPath> {
     let mut paths: Vec<FieldPath> = Vec::new();
     for part in parts {
-        let contained = match part {
-            Condition::Leaf(leaf, Form::True) => match leaf.as_ref() {
-                Leaf::Contains { place, .. } if place.root == Root::Document => Some(&place.path),
-                _ => None,
-            },
-            _ => None,
-        };
-        let path = fixed_path(part).or_else(|| bounded_path(part)).or(contained);
+        let path = fixed_path(part).or_else(|| bounded_path(part)).or_else(|| contained_path(part));
         if let Some(path) = path.filter(|path| !paths.contains(path)) {
             paths.push(path.clone());
         }

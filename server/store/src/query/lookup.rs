@@ -36,7 +36,7 @@ impl Printer<'_> {
         let Some(other) = self.catalog.collection(name).cloned() else { return FALSE.to_owned() };
         let id = self.lookup_id(id, scope);
         let (alias, row) = self.row_of(&other, &id);
-        let inner = Scope { collection: &other, table: alias, elements: scope.elements.clone() };
+        let inner = Scope { collection: &other, table: alias, elements: scope.elements.clone(), columns: None };
         let holds = self.filter(filter, form, &inner);
         format!("EXISTS ({row} AND {holds})")
     }

@@ -16,6 +16,7 @@ mod constant;
 mod count;
 mod dialect;
 mod explain;
+mod having;
 mod leaf;
 mod list;
 mod lookup;
@@ -26,6 +27,7 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+use basalt_core::bucket::Bucket;
 use basalt_core::filter::Filter;
 use basalt_core::{CollectionName, Document, Error, FieldPath, Result, Seq};
 use serde::{Deserialize, Serialize};
@@ -80,14 +82,26 @@ pub struct Count {
 pub struct Aggregate {
     pub collection: CollectionName,
     pub filter: Filter,
-    /// Group keys: a field's value under a name. Without any there is one group, also of nothing.
-    pub group_by: Vec<(String, FieldPath)>,
+    /// Without any there is one group, also of nothing.
+    pub group_by: Vec<GroupKey>,
     pub measures: Vec<Measure>,
+    /// Which groups count: a condition on the group keys and measures by their names, as if they were a document's
+    /// fields. It looks nothing up.
+    pub having: Filter,
     /// By the names of group keys and measures; the group keys come last in every order.
     pub sort: Vec<(String, bool)>,
     pub limit: u32,
     /// How many groups to skip (groups have no keyset; pages of one answer are cut from the same order).
     pub offset: u64,
+}
+
+/// A field by whose values documents are grouped, or by the spans of time that its values fall into.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupKey {
+    pub name: String,
+    pub path: FieldPath,
+    /// Of what is no stored time the key is null.
+    pub bucket: Option<Bucket>,
 }
 
 #[derive(Clone, Debug)]

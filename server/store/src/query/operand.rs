@@ -40,6 +40,9 @@ impl Operand {
 
     pub(super) fn in_document(names: &[String], scope: &Scope<'_>, printer: &mut Printer<'_>) -> Self {
         let dialect = printer.dialect;
+        if let Some(columns) = scope.columns {
+            return Self::in_group(names, columns, printer);
+        }
         let data = Json::column(dialect, &format!("{}.data", scope.table));
         match names {
             [] => Self::Whole(data),
@@ -49,6 +52,18 @@ impl Operand {
                 (None, _) if !names.iter().all(|name| storable(name)) => Self::Missing,
                 (None, _) => Self::Json(data.at(names, printer)),
             },
+        }
+    }
+
+    /// A column whose name is what the path begins with (names of columns may have dots), or something within it.
+    fn in_group(names: &[String], columns: &[(String, Json)], printer: &mut Printer<'_>) -> Self {
+        let found = (1..=names.len()).rev().find_map(|length| {
+            let name = names[..length].join(".");
+            columns.iter().find(|(column, _)| *column == name).map(|(_, json)| (json, &names[length..]))
+        });
+        match found {
+            Some((json, rest)) if rest.iter().all(|name| storable(name)) => Self::Json(json.at(rest, printer)),
+            _ => Self::Missing,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use basalt_core::{Code, Error, Result};
 
+use super::dialect::Json;
 use crate::catalog::{Catalog, Collection};
 use crate::sql::{Dialect, SqlValue, Statement};
 
@@ -27,11 +28,13 @@ pub(super) struct Scope<'a> {
     pub(super) table: String,
     /// The aliases of the enclosing elements, the outermost first.
     pub(super) elements: Vec<String>,
+    /// Where no document is asked but a group: its columns by their names.
+    pub(super) columns: Option<&'a [(String, Json)]>,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(collection: &'a Collection, table: impl Into<String>) -> Self {
-        Self { collection, table: table.into(), elements: Vec::new() }
+        Self { collection, table: table.into(), elements: Vec::new(), columns: None }
     }
 }
 

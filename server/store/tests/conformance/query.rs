@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use basalt_core::filter::{Filter, Leaf, Order, Place, Scalar};
 use basalt_core::{Code, FieldPath};
 use basalt_store::testkit::{TestDb, both};
-use basalt_store::{Aggregate, Count, IndexState, List, Measure, MeasureOp};
+use basalt_store::{Aggregate, Count, GroupKey, IndexState, List, Measure, MeasureOp};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -170,7 +170,7 @@ async fn aggregates_group_measure_sort_and_page() {
         let mut asked = Aggregate {
             collection: name("notes"),
             filter: Filter::True,
-            group_by: vec![("genre".into(), path("genre"))],
+            group_by: vec![GroupKey { name: "genre".into(), path: path("genre"), bucket: None }],
             measures: vec![
                 measure("n", MeasureOp::Count, None),
                 measure("years", MeasureOp::Count, Some("year")),
@@ -180,6 +180,7 @@ async fn aggregates_group_measure_sort_and_page() {
                 measure("most", MeasureOp::Max, Some("rating")),
                 measure("ratings", MeasureOp::CountDistinct, Some("rating")),
             ],
+            having: Filter::True,
             sort: vec![("n".into(), true)],
             limit: 2,
             offset: 0,

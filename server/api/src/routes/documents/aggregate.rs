@@ -17,11 +17,16 @@ pub(crate) struct AggregateSchema {
     /// A condition in CEL over the document; `vars.x` stands for a bound value.
     filter: Option<String>,
     vars: Option<Map<String, Value>>,
-    /// Fields (`"genre"`), or `{"field":"author.name","as":"author"}`.
+    /// Fields (`"genre"`), `{"field":"author.name","as":"author"}`, or spans of local time:
+    /// `{"field":"createdAt","bucket":"day","timezone":"Asia/Shanghai","as":"day"}` with `minute`, `hour`, `day`, `week`,
+    /// `month`, `quarter`, `year`.
     group_by: Option<Vec<Value>>,
     /// By name: `{"n":{"count":true},"total":{"sum":"amount"}}` with `count`, `sum`, `avg`, `min`, `max`,
     /// `countDistinct`.
     measures: Option<Map<String, Value>>,
+    /// A condition in CEL over group keys and measures by their names: which groups count.
+    #[schema(example = "n > 2")]
+    having: Option<String>,
     /// Names of groups and measures, `-` before one for descending.
     #[schema(value_type = Option<Names>)]
     sort: Option<Names>,
@@ -50,7 +55,6 @@ pub(crate) struct AggregatePage {
     responses((status = 200, description = "A page of groups.", body = AggregatePage)),
     extensions(("x-codes" = json!([
         "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "overflow", "rule_missing", "scope_missing",
-        "not_available",
     ]))),
 )]
 pub(crate) async fn handle(caller: Caller, at: CollectionAt, body: ObjectBody, documents: Data<Documents>) -> Answer {

@@ -3,7 +3,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use actix_web::web::Data;
 use basalt_data::documents::Documents;
 
-use super::shared::{DocumentPage, ListParameters};
+use super::shared::{ListAnswer, ListParameters, answer};
 use crate::extract::{Caller, CollectionAt, Query};
 use crate::problem::Answer;
 
@@ -16,9 +16,9 @@ use crate::problem::Answer;
     path = "/v1/collections/{collection}/documents",
     tag = "documents",
     params(ListParameters),
-    responses((status = 200, description = "A page.", body = DocumentPage)),
+    responses((status = 200, description = "A page.", body = ListAnswer)),
     extensions(("x-codes" = json!(["bad_filter", "bad_cursor", "rule_missing", "scope_missing", "bad_parameter",
-        "too_large", "not_available"]))),
+        "too_large", "not_available", "forbidden"]))),
 )]
 pub(crate) async fn handle(
     caller: Caller,
@@ -26,9 +26,9 @@ pub(crate) async fn handle(
     query: Query<ListParameters>,
     documents: Data<Documents>,
 ) -> Answer {
-    let listed = documents.query(&caller.0, &at.0, query.0.into_query()?).await?;
+    let listed = answer(&documents, &caller.0, &at.0, query.0.into_query()?).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")))
         .insert_header((VARY, HeaderValue::from_static("Authorization")))
-        .json(DocumentPage::from(listed)))
+        .json(listed))
 }

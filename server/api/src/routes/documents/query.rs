@@ -4,7 +4,7 @@ use basalt_data::documents::{Documents, ListQuery};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::shared::DocumentPage;
+use super::shared::{ListAnswer, answer};
 use crate::extract::{Caller, CollectionAt, ObjectBody};
 use crate::problem::Answer;
 
@@ -29,6 +29,8 @@ pub(crate) struct QuerySchema {
     expand: Option<Names>,
     /// `exact` adds `total`.
     count: Option<String>,
+    /// The plan instead of the documents (services and operators).
+    explain: Option<bool>,
 }
 
 /// Names in a list, or in one text with commas.
@@ -49,13 +51,13 @@ pub(crate) enum Names {
     path = "/v1/collections/{collection}/query",
     tag = "documents",
     request_body = QuerySchema,
-    responses((status = 200, description = "A page.", body = DocumentPage)),
+    responses((status = 200, description = "A page.", body = ListAnswer)),
     extensions(("x-codes" = json!([
         "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "rule_missing", "scope_missing", "too_large",
-        "not_available",
+        "not_available", "forbidden",
     ]))),
 )]
 pub(crate) async fn handle(caller: Caller, at: CollectionAt, body: ObjectBody, documents: Data<Documents>) -> Answer {
-    let listed = documents.query(&caller.0, &at.0, ListQuery::from_body(body.map)?).await?;
-    Ok(HttpResponse::Ok().json(DocumentPage::from(listed)))
+    let listed = answer(&documents, &caller.0, &at.0, ListQuery::from_body(body.map)?).await?;
+    Ok(HttpResponse::Ok().json(listed))
 }

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use basalt_core::Seq;
 use basalt_core::change::seq_to_text;
-use basalt_data::documents::{Condition, CountMode, ListQuery, Listed, WriteKind, Written, not_available, split_names};
+use basalt_core::{Caller, CollectionName, Seq};
+use basalt_data::documents::{
+    Condition, CountMode, Documents, Explained, ListQuery, Listed, WriteKind, Written, not_available, split_names,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, SchemaFormat, Type};
@@ -76,6 +78,45 @@ impl From<Listed> for DocumentPage {
     }
 }
 
+/// The answer to a list or a query.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ListAnswer {
+    Page(DocumentPage),
+    /// With `explain`.
+    Explained(Explanation),
+}
+
+/// How a query is served.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Explanation {
+    plan: QueryPlan,
+    /// Indexes that would help, as definitions write them.
+    suggestions: Vec<Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QueryPlan {
+    /// The alternatives of the filter's disjunctions:
+    /// `{"access":"index","index":{"fields":["owner"]},"ordered":true,"unindexed":[]}`, `access` also `primaryKey` and
+    /// `scan`.
+    branches: Vec<Value>,
+}
+
+/// Runs a list, or explains it.
+pub(super) async fn answer(
+    documents: &Documents,
+    caller: &Caller,
+    collection: &CollectionName,
+    query: ListQuery,
+) -> basalt_core::Result<ListAnswer> {
+    if query.explain {
+        let Explained { branches, suggestions } = documents.explain(caller, collection, &query).await?;
+        return Ok(ListAnswer::Explained(Explanation { plan: QueryPlan { branches }, suggestions }));
+    }
+    Ok(ListAnswer::Page(documents.query(caller, collection, query).await?.into()))
+}
+
 /// The parameters of a list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +136,8 @@ pub(crate) struct ListParameters {
     select: Option<String>,
     /// `exact` adds `total`.
     count: Option<String>,
+    /// The plan instead of the documents (services and operators).
+    explain: Option<bool>,
     /// References whose documents are shown along, separated by commas: `author,replies.author`.
     expand: Option<String>,
     /// Not available yet.
@@ -113,6 +156,7 @@ impl ListParameters {
             select: selected(self.select.as_deref()),
             expand: expanded(self.expand.as_deref()),
             count: self.count.as_deref().map_or(Ok(CountMode::None), CountMode::parse)?,
+            explain: self.explain.unwrap_or_default(),
         })
     }
 }

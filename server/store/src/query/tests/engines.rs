@@ -32,7 +32,10 @@ impl Engines {
             if admin.execute(AssertSqlSafe(format!("{create} {icu}"))).await.is_err() {
                 admin.execute(AssertSqlSafe(create)).await.unwrap();
             }
-            PgConnection::connect(&format!("{}/{database}", base(&server))).await.unwrap()
+            let mut made = PgConnection::connect(&format!("{}/{database}", base(&server))).await.unwrap();
+            let functions = include_str!("../../../../../migrations/postgres/0003_query_functions.sql");
+            made.execute(sqlx::raw_sql(functions)).await.unwrap();
+            made
         });
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         crate::query::prepare_sqlite(&sqlite).unwrap();

@@ -144,7 +144,12 @@ fn counts_and_aggregates_of_a_disjunction_use_its_indexes() {
         let aggregate = query::Aggregate {
             collection: collection.clone(),
             filter: filter.clone(),
-            group_by: vec![("status".to_owned(), FieldPath::parse("status").unwrap())],
+            group_by: vec![query::GroupKey {
+                name: "status".to_owned(),
+                path: FieldPath::parse("status").unwrap(),
+                bucket: None,
+            }],
+            having: Filter::True,
             measures: Vec::new(),
             sort: Vec::new(),
             limit: 10,
@@ -208,4 +213,30 @@ fn explain_names_indexes_and_the_fields_that_lack_one() {
     assert_eq!(*accesses[2], Access::Scan);
     let lacking: BTreeSet<String> = branches[2].unindexed.iter().map(ToString::to_string).collect();
     assert_eq!(lacking, BTreeSet::from(["n".to_owned()]));
+    assert_eq!(branches[2].suggestion, Some(ordered(&[("createdAt", true)])));
+}
+
+#[test]
+fn explain_suggests_the_index_that_would_help() {
+    let mut engines = Engines::open();
+    let world = notes(&mut engines);
+    let collection = CollectionName::parse("notes").unwrap();
+    let suggestion = |filter: &Filter, by: &[(&str, bool)]| {
+        let plan = query::explain(&world.catalog, &collection, filter, &sort(by)).unwrap();
+        plan.branches[0].suggestion.clone()
+    };
+    let above = Filter::Leaf(Leaf::Order { place: place("n"), order: Order::Gt, value: Scalar::Int(3) });
+    let both = Filter::And(vec![above.clone(), equal("kind", "a")]);
+    assert_eq!(suggestion(&both, &[]), Some(ordered(&[("kind", false), ("n", false)])));
+    assert_eq!(suggestion(&both, &[("title", true)]), Some(ordered(&[("kind", false), ("title", true)])));
+    assert_eq!(suggestion(&above, &[]), Some(ordered(&[("n", false)])));
+    assert_eq!(suggestion(&member("a", "kinds"), &[]), Some(contains("kinds")));
+    // Found by an index, but not in this order.
+    let owned = equal("owner", "u1");
+    assert_eq!(suggestion(&owned, &[("title", false)]), Some(ordered(&[("owner", false), ("title", false)])));
+    for nothing in
+        [suggestion(&owned, &[]), suggestion(&equal("id", "n1"), &[("n", false)]), suggestion(&Filter::True, &[])]
+    {
+        assert_eq!(nothing, None);
+    }
 }

@@ -1,0 +1,1 @@
+-- What queries call is part of the server here (store::query::dialect).

@@ -1,0 +1,70 @@
+//! `explain=true`: how a list is served, and which index would help. For services and operators, whom no rule is asked
+//! of: to others it would tell what the rules compare.
+
+use basalt_core::{Caller, Code, CollectionName, Error, Principal, Result};
+use basalt_store::{Access, Branch, Index, IndexSpec, explain};
+use serde_json::{Value, json};
+
+use super::definitions::with_fresh;
+use super::filter::check_readable;
+use super::input::ListQuery;
+use super::service::Documents;
+use super::sort;
+use crate::collections::index_to_json;
+use crate::rules::Binding;
+
+/// How a query is served.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explained {
+    /// The alternatives of the filter's disjunctions: `{"access":"scan"|"primaryKey"|"index","index"?,"ordered",
+    /// "unindexed"}`, an index as definitions write it.
+    pub branches: Vec<Value>,
+    /// Indexes that would help, as definitions write them.
+    pub suggestions: Vec<Value>,
+}
+
+impl Documents {
+    pub async fn explain(&self, caller: &Caller, collection: &CollectionName, query: &ListQuery) -> Result<Explained> {
+        if matches!(caller.principal, Principal::Visitor | Principal::User(_)) {
+            return Err(Error::new(Code::Forbidden, "Plans are for services and operators."));
+        }
+        let binding = Binding::new(caller.clone());
+        with_fresh(&self.0.store, || self.explain_once(&binding, collection, query)).await
+    }
+
+    async fn explain_once(
+        &self,
+        binding: &Binding,
+        collection: &CollectionName,
+        query: &ListQuery,
+    ) -> Result<Explained> {
+        let sort = sort::parse(&query.sort)?;
+        let granted = self.granted(binding, collection).await?;
+        let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
+        let filter = granted.filter(binding, wanted.as_ref())?;
+        check_readable(sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
+        let plan = explain(&granted.catalog, collection, &filter, &sort)?;
+        let mut suggested: Vec<IndexSpec> = Vec::new();
+        for spec in plan.branches.iter().filter_map(|branch| branch.suggestion.as_ref()) {
+            if !suggested.contains(spec) {
+                suggested.push(spec.clone());
+            }
+        }
+        let branches = plan.branches.iter().map(|branch| to_json(branch, &granted.compiled.indexes)).collect();
+        Ok(Explained { branches, suggestions: suggested.iter().map(index_to_json).collect() })
+    }
+}
+
+fn to_json(branch: &Branch, indexes: &[Index]) -> Value {
+    let unindexed: Vec<String> = branch.unindexed.iter().map(ToString::to_string).collect();
+    let mut shown = json!({ "ordered": branch.ordered, "unindexed": unindexed });
+    shown["access"] = match &branch.access {
+        Access::Scan => "scan".into(),
+        Access::PrimaryKey => "primaryKey".into(),
+        Access::Index(name) => {
+            shown["index"] = indexes.iter().find(|index| index.name == *name).map(|i| index_to_json(&i.spec)).into();
+            "index".into()
+        }
+    };
+    shown
+}
