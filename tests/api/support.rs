@@ -1,5 +1,7 @@
 //! Collections and paths that many tests use.
 
+use std::time::{Duration, Instant};
+
 use basalt_testing::{Client, TestServer};
 use serde_json::{Value, json};
 
@@ -44,6 +46,19 @@ pub(crate) async fn define_open(server: &TestServer) {
         "acknowledge": ["create", "update", "delete"],
     });
     server.define("open", &definition).await;
+}
+
+/// The collection's description once no index of it is being built.
+pub(crate) async fn built(server: &TestServer, collection: &str) -> Value {
+    let limit = Instant::now() + Duration::from_secs(30);
+    loop {
+        let shown = server.owner().get(&format!("/v1/admin/collections/{collection}")).expect(200).await;
+        if !shown.text().contains("building") {
+            return shown.body();
+        }
+        assert!(Instant::now() < limit, "still building: {shown}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Creates a document and hands back the answer's body.

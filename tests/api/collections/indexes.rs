@@ -1,32 +1,15 @@
 //! Indexes are built beside the running server, and unique ones enforce from then on.
 
-use std::time::{Duration, Instant};
-
 use basalt_testing::{TestServer, on_both_engines};
 use serde_json::{Value, json};
 
-use crate::support::{create, documents};
+use crate::support::{built, create, documents};
 
 on_both_engines! {
     a_unique_index_over_existing_documents_enforces_when_built,
     a_unique_index_over_conflicts_fails_and_names_them,
     an_index_on_a_list_finds_its_elements,
     answers_are_the_same_with_and_without_an_index,
-}
-
-const ITEMS: &str = "/v1/admin/collections/items";
-
-/// The collection's description once no index is being built.
-async fn built(server: &TestServer) -> Value {
-    let limit = Instant::now() + Duration::from_secs(30);
-    loop {
-        let shown = server.owner().get(ITEMS).expect(200).await;
-        if !shown.text().contains("building") {
-            return shown.body();
-        }
-        assert!(Instant::now() < limit, "still building: {shown}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 async fn fill(server: &TestServer, count: usize) {
@@ -45,7 +28,7 @@ async fn a_unique_index_over_existing_documents_enforces_when_built(server: Test
     server.define("items", &json!({})).await;
     fill(&server, 1_200).await;
     server.define("items", &json!({"indexes": [{"fields": ["slug"], "unique": true}]})).await;
-    let shown = built(&server).await;
+    let shown = built(&server, "items").await;
     assert!(shown.to_string().contains("ready"), "{shown}");
     server.service().post(&documents("items")).json(&json!({"slug": "s7"})).problem(409, "unique_conflict").await;
     create(server.service(), "items", json!({"slug": "fresh"})).await;
@@ -57,7 +40,7 @@ async fn a_unique_index_over_conflicts_fails_and_names_them(server: TestServer) 
         create(server.service(), "items", json!({"id": id, "slug": "same"})).await;
     }
     server.define("items", &json!({"indexes": [{"fields": ["slug"], "unique": true}]})).await;
-    let shown = built(&server).await.to_string();
+    let shown = built(&server, "items").await.to_string();
     assert!(shown.contains("failed") && (shown.contains("\"a\"") || shown.contains("\"b\"")), "{shown}");
     // It does not enforce.
     create(server.service(), "items", json!({"slug": "same"})).await;
@@ -67,7 +50,7 @@ async fn an_index_on_a_list_finds_its_elements(server: TestServer) {
     server.define("items", &json!({"indexes": [{"contains": "tags"}]})).await;
     fill(&server, 60).await;
     create(server.service(), "items", json!({"tags": "all"})).await;
-    built(&server).await;
+    built(&server, "items").await;
     let count = async |filter: &str| {
         let call =
             server.service().get(&documents("items")).query(&[("filter", filter), ("count", "exact"), ("limit", "1")]);
@@ -106,6 +89,6 @@ async fn answers_are_the_same_with_and_without_an_index(server: TestServer) {
     let indexes = json!({"indexes": [
         {"fields": ["mixed", "n"]}, {"fields": ["-mixed"]}, {"fields": ["slug"]}, {"fields": ["n"]}]});
     server.define("items", &indexes).await;
-    built(&server).await;
+    built(&server, "items").await;
     assert_eq!(ask_all().await, without);
 }

@@ -2,6 +2,7 @@ mod aggregate;
 mod create;
 mod delete;
 mod expand;
+mod explain;
 mod get;
 mod idempotency;
 mod json_patch;

@@ -1,5 +1,5 @@
-//! `explain=true`: how a list is served, and which index would help. For services and operators, whom no rule is asked
-//! of: to others it would tell what the rules compare.
+//! `explain=true`: how a list is served, and which index would help. For those whom no rule is asked of: to
+//! others it would tell what the rules compare.
 
 use basalt_core::{Caller, Code, CollectionName, Error, Principal, Result};
 use basalt_store::{Access, Branch, Index, IndexSpec, explain};
@@ -26,7 +26,7 @@ pub struct Explained {
 impl Documents {
     pub async fn explain(&self, caller: &Caller, collection: &CollectionName, query: &ListQuery) -> Result<Explained> {
         if matches!(caller.principal, Principal::Visitor | Principal::User(_)) {
-            return Err(Error::new(Code::Forbidden, "Plans are for services and operators."));
+            return Err(Error::new(Code::Forbidden, "Plans are for services."));
         }
         let binding = Binding::new(caller.clone());
         with_fresh(&self.0.store, || self.explain_once(&binding, collection, query)).await

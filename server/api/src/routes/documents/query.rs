@@ -29,7 +29,7 @@ pub(crate) struct QuerySchema {
     expand: Option<Names>,
     /// `exact` adds `total`.
     count: Option<String>,
-    /// The plan instead of the documents (services and operators).
+    /// The plan instead of the documents (services).
     explain: Option<bool>,
 }
 

@@ -136,7 +136,7 @@ pub(crate) struct ListParameters {
     select: Option<String>,
     /// `exact` adds `total`.
     count: Option<String>,
-    /// The plan instead of the documents (services and operators).
+    /// The plan instead of the documents (services).
     explain: Option<bool>,
     /// References whose documents are shown along, separated by commas: `author,replies.author`.
     expand: Option<String>,
