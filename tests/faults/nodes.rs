@@ -58,6 +58,10 @@ async fn within_a_second(client: &Client, path: &str, wanted: impl Fn(&Answer) -
 async fn what_one_takes_away_the_other_no_longer_gives() {
     let nodes = start();
     nodes.define("plans", &json!({"rules": {"read": "'editor' in auth.roles"}})).await;
+    let declare = |role: &str, inherits: Value| {
+        nodes.services[0].put(&format!("/v1/admin/roles/{role}")).json(&json!({"inherits": inherits}))
+    };
+    declare("editor", json!([])).expect(200).await;
     nodes.services[0].put("/v1/collections/plans/documents/p").json(&json!({})).expect(201).await;
     let ([_, ann], id) = nodes.user("ann").await;
     let path = "/v1/collections/plans/documents/p";
@@ -70,6 +74,15 @@ async fn what_one_takes_away_the_other_no_longer_gives() {
         change(json!([])).expect(200).await;
         within_a_second(&ann, path, |answer| answer.status == 404).await;
     }
+    // What a role inherits comes and goes as fast.
+    declare("chief", json!([])).expect(200).await;
+    let change = nodes.services[0].patch(&format!("/v1/admin/users/{id}")).json(&json!({"roles": ["chief"]}));
+    change.expect(200).await;
+    within_a_second(&ann, path, |answer| answer.status == 404).await;
+    declare("chief", json!(["editor"])).expect(200).await;
+    within_a_second(&ann, path, |answer| answer.status == 200).await;
+    nodes.services[0].delete("/v1/admin/roles/chief").expect(204).await;
+    within_a_second(&ann, path, |answer| answer.status == 404).await;
     nodes.services[0].delete(&format!("/v1/admin/users/{id}/sessions")).expect(204).await;
     within_a_second(&ann, path, |answer| answer.status == 401).await;
 }

@@ -71,6 +71,7 @@ codes! {
     SessionNotFound "session_not_found" 404 "Session not found";
     KeyNotFound "key_not_found" 404 "Key not found";
     OperatorNotFound "operator_not_found" 404 "Operator not found";
+    RoleNotFound "role_not_found" 404 "Role not found";
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed";
     NotAcceptable "not_acceptable" 406 "Not acceptable";
     DocumentExists "document_exists" 409 "Document exists";

@@ -208,6 +208,13 @@ impl TestServer {
         }
     }
 
+    /// Declares roles that users may be given.
+    pub async fn declare(&self, roles: &[&str]) {
+        for role in roles {
+            self.owner().put(&format!("/v1/admin/roles/{role}")).json(&json!({})).expect(200).await;
+        }
+    }
+
     /// Defines a collection as an operator would.
     pub async fn define(&self, collection: &str, definition: &Value) {
         let path = format!("/v1/admin/collections/{collection}");

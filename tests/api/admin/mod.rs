@@ -1,5 +1,6 @@
 mod audit;
 mod keys;
 mod operators;
+mod roles;
 mod setup;
 mod users;

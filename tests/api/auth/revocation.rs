@@ -23,6 +23,7 @@ async fn a_role_given_or_taken_counts_at_once(server: TestServer) {
     server
         .define("plans", &json!({"rules": {"read": "'editor' in auth.roles", "create": "'editor' in auth.roles"}}))
         .await;
+    server.declare(&["editor"]).await;
     create(server.service(), "plans", json!({"id": "p"})).await;
     let ann = server.user("ann").await;
     ann.get(&document("plans", "p")).problem(404, "document_not_found").await;

@@ -33,6 +33,7 @@ async fn define(server: &TestServer) {
 }
 
 async fn hr(server: &TestServer) -> basalt_testing::User {
+    server.declare(&["hr"]).await;
     let hr = server.user("hr").await;
     server.owner().patch(&format!("/v1/admin/users/{}", hr.id)).json(&json!({"roles": ["hr"]})).expect(200).await;
     hr

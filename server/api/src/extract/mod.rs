@@ -17,5 +17,5 @@ pub(crate) use caller::{Anyone, Caller, DeviceOf, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
-pub(crate) use path::{CollectionAt, DocumentAt, IdAt};
+pub(crate) use path::{CollectionAt, DocumentAt, IdAt, RoleAt};
 pub(crate) use preconditions::{IfNoneMatch, Terms};

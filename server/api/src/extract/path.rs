@@ -24,6 +24,9 @@ pub(crate) struct DocumentAt {
 /// `{id}` of anything.
 pub(crate) struct IdAt(pub(crate) DocumentId);
 
+/// `{role}`
+pub(crate) struct RoleAt(pub(crate) DocumentId);
+
 fn part<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str> {
     request.match_info().get(name).ok_or_else(|| Error::internal(format!("the path has no {name}")))
 }
@@ -53,6 +56,7 @@ macro_rules! from_path {
 from_path!(CollectionAt, |request| Ok(Self(collection(request)?)));
 from_path!(DocumentAt, |request| Ok(Self { collection: collection(request)?, id: id(request)? }));
 from_path!(IdAt, |request| Ok(Self(id(request)?)));
+from_path!(RoleAt, |request| Ok(Self(DocumentId::parse(part(request, "role")?)?)));
 
 impl Argument for CollectionAt {
     fn describe(contract: &mut Contract) {
@@ -65,6 +69,13 @@ impl Argument for DocumentAt {
     fn describe(contract: &mut Contract) {
         CollectionAt::describe(contract);
         IdAt::describe(contract);
+    }
+}
+
+impl Argument for RoleAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("role", "The role's name.", ID);
+        contract.refuses(&[Code::BadRequest]);
     }
 }
 

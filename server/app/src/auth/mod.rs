@@ -21,6 +21,7 @@ mod principal;
 mod profile;
 mod refresh;
 mod refresh_token;
+mod roles;
 mod session;
 mod sessions;
 mod settings;
@@ -41,6 +42,7 @@ pub use keyring::{FormerKeys, KeyRing};
 pub use log_in::LogIn;
 pub use password::ChangePassword;
 pub use principal::UserPrincipals;
+pub use roles::{Role, RoleInfo, Roles};
 pub use settings::{AuthSettings, Limits};
 pub use sign_up::SignUp;
 pub use users::{NewUser, UserChange, Users};
@@ -72,6 +74,11 @@ impl Auth {
     /// Users as operators and services manage them.
     pub fn users(&self) -> Users {
         Users::new(self.clone())
+    }
+
+    /// The roles that users may be given.
+    pub fn roles(&self) -> Roles {
+        Roles::new(self.clone())
     }
 }
 

@@ -10,8 +10,8 @@ use quick_cache::sync::Cache;
 use super::access_token::{self, Verified};
 use super::settings::AuthSettings;
 use super::user::User;
-use super::{KeyRing, account, session};
-use crate::common::names::{SESSIONS, USERS};
+use super::{KeyRing, account, roles, session};
+use crate::common::names::{ROLES, SESSIONS, USERS};
 use crate::common::{Db, Live, Recall, Secret, refuse};
 
 /// Tokens, and sessions, that a node remembers.
@@ -89,6 +89,9 @@ impl UserPrincipals {
         if *collection == *USERS || *collection == *SESSIONS {
             self.inner.sessions.forget(id.as_str());
         }
+        if *collection == *ROLES {
+            self.inner.sessions.reset();
+        }
     }
 
     fn still_counts(&self, trusted: &Trusted) -> bool {
@@ -107,7 +110,7 @@ impl UserPrincipals {
         let stamp = self.inner.sessions.stamp([user.as_str(), session.as_str()]);
         let (user, id) = (user.clone(), session.clone());
         let read = move |tx: &mut crate::common::Tx<'_>| {
-            tx.need([account::document_read(&user), session::document_read(&id)])?;
+            tx.need([account::document_read(&user), session::document_read(&id), roles::read()])?;
             let Some(document) = tx.document(&USERS, &user)? else { return Err(session_ended().into()) };
             if User(&document).disabled() {
                 return refuse(Code::AccountDisabled, "This account is disabled.");
@@ -116,7 +119,8 @@ impl UserPrincipals {
             if session.user != user {
                 return refuse(Code::InvalidToken, "The access token is not valid.");
             }
-            let principal = Arc::new(User(&document).principal(&session));
+            let counting = roles::Graph::load(tx)?.effective(&User(&document).roles());
+            let principal = Arc::new(User(&document).principal(&session, counting));
             Ok(Arc::new(Known { principal, ends: session.expires_at }))
         };
         let known = self.inner.db.inspect(read).await?;

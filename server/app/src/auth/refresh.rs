@@ -52,7 +52,10 @@ impl Auth {
             Ok(Refreshed::Goes { user, session: Box::new(session), counter: next })
         };
         match self.parts.commit(caller, decide).await?.value {
-            Refreshed::Goes { user, session, counter } => self.tokens(&user, &session, counter),
+            Refreshed::Goes { user, session, counter } => {
+                let roles = self.effective_roles(User(&user).roles()).await?;
+                self.tokens(&user, roles, &session, counter)
+            }
             Refreshed::Reused => {
                 tracing::warn!(request = %caller.request.id, "a spent refresh token was used: its session has ended");
                 Err(session_ended())

@@ -57,12 +57,18 @@ impl Auth {
     }
 
     /// The tokens of a session whose live refresh token is the `counter`-th.
-    pub(super) fn tokens(&self, user: &Document, session: &Session, counter: u32) -> Result<SessionTokens> {
+    pub(super) fn tokens(
+        &self,
+        user: &Document,
+        roles: Vec<String>,
+        session: &Session,
+        counter: u32,
+    ) -> Result<SessionTokens> {
         let account = User(user);
         let grant = Grant {
             user: &user.id,
             session: &session.id,
-            roles: account.roles(),
+            roles,
             claims: account.claims(),
             amr: session.amr.clone(),
             authenticated_at: session.authenticated_at,
@@ -83,8 +89,9 @@ impl Auth {
         outcome: Outcome<(Arc<Document>, bool)>,
     ) -> Result<SignedIn> {
         let (user, opened) = outcome.value;
-        let tokens = if opened { Some(self.tokens(&user, &session, 1)?) } else { None };
-        let principal = Principal::User(Arc::new(User(&user).principal(&session)));
+        let roles = self.effective_roles(User(&user).roles()).await?;
+        let tokens = if opened { Some(self.tokens(&user, roles.clone(), &session, 1)?) } else { None };
+        let principal = Principal::User(Arc::new(User(&user).principal(&session, roles)));
         let himself = Caller { principal, request: caller.request.clone() };
         let user = self.shown(himself, Arc::unwrap_or_clone(user)).await?;
         Ok(SignedIn { user, session: tokens, seq: outcome.seq })

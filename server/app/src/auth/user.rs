@@ -28,6 +28,7 @@ impl User<'_> {
         self.text("email")
     }
 
+    /// What he was given; what counts is more, where roles inherit.
     pub(super) fn roles(&self) -> Vec<String> {
         let list = self.0.data.get("roles").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -45,14 +46,14 @@ impl User<'_> {
         [email, username, phone].into_iter().flatten().collect()
     }
 
-    pub(super) fn principal(&self, session: &Session) -> UserPrincipal {
+    pub(super) fn principal(&self, session: &Session, roles: Vec<String>) -> UserPrincipal {
         UserPrincipal {
             id: self.0.id.clone(),
             session: session.id.clone(),
             email: self.email().map(str::to_owned),
             email_verified: self.email_verified(),
             anonymous: self.anonymous(),
-            roles: self.roles(),
+            roles,
             claims: self.claims(),
             mfa: session.mfa,
             method: session.method.clone(),

@@ -14,6 +14,7 @@ use crate::world::{PASSWORD, both, code, email, id, object};
 #[tokio::test]
 async fn an_operator_makes_changes_and_deletes_users() {
     both(|world| async move {
+        world.declare(&["editor"]).await;
         let operator = world.operator(OperatorRole::Editor);
         let new = NewUser {
             id: Some(id("ann")),
@@ -64,6 +65,7 @@ async fn an_operator_makes_changes_and_deletes_users() {
 #[tokio::test]
 async fn everything_of_a_user_changes_in_one_call() {
     both(|world| async move {
+        world.declare(&["editor"]).await;
         world.define_users(json!({}), &["nick", "badge"]).await;
         let operator = world.operator(OperatorRole::Editor);
         let ann = world.sign_up("ann@example.com").await;
@@ -112,6 +114,7 @@ async fn what_operators_do_to_documents_is_read_from_the_log_once() {
         assert_eq!(audit.follow(&changes).await.unwrap(), 0, "begins at the end of the log");
         let (operator, owner) = (world.operator(OperatorRole::Editor), world.operator(OperatorRole::Owner));
         let ann = world.sign_up("ann@example.com").await;
+        world.declare(&["editor"]).await;
         let roles = UserChange { roles: Some(vec!["editor".into()]), ..UserChange::default() };
         world.node.users.update(&operator, &ann.user.id, roles).await.unwrap();
         let own = UserChange { data: object(json!({"name": "Ann"})), ..UserChange::default() };
@@ -194,21 +197,24 @@ async fn who_may_not_may_not() {
 #[tokio::test]
 async fn changes_leave_a_trail_without_secrets() {
     both(|world| async move {
+        world.declare(&["editor"]).await;
         let operator = world.operator(OperatorRole::Editor);
         let ann = world.sign_up("ann@example.com").await;
-        world.db.clock.advance(std::time::Duration::from_secs(1));
+        world.db.clock.advance(Duration::from_secs(1));
+        world.db.clock.advance(Duration::from_secs(1));
         let change = UserChange {
             roles: Some(vec!["editor".into()]),
             password: Some(Secret::new("another fine horse")),
             ..UserChange::default()
         };
         world.node.users.update(&operator, &ann.user.id, change).await.unwrap();
-        world.db.clock.advance(std::time::Duration::from_secs(1));
+        world.db.clock.advance(Duration::from_secs(1));
         world.node.users.delete(&operator, &ann.user.id).await.unwrap();
         let audit = Audit::new(Db::new(world.node.store.clone(), world.db.clock.clone(), world.db.random.clone()));
         let page = audit.list(&operator, None, 10).await.unwrap();
         let actions: Vec<_> = page.entries.iter().map(|entry| entry.data["action"].clone()).collect();
-        assert_eq!(actions, ["users.delete", "users.update"], "newest first; what users do themselves is no part");
+        let newest_first = ["users.delete", "users.update", "roles.put"];
+        assert_eq!(actions, newest_first, "what users do themselves is no part");
         let update = &page.entries[1].data;
         assert_eq!(update["before"], json!({"roles": []}));
         assert_eq!(update["after"], json!({"roles": ["editor"], "password": "changed"}));

@@ -14,6 +14,7 @@ fn roles(names: &[&str]) -> UserChange {
 #[tokio::test]
 async fn a_ban_and_a_role_act_on_the_very_next_request() {
     both(|world| async move {
+        world.declare(&["admin"]).await;
         let ann = world.sign_up("ann@example.com").await;
         let operator = world.operator(OperatorRole::Editor);
         assert!(world.as_user(&ann).await.user().unwrap().roles.is_empty());

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use basalt_app::auth::{
-    Auth, AuthParts, AuthSettings, Identifier, KeyRing, LogIn, SignUp, SignedIn, UserPrincipals, Users,
+    Auth, AuthParts, AuthSettings, Identifier, KeyRing, LogIn, Role, SignUp, SignedIn, UserPrincipals, Users,
 };
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
@@ -97,6 +97,13 @@ impl World {
         let change = CatalogChange::Put { name: users(), definition, indexes: unique.collect() };
         self.node.store.define(self.node.store.catalog().epoch, vec![change]).await.expect("defined");
         self.node.store.indexes_built().await.expect("indexes");
+    }
+
+    /// Roles that users may be given.
+    pub(crate) async fn declare(&self, names: &[&str]) {
+        let owner = self.operator(OperatorRole::Owner);
+        let roles = names.iter().map(|name| (id(name), Role::default())).collect();
+        self.node.auth.roles().declare(&owner, roles).await.expect("declared");
     }
 
     pub(crate) async fn sign_up(&self, email: &str) -> SignedIn {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use basalt_app::auth::AuthSettings;
-use basalt_core::{Error, Origin, Result, limits};
+use basalt_app::auth::{AuthSettings, Role};
+use basalt_core::{DocumentId, Error, Origin, Result, limits};
 use basalt_data::collections::{Collections, Plan};
 use basalt_data::manifest::{self, Manifest};
 
@@ -54,6 +54,15 @@ impl Manifested {
 
     pub(super) fn request_time(&self, configuration: &Configuration) -> Duration {
         configuration.limits.request_time.or(self.manifest.limits.request_time).unwrap_or(REQUEST_TIME)
+    }
+
+    /// The roles that users may be given.
+    pub(super) fn roles(&self) -> Result<Vec<(DocumentId, Role)>> {
+        let roles = self.manifest.roles.iter().map(|(name, role)| {
+            let declared = Role { description: role.description.clone(), inherits: role.inherits.clone() };
+            Ok((DocumentId::parse(name)?, declared))
+        });
+        roles.collect()
     }
 
     /// How people sign in, for tokens issued by `issuer`.

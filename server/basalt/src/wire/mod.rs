@@ -15,7 +15,7 @@ use basalt_app::auth::{Auth, KeyRing};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::{Db, Passwords, Principals};
-use basalt_core::{Clock, Result};
+use basalt_core::{Caller, Clock, Result};
 use basalt_data::changes::{Changes, Lag};
 use basalt_data::collections::Collections;
 use basalt_data::documents::Documents;
@@ -84,6 +84,8 @@ async fn wire(
     let audit = Audit::new(db.clone());
     let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
     let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
+    let caller = Caller::system(outside.clock.now());
+    identity.auth.roles().declare(&caller, manifested.roles()?).await?;
     let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
     let identity::Identity { auth, keyring, keys, operators, principals, passwords } = identity;
     let clock = Arc::clone(&outside.clock);

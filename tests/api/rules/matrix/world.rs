@@ -40,6 +40,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn build(server: &TestServer) -> Self {
+        server.declare(&["viewer", "editor"]).await;
         let owner = user(server, "owner", json!({"claims": {"team": "red"}})).await;
         let member = user(server, "member", json!({"roles": ["viewer"]})).await;
         let editor = user(server, "editor", json!({"roles": ["editor"], "claims": {"team": 5}})).await;

@@ -7,6 +7,7 @@ mod login;
 mod logout;
 mod me;
 mod operators;
+mod roles;
 mod rules;
 mod setup;
 mod shared;
@@ -30,6 +31,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(users::delete),
     endpoint!(users::sessions::list),
     endpoint!(users::sessions::end),
+    endpoint!(roles::list),
+    endpoint!(roles::get),
+    endpoint!(roles::put),
+    endpoint!(roles::delete),
     endpoint!(keys::list),
     endpoint!(keys::create),
     endpoint!(keys::delete),

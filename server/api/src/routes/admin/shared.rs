@@ -1,7 +1,7 @@
 //! Wire types of operators, keys and users.
 
 use actix_web::{HttpRequest, HttpResponseBuilder};
-use basalt_app::auth::Identifier;
+use basalt_app::auth::{Identifier, RoleInfo};
 use basalt_app::keys::KeyInfo;
 use basalt_app::operators::{OperatorInfo, OperatorSession};
 use basalt_core::principal::{OperatorRole, Scope};
@@ -99,6 +99,28 @@ impl From<KeyInfo> for Key {
         let KeyInfo { id, name, scopes, created_at, expires_at, last_used_at } = info;
         let scopes = scopes.iter().map(ToString::to_string).collect();
         Self { id: id.into(), name, scopes, created_at, expires_at, last_used_at }
+    }
+}
+
+/// A role that users may be given.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Role)]
+pub(super) struct Declared {
+    name: String,
+    description: Option<String>,
+    /// Other roles whose rights its holders have, too.
+    inherits: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<RoleInfo> for Declared {
+    fn from(info: RoleInfo) -> Self {
+        let RoleInfo { name, role, created_at, updated_at } = info;
+        Self { name: name.into(), description: role.description, inherits: role.inherits, created_at, updated_at }
     }
 }
 

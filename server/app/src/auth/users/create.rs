@@ -3,9 +3,9 @@ use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
-use super::{Users, check_authority, entry};
+use super::{Users, check_authority, check_grant, entry};
 use crate::auth::user::{new_user, own_fields, set_identifiers};
-use crate::auth::{Identifier, account, credential};
+use crate::auth::{Identifier, account, credential, roles};
 use crate::common::names::USERS;
 use crate::common::{Secret, Trail, Tx, refuse, rights};
 
@@ -41,13 +41,14 @@ impl Users {
         let trail = Trail::new(&parts.db, caller);
         let id = user.id.clone().unwrap_or_else(|| parts.db.new_id());
         let data = first_data(&user)?;
-        let identifiers = user.identifiers;
+        let (identifiers, granted) = (user.identifiers, user.roles);
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             let claims = identifiers.iter().map(account::claim_read);
-            tx.need(claims.chain([account::document_read(&id), trail.read()]))?;
+            tx.need(claims.chain([account::document_read(&id), trail.read(), roles::read()]))?;
             if tx.document(&USERS, &id)?.is_some() {
                 return refuse(Code::DocumentExists, "There is a user with this id already.");
             }
+            check_grant(tx, &granted, &[])?;
             for identifier in &identifiers {
                 account::claim(tx, identifier, &id)?;
             }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 pub use create::NewUser;
 pub use update::UserChange;
 
+use super::roles::Graph;
 use super::{Auth, SessionInfo, account, session};
 use crate::common::names::USERS;
 use crate::common::{Entry, Flow, Trail, Tx, rights};
@@ -84,6 +85,15 @@ fn check_authority(roles: Option<&[String]>, claims: Option<&Map<String, Value>>
         return Ok(());
     }
     Err(Error::new(Code::SchemaViolation, "The roles or claims are not valid.").with_errors(errors))
+}
+
+/// Only roles that are declared are given; who has one already keeps it.
+fn check_grant(tx: &mut Tx<'_>, granted: &[String], held: &[String]) -> Flow<()> {
+    let faults = Graph::load(tx)?.check_grant(granted, held);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Code::SchemaViolation, "A role has to be declared before it is given.").with_errors(faults).into())
 }
 
 fn existing(tx: &mut Tx<'_>, id: &DocumentId) -> Flow<Arc<Document>> {

@@ -3,10 +3,10 @@ use basalt_core::{Caller, Document, DocumentId, Result, Seq};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
-use super::{Users, check_authority, entry, existing};
+use super::{Users, check_authority, check_grant, entry, existing};
 use crate::auth::profile::patched;
 use crate::auth::user::User;
-use crate::auth::{Identifier, account, credential, session};
+use crate::auth::{Identifier, account, credential, roles, session};
 use crate::common::{Flow, Secret, Trail, Tx, rights};
 
 /// What to change; `None` leaves a thing as it is.
@@ -48,9 +48,10 @@ impl Users {
         let (id, trail) = (id.clone(), Trail::new(&parts.db, caller));
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             let claims = change.identifiers().map(account::claim_read).collect::<Vec<_>>();
-            let own = [account::document_read(&id), session::list_read(&id), trail.read()];
+            let own = [account::document_read(&id), session::list_read(&id), trail.read(), roles::read()];
             tx.need(own.into_iter().chain(claims))?;
             let user = existing(tx, &id)?;
+            check_grant(tx, change.roles.as_deref().unwrap_or_default(), &User(&user).roles())?;
             let held = User(&user).identifiers();
             let ends_sessions = phc.is_some() || change.disabled == Some(true);
             let sessions = if ends_sessions { session::list(tx, &id)? } else { Vec::new() };
