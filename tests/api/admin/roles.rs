@@ -125,7 +125,13 @@ async fn an_app_declares_roles(server: TestServer) {
     assert_eq!(server.owner().get(ROLES).expect(200).await.column("name"), ["editor", "kept", "viewer"]);
     let ann = server.user("ann").await;
     give(&server, &ann, json!(["editor"])).await;
-    let server = server.with_app("[roles.viewer]\n").await;
+    server.owner().put(&at("viewer")).json(&json!({"description": "Reads"})).expect(200).await;
+    let server = server.with_app("[roles.viewer]\n[roles.editor]\ninherits = [\"viewer\"]\n").await;
+    let viewer = server.owner().get(&at("viewer")).expect(200).await;
+    assert_eq!(viewer.at("/description"), "Reads", "what an operator changed stays under the same manifest");
+    let server = server.with_app("[roles.viewer]\ndescription = \"Looks\"\n").await;
+    let viewer = server.owner().get(&at("viewer")).expect(200).await;
+    assert_eq!(viewer.at("/description"), "Looks", "and gives way to a newer one");
     let editor = server.owner().get(&at("editor")).expect(200).await;
     assert_eq!(editor.at("/inherits"), json!(["viewer"]), "what is left out stays");
     server.stop().await;

@@ -85,7 +85,7 @@ async fn wire(
     let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
     let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
     let caller = Caller::system(outside.clock.now());
-    identity.auth.roles().declare(&caller, manifested.roles()?).await?;
+    identity.auth.roles().declare_manifest(&caller, manifested.roles()?).await?;
     let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
     let identity::Identity { auth, keyring, keys, operators, principals, passwords } = identity;
     let clock = Arc::clone(&outside.clock);

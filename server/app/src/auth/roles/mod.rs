@@ -5,14 +5,14 @@ mod graph;
 
 use basalt_core::filter::Filter;
 use basalt_core::{Caller, Code, Document, DocumentId, Error, FieldError, Result, Timestamp};
-use basalt_store::{List, Read};
+use basalt_store::{CellKey, List, Read};
 use serde_json::{Map, Value, json};
 
 pub(super) use graph::{Graph, read};
 
 use super::Auth;
 use crate::common::names::ROLES;
-use crate::common::{Entry, Flow, Trail, Tx, refuse, rights};
+use crate::common::{Entry, Flow, Trail, Tx, cell, refuse, rights};
 
 const DESCRIPTION_CHARACTERS: usize = 500;
 const MOST_INHERITED: usize = 32;
@@ -29,6 +29,16 @@ pub struct Role {
     /// Other roles whose rights its holders have, too.
     pub inherits: Vec<String>,
 }
+
+/// Who declares.
+#[derive(Clone, Copy)]
+enum Origin {
+    Call,
+    Manifest,
+}
+
+/// A role to be declared, and where this is told.
+type Wanted = (DocumentId, Role, Trail);
 
 /// A role as operators see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,27 +82,43 @@ impl Roles {
 
     /// Declares several at once, all or none; other roles stay as they are.
     pub async fn declare(&self, caller: &Caller, roles: Vec<(DocumentId, Role)>) -> Result<()> {
+        self.declare_those(caller, roles, Origin::Call).await
+    }
+
+    /// Declares those of an app's manifest. What it said already when it was last applied is left as it is: an operator
+    /// may have changed or removed it since.
+    pub async fn declare_manifest(&self, caller: &Caller, roles: Vec<(DocumentId, Role)>) -> Result<()> {
+        if roles.is_empty() {
+            return Ok(());
+        }
+        self.declare_those(caller, roles, Origin::Manifest).await
+    }
+
+    async fn declare_those(&self, caller: &Caller, roles: Vec<(DocumentId, Role)>, origin: Origin) -> Result<()> {
         rights::admin_own(caller)?;
         for (_, role) in &roles {
             role.check()?;
         }
         let db = &self.auth.parts.db;
-        let roles: Vec<(DocumentId, Role, Trail)> =
-            roles.into_iter().map(|(name, role)| (name, role, Trail::new(db, caller))).collect();
+        let roles: Vec<Wanted> = roles.into_iter().map(|(name, role)| (name, role, Trail::new(db, caller))).collect();
         let decide = move |tx: &mut Tx<'_>| {
             let reads = roles.iter().flat_map(|(name, _, trail)| [document_read(name), trail.read()]);
-            tx.need(reads.chain([graph::read()]))?;
+            tx.need(reads.chain([graph::read(), cell(&applied_key())]))?;
+            let wanted = match origin {
+                Origin::Call => roles.iter().collect(),
+                Origin::Manifest => newly_said(tx, &roles)?,
+            };
             let before = Graph::load(tx)?;
             let mut graph = before.clone();
-            for (name, role, _) in &roles {
+            for (name, role, _) in &wanted {
                 graph.set(name.as_str(), &role.inherits);
             }
             let faults: Vec<FieldError> =
-                roles.iter().flat_map(|(name, role, _)| graph.faults(name.as_str(), &role.inherits)).collect();
+                wanted.iter().flat_map(|(name, role, _)| graph.faults(name.as_str(), &role.inherits)).collect();
             if !faults.is_empty() {
                 return Err(Error::new(Code::SchemaViolation, "The role is not valid.").with_errors(faults).into());
             }
-            for (name, role, trail) in &roles {
+            for (name, role, trail) in wanted {
                 put(tx, name, role, trail)?;
             }
             if graph != before {
@@ -156,6 +182,23 @@ impl Role {
         let description = self.description.clone().map(|text| ("description".to_owned(), text.into()));
         description.into_iter().chain([("inherits".to_owned(), json!(self.inherits))]).collect()
     }
+}
+
+/// What the manifest says otherwise than when it was last applied, which this is noted to be.
+fn newly_said<'a>(tx: &mut Tx<'_>, roles: &'a [Wanted]) -> Flow<Vec<&'a Wanted>> {
+    let applied = tx.cell(&applied_key())?.unwrap_or_default();
+    let said = |(name, role, _): &&Wanted| applied.get(name.as_str()) != Some(&Value::Object(role.to_data()));
+    let wanted: Vec<&Wanted> = roles.iter().filter(said).collect();
+    if !wanted.is_empty() {
+        let now = roles.iter().map(|(name, role, _)| (name.to_string(), Value::Object(role.to_data())));
+        tx.put_cell(&applied_key(), Value::Object(now.collect()), None);
+    }
+    Ok(wanted)
+}
+
+/// What a manifest said of its roles when it was last applied.
+fn applied_key() -> CellKey {
+    CellKey::new("_roles", "applied")
 }
 
 fn put(tx: &mut Tx<'_>, name: &DocumentId, role: &Role, trail: &Trail) -> Flow<()> {
