@@ -276,7 +276,7 @@ fn groups_that_count_are_those_of_which_the_condition_is_true_of_the_item() {
     let mut engines = Engines::open();
     let collections = super::naive::Collections::new();
     let naive = super::naive::Naive { collections: &collections };
-    for seed in 0..6 * LONGER {
+    for seed in 0..6 * longer() {
         let mut dice = Dice::new(31_000 + seed);
         let data: Vec<Value> = (0..40)
             .map(|_| {
@@ -292,7 +292,7 @@ fn groups_that_count_are_those_of_which_the_condition_is_true_of_the_item() {
         let mut asked = aggregate(&["a"], &OPS.map(|op| (measure_name(op), op, Some("b"))));
         asked.group_by[0].name = "key.of".to_owned();
         let all = world.aggregate(&mut engines, DIALECTS[0], &asked).unwrap().items;
-        for _ in 0..25 * LONGER {
+        for _ in 0..25 * longer() {
             asked.having = having(&mut dice, &all, 2);
             let expected: Vec<&Map<String, Value>> = all
                 .iter()
