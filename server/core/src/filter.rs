@@ -5,6 +5,7 @@
 //! and neither depends on SQL's NULL; T(a ∨ b) = T(a) ∨ T(b), F(a ∨ b) = F(a) ∧ F(b), and dually for ∧.
 //! Wherever a leaf says *error*, both forms are false.
 
+use crate::geo::Point;
 use crate::ids::{CollectionName, FieldPath};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +84,9 @@ pub enum Leaf {
     /// `size(place) <order> value`: code points of a text, elements of a list, keys of a map. Missing or another type:
     /// error.
     Size { place: Place, test: SizeTest, value: i64 },
+    /// `geo.distance(place, point) < metres`. No point at the place: error. The place is one of the document's own, with a
+    /// geo index: a database can't compute the distance otherwise.
+    Distance { place: Place, point: Point, order: Order, metres: f64 },
     /// `place.exists(e, filter)`: true if true for an element; else error if an error for one; else false (also for
     /// none). Missing or no list: error.
     Any { place: Place, filter: Box<Filter> },

@@ -8,6 +8,7 @@ pub mod change;
 pub mod document;
 pub mod error;
 pub mod filter;
+pub mod geo;
 pub mod ids;
 pub mod json;
 pub mod key;
@@ -16,6 +17,7 @@ pub mod origin;
 pub mod principal;
 pub mod random;
 pub mod time;
+pub mod vector;
 
 pub use change::{Actor, Change, ChangeOp, Seq};
 pub use document::Document;

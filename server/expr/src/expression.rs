@@ -136,6 +136,11 @@ impl Expression {
         fields::texts(&self.inner.root)
     }
 
+    /// Points of `doc` whose distance from another is asked for: deployed list rules give them geo indexes.
+    pub fn distance_fields(&self) -> Vec<FieldPath> {
+        fields::distance_fields(&self.inner.root)
+    }
+
     /// Which names it uses at all: `auth`, `request`, `doc`, `next`, `vars`, `params`.
     pub fn names(&self) -> Vec<&str> {
         fields::names(&self.inner.root)

@@ -80,6 +80,17 @@ pub(crate) fn texts(root: &Node) -> Vec<&str> {
     found
 }
 
+/// Fields whose distance from a point is asked for.
+pub(crate) fn distance_fields(root: &Node) -> Vec<FieldPath> {
+    let mut found = Vec::new();
+    visit(root, &mut |node| {
+        if let Kind::Distance(sides) = &node.kind {
+            found.extend(sides.iter().filter_map(field));
+        }
+    });
+    paths(found)
+}
+
 /// `auth`, `request`, `doc`, `next`, `vars`, `params`, in this order, where they are used.
 pub(crate) fn names(root: &Node) -> Vec<&'static str> {
     const NAMES: [&str; 6] = ["auth", "request", "doc", "next", "vars", "params"];

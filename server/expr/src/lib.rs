@@ -14,7 +14,6 @@ mod eval;
 mod expression;
 mod fault;
 mod fields;
-pub mod geo;
 mod lower;
 mod parse;
 mod prospects;

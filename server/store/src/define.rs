@@ -12,6 +12,7 @@ use crate::catalog::stored::{Chore, SELECT_CHORES, SELECT_COLLECTIONS, SELECT_ME
 use crate::catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexState};
 use crate::driver::{Alteration, Altered, Driver};
 use crate::keys;
+use crate::known::on_conflict;
 use crate::query::decode_document;
 use crate::sql::{Dialect, SqlValue, Statement};
 use crate::store::Inner;
@@ -108,7 +109,8 @@ pub(crate) async fn load(driver: &Driver) -> Result<Stored> {
 /// meanwhile brings its own keys along, and is left alone here because its rev is another by then.
 async fn fill(driver: &Driver, collection: &Collection) -> Result<()> {
     let columns: Vec<_> = collection.key_columns.iter().filter(|column| !column.ready).collect();
-    let sides: Vec<&Index> = building(collection, IndexKind::Contains).collect();
+    let kinds = [IndexKind::Contains, IndexKind::Vector];
+    let sides: Vec<&Index> = kinds.into_iter().flat_map(|kind| building(collection, kind)).collect();
     if columns.is_empty() && sides.is_empty() {
         return Ok(());
     }
@@ -154,7 +156,7 @@ fn fill_columns(
     for document in documents {
         values.push(document.id.as_str().into());
         values.push(document.rev.as_str().into());
-        values.extend(columns.iter().map(|column| SqlValue::Bytes(keys::at(document, &column.path))));
+        values.extend(columns.iter().map(|column| SqlValue::Bytes(keys::of_column(document, column))));
     }
     let names: Vec<String> = columns.iter().map(|column| column.column.clone()).collect();
     let set: Vec<String> = names.iter().map(|name| format!("{name} = v.{name}")).collect();
@@ -171,15 +173,15 @@ fn fill_side(table: &str, index: &Index, documents: &[Document], dialect: Dialec
     let Some(field) = index.spec.fields.first() else { return Vec::new() };
     let mut rows: Vec<[SqlValue; 3]> = Vec::new();
     for document in documents {
-        for key in keys::elements(document, &field.path) {
+        for key in keys::beside(document, &field.path, index.spec.kind) {
             rows.push([document.id.as_str().into(), document.rev.as_str().into(), SqlValue::Bytes(key)]);
         }
     }
-    let side = &index.name;
+    let (side, conflict) = (&index.name, on_conflict(index.spec.kind));
     let insert = |rows: &[[SqlValue; 3]]| {
         let sql = format!(
             "WITH v (id, rev, k) AS (VALUES {}) INSERT INTO {side} (k, id) SELECT v.k, v.id FROM v JOIN {table} d \
-             ON d.id = v.id AND d.rev = v.rev WHERE 1 = 1 ON CONFLICT (k, id) DO NOTHING",
+             ON d.id = v.id AND d.rev = v.rev WHERE 1 = 1 {conflict}",
             tuples(rows.len(), 3)
         );
         Statement { sql: dialect.sql(&sql), values: rows.iter().flatten().cloned().collect() }
@@ -198,7 +200,8 @@ fn tuples(rows: usize, columns: usize) -> String {
 
 async fn create_indexes(driver: &Driver, collection: &Collection) -> Result<()> {
     let dialect = driver.dialect();
-    for index in building(collection, IndexKind::Ordered).chain(building(collection, IndexKind::Unique)) {
+    let kinds = [IndexKind::Ordered, IndexKind::Unique, IndexKind::Geo];
+    for index in kinds.into_iter().flat_map(|kind| building(collection, kind)) {
         make(driver, &index.name, create_ordered(dialect.create_index(false), collection, index)).await?;
     }
     Ok(())

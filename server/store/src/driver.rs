@@ -39,6 +39,15 @@ pub(crate) enum Altered {
     Refused(Vec<Row>),
 }
 
+/// From the answers of some statements to further ones.
+pub(crate) type Then = Arc<dyn Fn(&[Vec<Row>]) -> Result<Vec<Statement>> + Send + Sync>;
+
+/// Looks at the rows of a statement, an id and bytes each, and says what to read then.
+pub(crate) trait Sieve: Send {
+    fn see(&mut self, id: &str, bytes: &[u8]);
+    fn then(&mut self) -> Result<Statement>;
+}
+
 /// Given back when dropped.
 pub(crate) struct Turn {
     /// `None` where there is no other node.
@@ -58,6 +67,22 @@ impl Driver {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statements).await,
             Self::Postgres(postgres) => postgres.read(statements).await,
+        }
+    }
+
+    /// Runs statements, and those that they call for, in one read transaction; the answers of all.
+    pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_then(first, then).await,
+            Self::Postgres(postgres) => postgres.read_then(first, then).await,
+        }
+    }
+
+    /// Runs a statement without keeping its rows, and the one that they call for, in one read transaction.
+    pub(crate) async fn sift<S: Sieve + 'static>(&self, select: Statement, sieve: S) -> Result<(S, Vec<Row>)> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.sift(select, sieve).await,
+            Self::Postgres(postgres) => postgres.sift(&select, sieve).await,
         }
     }
 

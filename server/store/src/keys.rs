@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
-use basalt_core::{Document, FieldPath, key};
+use basalt_core::{Document, FieldPath, geo, key, vector};
 use serde_json::Value;
 
+use crate::catalog::{IndexKind, Keeps, KeyColumn};
 use crate::known::{Tables, UniqueIndex};
 
 /// The key of what the flat document holds at `path`.
@@ -17,9 +18,18 @@ pub(crate) fn at(document: &Document, path: &FieldPath) -> Vec<u8> {
     }
 }
 
+/// What a key column keeps of a document.
+pub(crate) fn of_column(document: &Document, column: &KeyColumn) -> Vec<u8> {
+    match column.keeps {
+        Keeps::Value => at(document, &column.path),
+        // The server's own fields hold no points.
+        Keeps::Point => geo::key(key::at(&document.data, &column.path)),
+    }
+}
+
 /// The keys of all key columns, in their order.
 pub(crate) fn all(document: &Document, tables: &Tables) -> Vec<Vec<u8>> {
-    tables.key_paths().map(|path| at(document, path)).collect()
+    tables.collection.key_columns.iter().map(|column| of_column(document, column)).collect()
 }
 
 /// The key in a unique index, as [`crate::catalog::unique_key`] has it; `None` where a field is missing or null.
@@ -48,9 +58,20 @@ pub(crate) fn split_unique(mut joined: &[u8]) -> Option<Vec<&[u8]>> {
     Some(parts)
 }
 
+/// What a side table keeps of a document.
+pub(crate) fn beside(document: &Document, path: &FieldPath, kind: IndexKind) -> BTreeSet<Vec<u8>> {
+    match kind {
+        IndexKind::Vector => {
+            let vector = key::at(&document.data, path).and_then(vector::read);
+            vector.iter().map(|vector| vector::to_bytes(vector)).collect()
+        }
+        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo => elements(document, path),
+    }
+}
+
 /// The keys of the distinct scalar elements of the list at `path` (of a map: of its names), by which `value in list`
 /// is found.
-pub(crate) fn elements(document: &Document, path: &FieldPath) -> BTreeSet<Vec<u8>> {
+fn elements(document: &Document, path: &FieldPath) -> BTreeSet<Vec<u8>> {
     match key::at(&document.data, path) {
         Some(Value::Array(items)) => {
             let scalars = items.iter().filter(|item| !matches!(item, Value::Array(_) | Value::Object(_)));

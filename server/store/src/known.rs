@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use basalt_core::{CollectionName, Error, FieldPath, Result};
 
-use crate::catalog::{Catalog, Collection, IndexKind, IndexState};
+use crate::catalog::{Catalog, Collection, IndexKind, IndexState, Keeps, KeyColumn};
 use crate::postgres::SetStatements;
 use crate::sql::Dialect;
 
@@ -41,10 +41,11 @@ pub(crate) struct UniqueIndex {
     pub(crate) find: String,
 }
 
-/// The side table of a `contains` index, whether built or being built.
+/// The side table of a `contains` or a vector index, whether built or being built.
 pub(crate) struct SideTable {
     pub(crate) table: String,
     pub(crate) path: FieldPath,
+    pub(crate) kind: IndexKind,
     pub(crate) ready: bool,
     pub(crate) insert: String,
     pub(crate) delete: String,
@@ -104,16 +105,17 @@ impl Tables {
     pub(crate) fn sets(&self) -> &SetStatements {
         self.sets.get_or_init(|| SetStatements::new(self))
     }
-
-    pub(crate) fn key_paths(&self) -> impl Iterator<Item = &FieldPath> {
-        self.collection.key_columns.iter().map(|column| &column.path)
-    }
 }
 
 impl Collection {
     /// The column that holds the keys of a path.
-    pub(crate) fn key_column(&self, path: &FieldPath) -> Option<&crate::catalog::KeyColumn> {
-        self.key_columns.iter().find(|column| column.path == *path)
+    pub(crate) fn key_column(&self, path: &FieldPath) -> Option<&KeyColumn> {
+        self.column_of(path, Keeps::Value)
+    }
+
+    /// The column that holds this of a path.
+    pub(crate) fn column_of(&self, path: &FieldPath, keeps: Keeps) -> Option<&KeyColumn> {
+        self.key_columns.iter().find(|column| column.path == *path && column.keeps == keeps)
     }
 }
 
@@ -129,16 +131,27 @@ fn unique(collection: &Collection, index: &crate::Index, documents: &str, dialec
 fn side_tables(collection: &Collection, dialect: Dialect) -> Vec<SideTable> {
     let of_index = |index: &crate::Index| {
         let field = index.spec.fields.first()?;
-        let table = index.name.clone();
+        let (table, kind) = (index.name.clone(), index.spec.kind);
         Some(SideTable {
             path: field.path.clone(),
+            kind,
             ready: index.state == IndexState::Ready,
-            insert: dialect.sql(&format!("INSERT INTO {table} (k, id) VALUES ($1, $2) ON CONFLICT (k, id) DO NOTHING")),
+            insert: dialect.sql(&format!("INSERT INTO {table} (k, id) VALUES ($1, $2) {}", on_conflict(kind))),
             delete: dialect.sql(&format!("DELETE FROM {table} WHERE k = $1 AND id = $2")),
             table,
         })
     };
-    collection.indexes.iter().filter(|index| index.spec.kind == IndexKind::Contains).filter_map(of_index).collect()
+    collection.indexes.iter().filter(|index| index.spec.kind.has_side_table()).filter_map(of_index).collect()
+}
+
+/// What to do with a row of a side table that is there already: a document has many elements, and one vector.
+pub(crate) fn on_conflict(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Vector => "ON CONFLICT (id) DO UPDATE SET k = excluded.k",
+        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo => {
+            "ON CONFLICT (k, id) DO NOTHING"
+        }
+    }
 }
 
 impl TableStatements {

@@ -32,6 +32,9 @@ pub use decide::{
     Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
 };
 pub use migrate::{Examined, SchemaPlan};
-pub use query::{Access, Branch, Explanation, explain};
-pub use query::{Aggregate, AggregatePage, Count, GroupKey, Keyset, List, Measure, MeasureOp, Page, SortField};
+pub use query::{Access, Branch, Explanation, explain, has_point};
+pub use query::{
+    Aggregate, AggregatePage, Count, GroupKey, Keyset, List, Measure, MeasureOp, Near, NearPage, Nearest, NearestPage,
+    Page, SortField,
+};
 pub use store::{Engine, Options, Store};

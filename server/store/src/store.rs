@@ -12,11 +12,11 @@ use crate::catalog::stale::is_schema_changed;
 use crate::catalog::{Catalog, CatalogChange};
 use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
-use crate::driver::Driver;
+use crate::driver::{Driver, Sieve};
 use crate::jobs::{self, Job};
 use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
-use crate::query::{self, Aggregate, AggregatePage, Count, List, Page};
+use crate::query::{self, Aggregate, AggregatePage, Count, List, Near, NearPage, Nearest, NearestPage, Page};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};
 use crate::sql::{Dialect, Row, Statement};
@@ -227,6 +227,55 @@ impl Store {
         lists.iter().enumerate().map(|(n, list)| Ok(query::decode_list(list, rows(&answers, n))?.0)).collect()
     }
 
+    /// A page of documents by their distance from a point.
+    pub async fn near(&self, near: Near) -> Result<NearPage> {
+        let near = Arc::new(near);
+        let answers = self.near_answers(&near).await;
+        let answers = match answers {
+            Err(error) if is_schema_changed(&error) => {
+                self.inner.driver.refresh().await?;
+                self.near_answers(&near).await?
+            }
+            answers => answers?,
+        };
+        let counted = usize::from(near.list.count);
+        let (documents, metres, next) = query::decode_near(&near, rows(&answers, 2 + counted))?;
+        let total = near.list.count.then(|| query::decode_count(rows(&answers, 2))).transpose()?;
+        Ok(NearPage { page: Page { documents, next, total, seq: changes::end(rows(&answers, 1))? }, metres })
+    }
+
+    /// The documents whose vectors are nearest to one.
+    pub async fn nearest(&self, nearest: Nearest) -> Result<NearestPage> {
+        let nearest = Arc::new(nearest);
+        match self.nearest_once(&nearest).await {
+            Err(error) if is_schema_changed(&error) => {
+                self.inner.driver.refresh().await?;
+                self.nearest_once(&nearest).await
+            }
+            page => page,
+        }
+    }
+
+    async fn nearest_once(&self, nearest: &Arc<Nearest>) -> Result<NearestPage> {
+        let (catalog, dialect) = (self.catalog(), self.inner.driver.dialect());
+        let select = query::scan_statement(&catalog, nearest, dialect)?;
+        let sieve = NearestSieve::new(catalog, Arc::clone(nearest), dialect);
+        let (sieve, rows) = self.inner.driver.sift(select, sieve).await?;
+        query::decode_nearest(&sieve.found, &rows)
+    }
+
+    async fn near_answers(&self, near: &Arc<Near>) -> Result<Vec<Vec<Row>>> {
+        let (catalog, dialect) = (self.catalog(), self.inner.driver.dialect());
+        let mut first = vec![query::reach_statement(&catalog, near, dialect)?, statement(changes::SELECT_END)];
+        if near.list.count {
+            first.push(query::count_statement(&catalog, &near.list.collection, &near.filter(), dialect)?);
+        }
+        let near = Arc::clone(near);
+        let then =
+            move |answers: &[Vec<Row>]| Ok(vec![query::near_statement(&catalog, &near, rows(answers, 0), dialect)?]);
+        self.inner.driver.read_then(first, Arc::new(then)).await
+    }
+
     pub async fn count(&self, count: Count) -> Result<u64> {
         let statements = |catalog: &Catalog, dialect| {
             Ok(vec![query::count_statement(catalog, &count.collection, &count.filter, dialect)?])
@@ -323,6 +372,35 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Measures vectors, then asks for the documents of the nearest.
+struct NearestSieve {
+    catalog: Arc<Catalog>,
+    nearest: Arc<Nearest>,
+    dialect: Dialect,
+    scan: Option<query::Scan>,
+    found: Vec<(String, f64)>,
+}
+
+impl NearestSieve {
+    fn new(catalog: Arc<Catalog>, nearest: Arc<Nearest>, dialect: Dialect) -> Self {
+        let scan = Some(query::Scan::new(&nearest));
+        Self { catalog, nearest, dialect, scan, found: Vec::new() }
+    }
+}
+
+impl Sieve for NearestSieve {
+    fn see(&mut self, id: &str, vector: &[u8]) {
+        if let Some(scan) = &mut self.scan {
+            scan.see(id, vector);
+        }
+    }
+
+    fn then(&mut self) -> Result<Statement> {
+        self.found = self.scan.take().map(query::Scan::finish).unwrap_or_default();
+        query::documents_statement(&self.catalog, &self.nearest, &self.found, self.dialect)
     }
 }
 

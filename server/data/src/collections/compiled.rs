@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::builtin::Builtin;
 use super::definition::Definition;
 use super::schema::{Schema, time_fields};
+use super::vectors;
 use crate::declared::Problems;
 use crate::rules::{CompiledRules, RuleTexts, changed_fields};
 
@@ -113,6 +114,11 @@ fn with_owned_rules(texts: &RuleTexts, builtin: Option<&Builtin>) -> RuleTexts {
 impl Compiled {
     /// Checks the user's fields by the schema (which the server's fields are no part of) and gives them back.
     pub fn validate(&self, data: Map<String, Value>) -> Result<Map<String, Value>> {
+        let faults = vectors::faults(&self.definition.vectors, &data);
+        if !faults.is_empty() {
+            let detail = "The document's vectors do not fit what its collection declares.";
+            return Err(Error::new(Code::SchemaViolation, detail).with_errors(faults));
+        }
         let Some(schema) = &self.schema else { return Ok(data) };
         if self.protected.is_empty() {
             return schema.validate(data);

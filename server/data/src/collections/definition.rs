@@ -8,6 +8,7 @@ use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::{Map, Value, json};
 
 use super::references::{Inverse, Reference};
+use super::vectors::Vectors;
 use crate::rules::{RuleOp, RuleTexts};
 
 /// One collection's definition. [`Definition::to_json`] is its canonical form: equal definitions have equal ones.
@@ -21,6 +22,8 @@ pub struct Definition {
     pub references: BTreeMap<FieldPath, Reference>,
     /// Back references, by the name under which they are shown.
     pub inverse: BTreeMap<String, Inverse>,
+    /// Fields that hold vectors.
+    pub vectors: Vectors,
     /// Fields that only services, operators and the server read.
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
@@ -37,6 +40,7 @@ impl Definition {
             indexes: Vec::new(),
             references: BTreeMap::new(),
             inverse: BTreeMap::new(),
+            vectors: Vectors::new(),
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
         }
@@ -62,6 +66,10 @@ impl Definition {
             let inverse = self.inverse.iter().map(|(name, from)| (name.clone(), from.to_json()));
             map.insert("inverse".to_owned(), Value::Object(inverse.collect()));
         }
+        if !self.vectors.is_empty() {
+            let vectors = self.vectors.iter().map(|(path, count)| (path.to_string(), (*count).into()));
+            map.insert("vectors".to_owned(), Value::Object(vectors.collect()));
+        }
         if !self.hidden.is_empty() {
             map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());
         }
@@ -72,13 +80,15 @@ impl Definition {
     }
 }
 
-/// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`.
+/// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`, `{"geo":"location"}`.
 pub(crate) fn index_to_json(index: &IndexSpec) -> Value {
     let fields: Vec<String> = index.fields.iter().map(field_to_text).collect();
     match index.kind {
         IndexKind::Ordered => json!({ "fields": fields }),
         IndexKind::Unique => json!({ "fields": fields, "unique": true }),
         IndexKind::Contains => json!({ "contains": fields.first() }),
+        IndexKind::Geo => json!({ "geo": fields.first() }),
+        IndexKind::Vector => json!({ "vector": fields.first() }),
     }
 }
 

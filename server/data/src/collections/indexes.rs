@@ -7,7 +7,7 @@ use std::sync::Arc;
 use basalt_core::document::{ID, REV};
 use basalt_core::filter::Filter;
 use basalt_core::{CollectionName, FieldPath};
-use basalt_store::catalog::KeyColumn;
+use basalt_store::catalog::{Keeps, KeyColumn};
 use basalt_store::query::{Access, explain};
 use basalt_store::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, SortField};
 
@@ -33,6 +33,9 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
             add_contains(&mut indexes, path.clone());
         }
     }
+    for path in definition.vectors.keys() {
+        add(&mut indexes, single(IndexKind::Vector, path.clone()));
+    }
     let Some(list) = &rules.list else { return indexes };
     for field in list.equality_fields().into_iter().filter(|field| ![ID, REV].contains(&field.top())) {
         if !begins(&indexes, &field) {
@@ -42,11 +45,17 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
     for field in list.contains_fields() {
         add_contains(&mut indexes, field);
     }
+    for field in list.distance_fields() {
+        add(&mut indexes, single(IndexKind::Geo, field));
+    }
     indexes
 }
 
 fn add_contains(indexes: &mut Vec<IndexSpec>, path: FieldPath) {
-    let index = single(IndexKind::Contains, path);
+    add(indexes, single(IndexKind::Contains, path));
+}
+
+fn add(indexes: &mut Vec<IndexSpec>, index: IndexSpec) {
     if !indexes.contains(&index) {
         indexes.push(index);
     }
@@ -54,14 +63,20 @@ fn add_contains(indexes: &mut Vec<IndexSpec>, path: FieldPath) {
 
 /// Whether an index finds this field's values by itself.
 fn begins(indexes: &[IndexSpec], field: &FieldPath) -> bool {
-    indexes.iter().any(|index| index.fields.first().is_some_and(|first| first.path == *field))
+    let by_value = |index: &&IndexSpec| matches!(index.kind, IndexKind::Ordered | IndexKind::Unique);
+    indexes.iter().filter(by_value).any(|index| index.fields.first().is_some_and(|first| first.path == *field))
 }
 
 /// For each alternative of a condition that none of the indexes (built, as they will be) serves: what it tests.
 pub(super) fn scans(name: &CollectionName, indexes: &[IndexSpec], filter: &Filter) -> Vec<Vec<FieldPath>> {
-    let paths: BTreeSet<&FieldPath> = indexes.iter().flat_map(|index| &index.fields).map(|field| &field.path).collect();
-    let column =
-        |(n, path): (usize, &FieldPath)| KeyColumn { path: path.clone(), column: format!("k_{n}"), ready: true };
+    let fields = |index: &IndexSpec| -> Vec<(FieldPath, Keeps)> {
+        index.fields.iter().map(|field| (field.path.clone(), index.kind.keeps())).collect()
+    };
+    let fields: BTreeSet<(FieldPath, Keeps)> = indexes.iter().flat_map(fields).collect();
+    let column = |(n, (path, keeps)): (usize, (FieldPath, Keeps))| {
+        let column = format!("k_{n}");
+        KeyColumn { path, column, keeps, ready: true }
+    };
     let built =
         |(n, spec): (usize, &IndexSpec)| Index { name: format!("i_{n}"), spec: spec.clone(), state: IndexState::Ready };
     let collection = Collection {
@@ -69,7 +84,7 @@ pub(super) fn scans(name: &CollectionName, indexes: &[IndexSpec], filter: &Filte
         short_id: String::new(),
         definition: Arc::default(),
         indexes: indexes.iter().enumerate().map(built).collect(),
-        key_columns: paths.into_iter().enumerate().map(column).collect(),
+        key_columns: fields.into_iter().enumerate().map(column).collect(),
     };
     let catalog = Catalog { epoch: 0, collections: [(name.clone(), Arc::new(collection))].into() };
     let Ok(explanation) = explain(&catalog, name, filter, &[]) else { return Vec::new() };

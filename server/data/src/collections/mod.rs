@@ -14,6 +14,7 @@ mod plan;
 mod references;
 mod schema;
 mod told;
+mod vectors;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::definition::Definition;
 use super::references::{read_inverse, read_references};
+use super::vectors::read_vectors;
 use crate::declared::{Problems, Table, wrong_type};
 use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 
@@ -16,7 +17,7 @@ use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 const INDEXES_MAX: usize = 32;
 const INDEX_FIELDS_MAX: usize = 8;
 /// Options whose features come later; an option that would do nothing is refused.
-const LATER: [&str; 5] = ["search", "ttl", "history", "vectors", "softDelete"];
+const LATER: [&str; 4] = ["search", "ttl", "history", "softDelete"];
 
 impl Definition {
     /// Reads the entry of one collection; all problems at once.
@@ -45,6 +46,9 @@ impl Definition {
         }
         if let Some((inverse, path)) = table.take("inverse") {
             definition.inverse = read_inverse(inverse, &path, problems);
+        }
+        if let Some((vectors, path)) = table.take("vectors") {
+            definition.vectors = read_vectors(vectors, &path, problems);
         }
         if let Some(fields) = table.texts("hidden", problems) {
             let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
@@ -149,30 +153,36 @@ fn read_indexes(value: &Value, path: &str, problems: &mut Problems) -> Vec<Index
 
 fn read_index(value: &Value, path: &str, problems: &mut Problems) -> Option<IndexSpec> {
     let mut table = Table::open(value, path, problems)?;
-    if let Some((_, path)) = table.take("geo") {
-        problems.not_available(&path, "A geo index");
-        return None;
-    }
+    let geo = table.text("geo", problems).map(str::to_owned);
+    let geo_path = table.path_of("geo");
     let contains = table.text("contains", problems).map(str::to_owned);
     let contains_path = table.path_of("contains");
     let unique = table.bool("unique", problems).unwrap_or(false);
     let fields = table.texts("fields", problems);
     table.finish(problems);
-    match (contains, fields) {
-        (Some(field), None) if !unique => {
+    match (contains, geo, fields) {
+        (Some(field), None, None) if !unique => {
             let field = read_sort_field(&field, &contains_path, problems)?;
             if field.descending {
                 problems.add(&contains_path, "bad_index", "Elements of a list have no direction: leave the - out.");
             }
             Some(IndexSpec { kind: IndexKind::Contains, fields: vec![field] })
         }
-        (None, Some(fields)) => {
+        (None, Some(field), None) if !unique => {
+            let field = read_sort_field(&field, &geo_path, problems)?;
+            if field.descending {
+                problems.add(&geo_path, "bad_index", "A point has no direction: leave the - out.");
+            }
+            Some(IndexSpec { kind: IndexKind::Geo, fields: vec![field] })
+        }
+        (None, None, Some(fields)) => {
             let kind = if unique { IndexKind::Unique } else { IndexKind::Ordered };
             let fields = read_index_fields(&fields, path, problems)?;
             Some(IndexSpec { kind, fields })
         }
         _ => {
-            let message = "An index is { fields = [\"a\", \"-b\"] }, with unique = true, or { contains = \"tags\" }.";
+            let message = "An index is { fields = [\"a\", \"-b\"] }, with unique = true, or { contains = \"tags\" }, or \
+                           { geo = \"location\" }.";
             problems.add(path, "bad_index", message);
             None
         }

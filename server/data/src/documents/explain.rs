@@ -1,15 +1,16 @@
 //! `explain=true`: how a list is served, and which index would help. For those whom no rule is asked of: to
 //! others it would tell what the rules compare.
 
+use basalt_core::filter::Filter;
 use basalt_core::{Caller, Code, CollectionName, Error, Principal, Result};
-use basalt_store::{Access, Branch, Index, IndexSpec, explain};
+use basalt_store::{Access, Branch, Index, IndexSpec, explain, has_point};
 use serde_json::{Value, json};
 
 use super::definitions::with_fresh;
 use super::filter::check_readable;
 use super::input::ListQuery;
 use super::service::Documents;
-use super::sort;
+use super::sort::Sort;
 use crate::collections::index_to_json;
 use crate::rules::Binding;
 
@@ -38,12 +39,19 @@ impl Documents {
         collection: &CollectionName,
         query: &ListQuery,
     ) -> Result<Explained> {
-        let sort = sort::parse(&query.sort)?;
+        let sort = Sort::parse(&query.sort)?;
         let granted = self.granted(binding, collection).await?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
-        check_readable(sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
-        let plan = explain(&granted.catalog, collection, &filter, &sort)?;
+        check_readable(sort.paths(), &granted.grant, "/sort")?;
+        let by_distance = matches!(sort, Sort::Near { .. });
+        let (filter, fields) = match sort {
+            Sort::Fields(fields) => (filter, fields),
+            Sort::Near { path, point } => (Filter::and([filter, has_point(path, point)]), Vec::new()),
+        };
+        let mut plan = explain(&granted.catalog, collection, &filter, &fields)?;
+        // The cells of a geo index are that order.
+        plan.branches.iter_mut().for_each(|branch| branch.ordered |= by_distance);
         let mut suggested: Vec<IndexSpec> = Vec::new();
         for spec in plan.branches.iter().filter_map(|branch| branch.suggestion.as_ref()) {
             if !suggested.contains(spec) {

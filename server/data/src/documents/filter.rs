@@ -132,6 +132,7 @@ fn collect_leaf<'a>(leaf: &'a Leaf, fields: &mut Vec<&'a FieldPath>) {
         | Leaf::Has { place }
         | Leaf::IsTrue { place }
         | Leaf::Text { place, .. }
+        | Leaf::Distance { place, .. }
         | Leaf::Size { place, .. } => collect_place(place, fields),
         Leaf::Any { place, filter } | Leaf::All { place, filter } => {
             collect_place(place, fields);

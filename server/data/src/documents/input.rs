@@ -3,6 +3,8 @@
 use basalt_core::{Code, Error, Result};
 use serde_json::{Map, Value};
 
+use super::nearest::NearestTo;
+
 /// The conditions and wishes of one write.
 #[derive(Clone, Debug, Default)]
 pub struct WriteOptions {
@@ -67,6 +69,8 @@ pub struct ListQuery {
     /// Paths of references.
     pub expand: Vec<String>,
     pub count: CountMode,
+    /// In the body alone.
+    pub nearest: Option<NearestTo>,
     /// Not the documents are asked for, but how they would be found.
     pub explain: bool,
 }
@@ -89,7 +93,7 @@ pub enum CountMode {
 }
 
 /// Parameters of the contract that are built later.
-const LATER: [&str; 2] = ["search", "nearest"];
+const LATER: [&str; 1] = ["search"];
 
 impl EntityTags {
     /// Reads a header's value. Weak tags count like strong ones: a proxy that compresses weakens our tags, and the
@@ -142,6 +146,7 @@ impl ListQuery {
                 "cursor" => query.cursor = optional_text(&name, value)?,
                 "select" => query.select = optional_names(&name, value)?,
                 "expand" => query.expand = names(&name, value)?,
+                "nearest" => query.nearest = NearestTo::from_value(value)?,
                 "explain" => query.explain = optional_flag(&name, &value)?.unwrap_or_default(),
                 "count" => query.count = CountMode::from_value(&value)?,
                 later if LATER.contains(&later) => return Err(not_available(later)),
@@ -176,9 +181,18 @@ impl CountMode {
     }
 }
 
-/// The names in a comma-separated list, as `sort` and `select` have them in a URL.
+/// The names in a comma-separated list, as `sort` and `select` have them in a URL. Commas in parentheses part nothing.
 pub fn split_names(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let mut depth = 0_u32;
+    let parts = text.split(|sign| {
+        match sign {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        sign == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The answer to a parameter that the contract has and this server hasn't yet.
@@ -275,6 +289,7 @@ mod tests {
         assert_eq!(text.sort, list.sort);
         assert_eq!(text.select, list.select);
         assert_eq!(text.sort, ["-a", "b"]);
+        assert_eq!(query(json!({"sort": "distance(a, 1,2), b"})).unwrap().sort, ["distance(a, 1,2)", "b"]);
     }
 
     #[test]
@@ -290,7 +305,7 @@ mod tests {
             (json!({"count": "about"}), Code::BadParameter),
             (json!({"expand": 1}), Code::BadParameter),
             (json!({"search": "a"}), Code::NotAvailable),
-            (json!({"nearest": {}}), Code::NotAvailable),
+            (json!({"nearest": {}}), Code::BadParameter),
         ] {
             assert_eq!(query(body.clone()).unwrap_err().code(), code, "{body}");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use basalt_core::filter::Filter;
 use basalt_core::limits::{PAGE_DEFAULT, PAGE_MAX};
 use basalt_core::{Caller, Code, CollectionName, Document, Error, FieldPath, Result};
-use basalt_store::{Catalog, Count, List, Page, SortField};
+use basalt_store::{Catalog, Count, List, Near, NearPage, Page, has_point};
 use serde_json::{Map, Value};
 
 use super::answer::Listed;
@@ -16,9 +16,12 @@ use super::gather::Gathered;
 use super::input::{CountMode, ListQuery, Show};
 use super::present::Shape;
 use super::service::Documents;
-use super::sort;
+use super::sort::Sort;
 use crate::collections::Compiled;
 use crate::rules::{Binding, Denial, ListGrant, ListVerdict, Readable, Revealed};
+
+/// The member of an answer's document that says how far it is.
+const DISTANCE: &str = "distance";
 
 /// What a caller may list of a collection, with the definitions that say so.
 pub(super) struct Granted {
@@ -36,15 +39,32 @@ pub(super) enum Asked {
 
 /// A parsed query.
 struct Plan {
-    sort: Vec<SortField>,
+    sort: Sort,
     show: Show,
     limit: u32,
     question: Question,
 }
 
+/// What the database found.
+struct Found {
+    page: Page,
+    /// Of each document, where they are in an order of distance.
+    distances: Vec<f64>,
+}
+
+/// Rows stay in their order when they are shown.
+pub(super) fn show_distances(items: &mut [Map<String, Value>], distances: &[f64]) {
+    for (item, distance) in items.iter_mut().zip(distances) {
+        item.insert(DISTANCE.to_owned(), (*distance).into());
+    }
+}
+
 impl Documents {
     /// The documents that the caller may list and that match, in order.
     pub async fn query(&self, caller: &Caller, collection: &CollectionName, query: ListQuery) -> Result<Listed> {
+        if let Some(nearest) = &query.nearest {
+            return self.nearest(caller, collection, &query, nearest).await;
+        }
         let binding = Binding::new(caller.clone());
         let plan = Plan::new(caller, collection, &query)?;
         with_fresh(&self.0.store, || self.list(&binding, collection, &query, &plan)).await
@@ -61,24 +81,39 @@ impl Documents {
         let shape = Shape::compile(&self.0.collections, &granted.compiled, &plan.show)?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
-        check_readable(plan.sort.iter().map(|field| &field.path), &granted.grant, "/sort")?;
+        check_readable(plan.sort.paths(), &granted.grant, "/sort")?;
         let after = query.cursor.as_deref().map(|cursor| self.0.cursor_key.open(&plan.question, cursor)).transpose()?;
         let count = query.count == CountMode::Exact;
         if plan.limit == 0 {
-            let total = self.count(collection, filter).await?;
+            let total = self.count(collection, plan.counted(filter)).await?;
             return Ok(Listed { total: Some(total), ..Listed::default() });
         }
         if filter.is_never_true() {
             return Ok(Listed { total: count.then_some(0), ..Listed::default() });
         }
-        let list =
-            List { collection: collection.clone(), filter, sort: plan.sort.clone(), limit: plan.limit, after, count };
-        let Page { documents, next, total, seq: _ } = self.0.store.list(list).await?;
+        let list = List { collection: collection.clone(), filter, sort: Vec::new(), limit: plan.limit, after, count };
+        let Found { page, distances } = self.find(plan, list).await?;
+        let Page { documents, next, total, seq: _ } = page;
         debug_assert!(granted.all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
         let readable = self.reveal(&mut granted, documents).await?;
-        let items = self.present(binding, &shape, readable).await?;
+        let mut items = self.present(binding, &shape, readable).await?;
+        show_distances(&mut items, &distances);
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
         Ok(Listed { items, next_cursor, total })
+    }
+
+    async fn find(&self, plan: &Plan, list: List) -> Result<Found> {
+        match &plan.sort {
+            Sort::Fields(sort) => {
+                let page = self.0.store.list(List { sort: sort.clone(), ..list }).await?;
+                Ok(Found { page, distances: Vec::new() })
+            }
+            Sort::Near { path, point } => {
+                let near = Near { list, path: path.clone(), point: *point };
+                let NearPage { page, metres } = self.0.store.near(near).await?;
+                Ok(Found { page, distances: metres })
+            }
+        }
     }
 
     async fn count(&self, collection: &CollectionName, filter: Filter) -> Result<u64> {
@@ -184,11 +219,19 @@ impl Granted {
 }
 
 impl Plan {
+    /// What is counted beside a page: in an order of distance only those with a point have a place.
+    fn counted(&self, filter: Filter) -> Filter {
+        match &self.sort {
+            Sort::Fields(_) => filter,
+            Sort::Near { path, point } => Filter::and([filter, has_point(path.clone(), *point)]),
+        }
+    }
+
     fn new(caller: &Caller, collection: &CollectionName, query: &ListQuery) -> Result<Self> {
         let question =
             Question::new("list", caller).with(collection).with(&query.filter).with(&query.vars).with(&query.sort);
         Ok(Self {
-            sort: sort::parse(&query.sort)?,
+            sort: Sort::parse(&query.sort)?,
             show: Show { select: query.select.clone(), expand: query.expand.clone() },
             limit: limit(query.limit, query.count)?,
             question,

@@ -21,6 +21,7 @@ mod hooks;
 mod idempotency;
 mod input;
 mod list;
+mod nearest;
 mod patch;
 mod present;
 mod reads;
@@ -40,5 +41,6 @@ pub use idempotency::IDEMPOTENCY_SPACE;
 pub use input::{
     Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, Show, WriteOptions, not_available, split_names,
 };
+pub use nearest::NearestTo;
 pub use present::Shape;
 pub use service::{Documents, Parts};

@@ -1,17 +1,58 @@
 //! `sort`: fields in order, `-` before one for descending.
 
+use basalt_core::geo::Point;
 use basalt_core::limits::SORT_FIELDS;
 use basalt_core::{Code, Error, FieldError, FieldPath, Result};
 use basalt_store::SortField;
 
-use super::input::not_available;
+/// An order of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Sort {
+    Fields(Vec<SortField>),
+    /// Nearest first.
+    Near {
+        path: FieldPath,
+        point: Point,
+    },
+}
+
+impl Sort {
+    pub(crate) fn parse(terms: &[String]) -> Result<Self> {
+        match terms {
+            [term] if term.starts_with(DISTANCE) => near(term),
+            _ => parse(terms).map(Self::Fields),
+        }
+    }
+
+    /// The fields that it looks at.
+    pub(crate) fn paths(&self) -> Vec<&FieldPath> {
+        match self {
+            Self::Fields(fields) => fields.iter().map(|field| &field.path).collect(),
+            Self::Near { path, .. } => vec![path],
+        }
+    }
+}
+
+const DISTANCE: &str = "distance(";
+
+/// `distance(location,35.68,139.76)`
+fn near(term: &str) -> Result<Sort> {
+    let shape = || bad(format!("{term:?} is not written distance(FIELD,LATITUDE,LONGITUDE), in degrees."));
+    let inner = term.strip_prefix(DISTANCE).and_then(|rest| rest.strip_suffix(')')).ok_or_else(shape)?;
+    let parts: Vec<&str> = inner.split(',').map(str::trim).collect();
+    let [field, lat, lng] = parts.as_slice() else { return Err(shape()) };
+    let path = FieldPath::parse(field).map_err(|_| bad(format!("{field:?} is not the path of a field.")))?;
+    let degrees = |text: &str| text.parse::<f64>().map_err(|_| shape());
+    let point = Point::new(degrees(lat)?, degrees(lng)?).ok_or_else(shape)?;
+    Ok(Sort::Near { path, point })
+}
 
 pub(crate) fn parse(terms: &[String]) -> Result<Vec<SortField>> {
     check_length(terms)?;
     let mut fields: Vec<SortField> = Vec::new();
     for term in terms {
         if term.contains('(') {
-            return Err(not_available("sort=distance()"));
+            return Err(bad(format!("{term:?} is an order of lists, and stands alone.")));
         }
         let (descending, name) = direction(term);
         let path = FieldPath::parse(name).map_err(|_| bad(format!("{name:?} is not the path of a field.")))?;
@@ -76,7 +117,26 @@ mod tests {
         for bad in [&["-"][..], &[""], &["a", "-a"], &["$a"], &["a."], &["a"; SORT_FIELDS + 1]] {
             assert_eq!(parse(&texts(bad)).unwrap_err().code(), Code::BadParameter, "{bad:?}");
         }
-        assert_eq!(parse(&texts(&["distance(location,1,2)"])).unwrap_err().code(), Code::NotAvailable);
+    }
+
+    #[test]
+    fn nearest_first_is_an_order_of_its_own() {
+        let Sort::Near { path, point } = Sort::parse(&texts(&["distance(at.place, 35.68 ,-139.76)"])).unwrap() else {
+            panic!("by distance")
+        };
+        assert_eq!((path.to_string().as_str(), point), ("at.place", Point { lat: 35.68, lng: -139.76 }));
+        for bad in [
+            &["distance(at,1)"][..],
+            &["distance(at,1,2,3)"],
+            &["distance(at,91,2)"],
+            &["distance(at,nan,2)"],
+            &["distance(at,1,2"],
+            &["distance(,1,2)"],
+            &["-distance(at,1,2)"],
+            &["distance(at,1,2)", "title"],
+        ] {
+            assert_eq!(Sort::parse(&texts(bad)).unwrap_err().code(), Code::BadParameter, "{bad:?}");
+        }
     }
 
     #[test]

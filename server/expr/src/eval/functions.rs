@@ -2,11 +2,11 @@
 
 use basalt_core::Timestamp;
 use basalt_core::filter::TextTest;
+use basalt_core::geo::Point;
 use regex::{Regex, RegexBuilder};
 
 use super::stop::Why;
 use super::value::{Map, Val};
-use crate::geo::Point;
 use crate::tree::{Conversion, Operator};
 
 pub(crate) type Computed<'a> = Result<Val<'a>, Why<'a>>;
@@ -218,7 +218,7 @@ pub(crate) fn distance<'a>(left: &Val<'a>, right: &Val<'a>) -> Computed<'a> {
     Ok(Val::Float(point(left)?.distance(point(right)?)))
 }
 
-fn point(value: &Val<'_>) -> Result<Point, Why<'static>> {
+pub(crate) fn point(value: &Val<'_>) -> Result<Point, Why<'static>> {
     let Val::Map(map) = value else { return Err(Why::Unfit("a point {lat, lng}", value.type_name())) };
     let (lat, lng) = (degrees(map, "lat")?, degrees(map, "lng")?);
     Point::new(lat, lng).ok_or(Why::other("latitudes are within ±90, longitudes within ±180"))

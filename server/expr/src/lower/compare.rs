@@ -1,12 +1,13 @@
 //! Comparisons of something open with something known.
 
-use basalt_core::filter::{Filter, Leaf, Order, Scalar, SizeTest, TextTest};
+use basalt_core::filter::{Filter, Leaf, Order, Root, Scalar, SizeTest, TextTest};
+use basalt_core::geo::Point;
 use basalt_core::json::canonical_f64;
 use basalt_core::limits::IN_LIST;
 
 use super::place::{OpenPlace, within};
 use super::{Join, Known, Lowering, Lowers, add, count, undefined, unknown};
-use crate::eval::{Exhaustion, List, Map, Val, equal};
+use crate::eval::{Exhaustion, List, Map, Val, equal, functions};
 use crate::tree::{Kind, Node};
 use crate::types::Type;
 
@@ -17,6 +18,8 @@ enum Operand {
     Size(OpenPlace),
     /// `timestamp(place)` of canonical texts
     Time(OpenPlace),
+    /// `geo.distance(place, point)`; `None`: the other one is no point
+    Distance(OpenPlace, Option<Point>),
     Condition(Filter),
 }
 
@@ -31,10 +34,15 @@ enum AsScalar {
 const COMPOSITE: &str = "A list or map can't be compared with a field in a list rule or filter: compare its parts, or use \
                          `in`.";
 
+const DISTANCE: &str = "In a list rule or filter geo.distance() is compared with a number of metres by <, <=, > or >=.";
+const DISTANCE_WITHIN: &str = "In a list rule or filter geo.distance() is of a field of the document itself, which has a geo \
+                               index: not of an element of a list, nor of a document that is looked up.";
+
 impl<'a> Lowering<'a, '_> {
     fn operand(&mut self, node: &'a Node) -> Lowers<Operand> {
         match &node.kind {
             Kind::Size(of) => self.place(of).map(Operand::Size),
+            Kind::Distance(sides) => self.distance(node, sides),
             Kind::Timestamp { of, stored: true } => self.place(of).map(Operand::Time),
             Kind::Name(_) | Kind::Select { .. } | Kind::Index(_) | Kind::Variable(_) | Kind::Get { .. } => {
                 self.place(node).map(Operand::Place)
@@ -74,6 +82,7 @@ impl<'a> Lowering<'a, '_> {
                 }
                 Ok(Filter::and(parts))
             }
+            Operand::Distance(..) => self.fault(open, DISTANCE),
             Operand::Condition(filter) => Ok(match known {
                 Known::Unknown | Known::Value(Val::Bool(true)) => filter,
                 Known::Value(Val::Bool(false)) => !filter,
@@ -123,8 +132,38 @@ impl<'a> Lowering<'a, '_> {
                 Some(value) => self.leaf(node, place, |place| Leaf::Order { place, order, value }),
                 None => Ok(Filter::Error),
             },
+            Operand::Distance(place, point) => {
+                let metres = match known {
+                    Known::Unknown => 0.0,
+                    Known::Value(Val::Int(metres)) => metres as f64,
+                    Known::Value(Val::Float(metres)) => metres,
+                    Known::Failed | Known::Value(_) => return Ok(Filter::Error),
+                };
+                let Some(point) = point else { return Ok(Filter::Error) };
+                self.leaf(node, place, |place| Leaf::Distance { place, point, order, metres })
+            }
             Operand::Condition(_) => self.refuse(open),
         }
+    }
+
+    fn distance(&mut self, node: &'a Node, sides: &'a [Node; 2]) -> Lowers<Operand> {
+        let [left, right] = sides;
+        let (open, closed) = match (left.open, right.open) {
+            (true, true) => return self.refuse_pair(node, sides),
+            (true, false) => (left, right),
+            (false, _) => (right, left),
+        };
+        let place = self.place(open)?;
+        if !place.chain.is_empty() || place.root != Root::Document {
+            return self.fault(open, DISTANCE_WITHIN);
+        }
+        let point = match self.known(closed)? {
+            // Whatever point it will be.
+            Known::Unknown => Point::new(0.0, 0.0),
+            Known::Value(value) => functions::point(&value).ok(),
+            Known::Failed => None,
+        };
+        Ok(Operand::Distance(place, point))
     }
 
     fn size(&mut self, node: &Node, place: OpenPlace, test: SizeTest, known: &Known<'a>) -> Lowers<Filter> {
@@ -163,6 +202,7 @@ impl<'a> Lowering<'a, '_> {
                     let known = self.known(list)?;
                     self.size_in(node, place, known)
                 }
+                Operand::Distance(..) => self.fault(value, DISTANCE),
                 Operand::Time(_) | Operand::Condition(_) => {
                     self.fault(node, "`in` has no exact SQL form here: write comparisons joined by ||.")
                 }

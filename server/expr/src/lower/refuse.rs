@@ -43,7 +43,7 @@ fn advice(kind: &Kind) -> &'static str {
              texts order as times do: declare the field, or compare it as a text."
         }
         Kind::Convert(..) => "a field can't be converted: compare it with a value of its own type.",
-        Kind::Distance(_) => "geo.distance() can't be asked of a field: compare lat and lng with the edges of a box.",
+        Kind::Distance(_) => "geo.distance() is compared with a number of metres by <, <=, > or >=.",
         Kind::Ternary(_) => "`? :` chooses between conditions: move the comparison into its branches.",
         Kind::List(_) | Kind::Map(_) => "a list or map of fields can't be compared: compare each field.",
         Kind::Unchanged(_) => "unchanged() can't be used.",

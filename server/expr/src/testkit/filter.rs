@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use basalt_core::CollectionName;
 use basalt_core::filter::{Filter, IdPart, Leaf, LookupId, Order, Place, Root, Scalar, SizeTest, TextTest};
+use basalt_core::geo::Point;
 use serde_json::Value;
 
 /// Finds a document by collection and id.
@@ -83,6 +84,10 @@ fn judge_leaf(leaf: &Leaf, view: &View<'_>) -> Option<bool> {
                 SizeTest::Equal => Some(found == Ordering::Equal),
                 SizeTest::Order(order) => Some(ordered(found, *order)),
             }
+        }
+        Leaf::Distance { place, point, order, metres } => {
+            let found = Point::of(at(place, view)?)?;
+            Some(ordered(found.distance(*point).partial_cmp(metres)?, *order))
         }
         Leaf::Any { place, filter } => any(elements(place, view)?.iter().map(|element| within(filter, element, view))),
         Leaf::All { place, filter } => all(elements(place, view)?.iter().map(|element| within(filter, element, view))),

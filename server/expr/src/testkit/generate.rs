@@ -98,6 +98,7 @@ impl Generator<'_, '_> {
             11 => self.made_list(),
             12 => self.closed(),
             _ if self.dialect == Dialect::Cel || self.within_lookup => self.closed(),
+            13 if self.dice.chance(2) => self.distance(),
             13 => self.time(),
             14 => format!("exists('{}', {})", self.dice.pick(&super::OTHER_COLLECTIONS), self.id()),
             _ => {
@@ -258,6 +259,21 @@ impl Generator<'_, '_> {
             "timestamp(vars.s)",
         ]);
         self.either_way(&format!("timestamp({field})"), sign, flip(sign), time)
+    }
+
+    fn distance(&mut self) -> String {
+        let sign = *self.dice.pick(&["<", "<=", ">", ">="]);
+        let point = *self.dice.pick(&[
+            "{'lat': 35.68, 'lng': 139.76}",
+            "{'lat': 0, 'lng': 180}",
+            "{'lat': 89.99, 'lng': 0.5}",
+            "vars.p",
+            "vars.x",
+        ]);
+        let places = if self.dice.chance(2) { ["doc.p", point] } else { [point, "doc.p"] };
+        let metres =
+            *self.dice.pick(&["0", "0.5", "1000", "400000", "10000000", "20015200", "-1", "vars.metres", "vars.x"]);
+        self.either_way(&format!("geo.distance({}, {})", places[0], places[1]), sign, flip(sign), metres)
     }
 
     fn id(&mut self) -> String {

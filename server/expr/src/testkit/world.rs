@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use basalt_core::geo::Point;
 use basalt_core::{CollectionName, DocumentId, FieldPath};
 use serde_json::{Map, Value, json};
 
@@ -118,6 +119,7 @@ fn vars(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
     let list: Vec<Value> = (0..3 - dice.roll(4)).map(|_| scalar(dice, dialect)).collect();
     json!({
         "x": scalar(dice, dialect), "n": number(dice, dialect), "s": dice.pick(&TEXTS), "l": list,
+        "p": point(dice), "metres": Point::of(&point(dice)).zip(Point::of(&point(dice))).map(|(a, b)| a.distance(b)),
         "k": dice.pick(&["x", "y", "k k", "\"", "é"]), "flag": dice.chance(2),
     })
 }
@@ -128,7 +130,8 @@ fn document(dice: &mut Dice<'_>, id: &str, dialect: Dialect) -> Value {
     map.insert("rev".into(), "0000000000001".into());
     map.insert("createdAt".into(), (*dice.pick(&TIMES)).into());
     map.insert("updatedAt".into(), (*dice.pick(&TIMES)).into());
-    let makers: [(&str, Maker); 11] = [
+    let makers: [(&str, Maker); 12] = [
+        ("p", |dice, _| point(dice)),
         ("a", scalar),
         ("b", scalar),
         ("n", number),
@@ -171,6 +174,27 @@ fn element(dice: &mut Dice<'_>, dialect: Dialect) -> Value {
         1 => (0..2 - dice.roll(3)).map(|_| scalar(dice, dialect)).collect(),
         _ => small_map(dice, dialect, 1),
     }
+}
+
+/// Points that are near one another, at the poles and the date line.
+fn point(dice: &mut Dice<'_>) -> Value {
+    let points = [
+        json!({"lat": 35.68, "lng": 139.76}),
+        json!({"lat": 35.681, "lng": 139.7605, "name": "near"}),
+        json!({"lat": 34.7, "lng": 135.5}),
+        json!({"lat": 0, "lng": 180}),
+        json!({"lat": 0, "lng": -180}),
+        json!({"lat": 0.001, "lng": -179.999}),
+        json!({"lat": 90, "lng": 12.5}),
+        json!({"lat": 89.9, "lng": -170}),
+        json!({"lat": -90, "lng": 0}),
+        json!({"lat": -0.5, "lng": 1.5}),
+        json!({"lat": 90.5, "lng": 0}),
+        json!({"lat": "1", "lng": 0}),
+        json!({"lat": 1}),
+    ];
+    // The last ones are none.
+    dice.pick(&points).clone()
 }
 
 fn small_map(dice: &mut Dice<'_>, dialect: Dialect, depth: usize) -> Value {

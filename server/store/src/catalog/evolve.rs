@@ -6,7 +6,7 @@ use basalt_core::{Code, CollectionName, Error, FieldPath, Result};
 use serde_json::Value;
 
 use super::stored::{Stored, StoredCollection, Task};
-use super::{CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState, KeyColumn};
+use super::{CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState, Keeps, KeyColumn};
 use crate::sql::{Dialect, Statement};
 
 /// Indexes of one collection: each costs every write.
@@ -42,7 +42,7 @@ pub(crate) fn create_ordered(create: &str, collection: &Collection, index: &Inde
     let mut columns: Vec<String> = Vec::new();
     let mut last_descending = false;
     for field in &index.spec.fields {
-        if let Some(column) = collection.key_column(&field.path) {
+        if let Some(column) = collection.column_of(&field.path, index.spec.kind.keeps()) {
             columns.push(format!("{}{}", column.column, if field.descending { " DESC" } else { "" }));
         }
         last_descending = field.descending;
@@ -114,8 +114,8 @@ impl Evolution<'_> {
         ));
         for index in &collection.indexes {
             match index.spec.kind {
-                IndexKind::Contains => self.create_side_table(&index.name),
-                IndexKind::Ordered => self.run(create_ordered("CREATE INDEX", collection, index)),
+                IndexKind::Contains | IndexKind::Vector => self.create_side_table(&index.name, index.spec.kind),
+                IndexKind::Ordered | IndexKind::Geo => self.run(create_ordered("CREATE INDEX", collection, index)),
                 IndexKind::Unique => {
                     self.run(create_ordered("CREATE INDEX", collection, index));
                     let table = format!("c_{}", collection.short_id);
@@ -127,8 +127,14 @@ impl Evolution<'_> {
         }
     }
 
-    fn create_side_table(&mut self, name: &str) {
+    fn create_side_table(&mut self, name: &str, kind: IndexKind) {
         let (text, bytes) = (self.dialect.text_type(), self.dialect.bytes_type());
+        if kind == IndexKind::Vector {
+            // Read whole more often than by id.
+            let suffix = self.dialect.table_suffix();
+            self.run(format!("CREATE TABLE {name} (id {text} NOT NULL UNIQUE, k {bytes} NOT NULL){suffix}"));
+            return;
+        }
         let suffix = self.dialect.key_table_suffix();
         self.run(format!("CREATE TABLE {name} (k {bytes} NOT NULL, id {text} NOT NULL, PRIMARY KEY (k, id)){suffix}"));
     }
@@ -155,9 +161,10 @@ impl Evolution<'_> {
         let before = collection.key_columns.len();
         for spec in specs {
             if collection.indexes.iter().all(|index| index.spec != spec) {
+                let kind = spec.kind;
                 let name = add_index(&mut collection, &mut next_number, spec, Birth::Filled);
                 if let Some(side) = name {
-                    self.create_side_table(&side);
+                    self.create_side_table(&side, kind);
                 }
             }
         }
@@ -165,9 +172,10 @@ impl Evolution<'_> {
             let bytes = self.dialect.bytes_type();
             self.run(format!("ALTER TABLE {table} ADD COLUMN {} {bytes}", column.column));
         }
-        let needed: Vec<FieldPath> = key_paths(&collection);
-        let (kept, unused): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut collection.key_columns).into_iter().partition(|column| needed.contains(&column.path));
+        let needed = needed_columns(&collection);
+        let (kept, unused): (Vec<_>, Vec<_>) = std::mem::take(&mut collection.key_columns)
+            .into_iter()
+            .partition(|column| needed.contains(&(column.path.clone(), column.keeps)));
         collection.key_columns = kept;
         for column in unused {
             self.chore(&Task::DropColumn { table: table.clone(), column: column.column });
@@ -185,7 +193,7 @@ impl Evolution<'_> {
             values: vec![name.as_str().into()],
         });
         self.chore(&Task::DropTable(format!("c_{}", gone.collection.short_id)));
-        for index in gone.collection.indexes.iter().filter(|index| index.spec.kind == IndexKind::Contains) {
+        for index in gone.collection.indexes.iter().filter(|index| index.spec.kind.has_side_table()) {
             self.chore(&Task::DropTable(index.name.clone()));
         }
         Ok(())
@@ -193,8 +201,8 @@ impl Evolution<'_> {
 
     fn discard_index(&mut self, index: &Index) {
         match index.spec.kind {
-            IndexKind::Contains => self.chore(&Task::DropTable(index.name.clone())),
-            IndexKind::Ordered => self.chore(&Task::DropIndex(index.name.clone())),
+            IndexKind::Contains | IndexKind::Vector => self.chore(&Task::DropTable(index.name.clone())),
+            IndexKind::Ordered | IndexKind::Geo => self.chore(&Task::DropIndex(index.name.clone())),
             IndexKind::Unique => {
                 self.chore(&Task::DropIndex(backing_name(index)));
                 self.chore(&Task::DropIndex(index.name.clone()));
@@ -230,14 +238,15 @@ fn add_index(collection: &mut Collection, next_number: &mut i64, spec: IndexSpec
         *next_number += 1;
         *next_number - 1
     };
-    let contains = spec.kind == IndexKind::Contains;
-    let name = format!("{}_{}_{}", if contains { 's' } else { 'i' }, collection.short_id, draw());
-    if !contains {
+    let beside = spec.kind.has_side_table();
+    let name = format!("{}_{}_{}", if beside { 's' } else { 'i' }, collection.short_id, draw());
+    if !beside {
+        let keeps = spec.kind.keeps();
         for field in &spec.fields {
-            if collection.key_column(&field.path).is_none() {
+            if collection.column_of(&field.path, keeps).is_none() {
                 let column = format!("k_{}", draw());
                 let ready = matches!(birth, Birth::Empty);
-                collection.key_columns.push(KeyColumn { path: field.path.clone(), column, ready });
+                collection.key_columns.push(KeyColumn { path: field.path.clone(), column, keeps, ready });
             }
         }
     }
@@ -246,7 +255,7 @@ fn add_index(collection: &mut Collection, next_number: &mut i64, spec: IndexSpec
         Birth::Filled => IndexState::Building,
     };
     collection.indexes.push(Index { name: name.clone(), spec, state });
-    contains.then_some(name)
+    beside.then_some(name)
 }
 
 /// The names of an index's key columns, in its order.
@@ -255,9 +264,12 @@ pub(crate) fn columns_of(collection: &Collection, index: &Index) -> Vec<String> 
     fields.filter_map(|field| collection.key_column(&field.path)).map(|column| column.column.clone()).collect()
 }
 
-fn key_paths(collection: &Collection) -> Vec<FieldPath> {
-    let indexes = collection.indexes.iter().filter(|index| index.spec.kind != IndexKind::Contains);
-    indexes.flat_map(|index| index.spec.fields.iter().map(|field| field.path.clone())).collect()
+fn needed_columns(collection: &Collection) -> Vec<(FieldPath, Keeps)> {
+    let indexes = collection.indexes.iter().map(|index| &index.spec).filter(|spec| !spec.kind.has_side_table());
+    let columns = |spec: &IndexSpec| -> Vec<(FieldPath, Keeps)> {
+        spec.fields.iter().map(|field| (field.path.clone(), spec.kind.keeps())).collect()
+    };
+    indexes.flat_map(columns).collect()
 }
 
 fn distinct(specs: Vec<IndexSpec>) -> Vec<IndexSpec> {
@@ -279,10 +291,14 @@ fn check(specs: &[IndexSpec]) -> Result<()> {
         let fields = spec.fields.len();
         match spec.kind {
             IndexKind::Contains if fields != 1 => return fault("A contains index is on exactly one field."),
+            IndexKind::Vector if fields != 1 => return fault("A vector is exactly one field."),
+            IndexKind::Geo if fields != 1 || spec.fields[0].descending => {
+                return fault("A geo index is on exactly one field, without a direction.");
+            }
             IndexKind::Ordered | IndexKind::Unique if !(1..=8).contains(&fields) => {
                 return fault("An index is on 1 to 8 fields.");
             }
-            IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique => {}
+            IndexKind::Contains | IndexKind::Geo | IndexKind::Vector | IndexKind::Ordered | IndexKind::Unique => {}
         }
         if spec.fields.iter().any(|field| field.path.names().is_empty()) {
             return fault("An index's field has a name.");

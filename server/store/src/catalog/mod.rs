@@ -34,8 +34,20 @@ pub struct Collection {
 pub struct KeyColumn {
     pub path: FieldPath,
     pub column: String,
+    pub keeps: Keeps,
     /// Whether every row has its key (rows written before the column was added get theirs in the background).
     pub ready: bool,
+}
+
+/// What a key column keeps of its field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeps {
+    /// The value's key ([`basalt_core::key`]).
+    #[default]
+    Value,
+    /// The point's ([`basalt_core::geo::key`]).
+    Point,
 }
 
 /// An index as asked for.
@@ -52,8 +64,27 @@ pub enum IndexKind {
     /// Like `Ordered`; no two documents have equal keys in all fields. A document that lacks one of the fields (missing
     /// or null) conflicts with none.
     Unique,
+    /// One field that holds a point: what is near another one is found, and nearest first.
+    Geo,
+    /// One field that holds a list of numbers: documents by how near it is to another.
+    Vector,
     /// One field that holds a list: its scalar elements are found (of a map: its names, which `in` looks for, too).
     Contains,
+}
+
+impl IndexKind {
+    /// What the key columns of its fields keep.
+    pub fn keeps(self) -> Keeps {
+        match self {
+            Self::Geo => Keeps::Point,
+            Self::Ordered | Self::Unique | Self::Contains | Self::Vector => Keeps::Value,
+        }
+    }
+
+    /// Whether it is a table beside the documents' one.
+    pub(crate) fn has_side_table(self) -> bool {
+        matches!(self, Self::Contains | Self::Vector)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

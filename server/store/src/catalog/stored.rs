@@ -6,7 +6,7 @@ use std::sync::Arc;
 use basalt_core::{CollectionName, DocumentId, Error, FieldPath, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, KeyColumn, SortField};
+use super::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, Keeps, KeyColumn, SortField};
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 pub(crate) const SELECT_META: &str = "SELECT name, value FROM meta";
@@ -71,6 +71,8 @@ struct FieldRow {
 struct ColumnRow {
     path: Vec<String>,
     column: String,
+    #[serde(default)]
+    keeps: Keeps,
     ready: bool,
 }
 
@@ -183,13 +185,14 @@ impl From<&Index> for IndexRow {
 
 impl From<ColumnRow> for KeyColumn {
     fn from(row: ColumnRow) -> Self {
-        Self { path: FieldPath::from_names(row.path), column: row.column, ready: row.ready }
+        Self { path: FieldPath::from_names(row.path), column: row.column, keeps: row.keeps, ready: row.ready }
     }
 }
 
 impl From<&KeyColumn> for ColumnRow {
     fn from(column: &KeyColumn) -> Self {
-        Self { path: column.path.names().to_vec(), column: column.column.clone(), ready: column.ready }
+        let path = column.path.names().to_vec();
+        Self { path, column: column.column.clone(), keeps: column.keeps, ready: column.ready }
     }
 }
 

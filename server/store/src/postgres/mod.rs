@@ -26,7 +26,7 @@ use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Read, View};
-use crate::driver::{Alteration, Altered, Opened};
+use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
@@ -222,6 +222,59 @@ impl Postgres {
         }
         transaction.commit().await?;
         Ok(answers.iter().map(|rows| value::rows(rows)).collect())
+    }
+
+    pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
+        let mut broken = 0;
+        loop {
+            let mut connection = self.core.acquire().await?;
+            match Self::try_read_then(&mut connection, &first, &then).await {
+                // As in `read`.
+                Err(error) if is_lost(&error) && broken < self.core.connections() => {
+                    connection.close_on_drop();
+                    broken += 1;
+                }
+                result => return result.map_err(|error| map(&error))?,
+            }
+        }
+    }
+
+    pub(crate) async fn sift<S: Sieve>(&self, select: &Statement, mut sieve: S) -> Result<(S, Vec<Row>)> {
+        let mut connection = self.core.acquire().await?;
+        let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let mut transaction = begin.await.map_err(|error| map(&error))?;
+        let seen = value::each(&mut transaction, select, |id, bytes| sieve.see(id, bytes)).await;
+        seen.map_err(|error| map(&error))?;
+        let rows = value::run(&mut transaction, &sieve.then()?).await.map_err(|error| map(&error))?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        Ok((sieve, value::rows(&rows)?))
+    }
+
+    async fn try_read_then(
+        connection: &mut PgConnection,
+        first: &[Statement],
+        then: &Then,
+    ) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
+        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut answers = Vec::with_capacity(first.len() + 1);
+        for statement in first {
+            match value::rows(&value::run(&mut transaction, statement).await?) {
+                Ok(rows) => answers.push(rows),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        let further = match then(&answers) {
+            Ok(further) => further,
+            Err(error) => return Ok(Err(error)),
+        };
+        for statement in &further {
+            match value::rows(&value::run(&mut transaction, statement).await?) {
+                Ok(rows) => answers.push(rows),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        transaction.commit().await?;
+        Ok(Ok(answers))
     }
 
     /// Runs statements in one transaction.

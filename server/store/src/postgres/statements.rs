@@ -1,7 +1,7 @@
 //! Statements on sets of rows of one collection's tables, as `basalt_commit` runs them: each takes the arrays of its
 //! family and, last, the number by which it picks its rows.
 
-use crate::known::{SideTable, Tables, UniqueIndex};
+use crate::known::{SideTable, Tables, UniqueIndex, on_conflict};
 use crate::sql::Dialect;
 
 pub(crate) struct SetStatements {
@@ -76,7 +76,7 @@ fn remove_elements(side: &SideTable) -> String {
 fn add_elements(side: &SideTable) -> String {
     let table = &side.table;
     format!(
-        "INSERT INTO {table} (k, id) SELECT e.k, e.id FROM unnest($1, $2, $3) AS e (t, k, id) WHERE e.t = $4 \
-         ON CONFLICT (k, id) DO NOTHING"
+        "INSERT INTO {table} (k, id) SELECT e.k, e.id FROM unnest($1, $2, $3) AS e (t, k, id) WHERE e.t = $4 {}",
+        on_conflict(side.kind)
     )
 }

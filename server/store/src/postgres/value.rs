@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use basalt_core::{Error, Result};
+use futures_util::TryStreamExt as _;
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -36,6 +37,23 @@ pub(crate) async fn run(connection: &mut PgConnection, statement: &Statement) ->
         query = bind(query, value);
     }
     query.fetch_all(connection).await
+}
+
+/// Shows each row's id and bytes as they arrive.
+pub(crate) async fn each(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    mut see: impl FnMut(&str, &[u8]),
+) -> sqlx::Result<()> {
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone()));
+    for value in &statement.values {
+        query = bind(query, value);
+    }
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        see(row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(())
 }
 
 fn bind<'q>(query: Query<'q, Postgres, PgArguments>, value: &'q SqlValue) -> Query<'q, Postgres, PgArguments> {

@@ -132,8 +132,13 @@ impl<'a> Documents<'a> {
     fn elements(&mut self, state: &'a DocumentState) {
         for (n, side) in state.tables.sides.iter().enumerate() {
             let sets = state.tables.sets();
-            let old = state.initial.as_ref().map(|document| keys::elements(document, &side.path)).unwrap_or_default();
-            let new = state.last.as_ref().map(|last| keys::elements(&last.document, &side.path)).unwrap_or_default();
+            let old = state
+                .initial
+                .as_ref()
+                .map(|document| keys::beside(document, &side.path, side.kind))
+                .unwrap_or_default();
+            let new =
+                state.last.as_ref().map(|last| keys::beside(&last.document, &side.path, side.kind)).unwrap_or_default();
             for key in old.difference(&new) {
                 self.gone.row(&sets.remove_elements[n], key.clone(), state.id.as_str());
             }

@@ -14,6 +14,7 @@ use super::SortField;
 use super::condition::{Condition, Form};
 use super::constant::Constant;
 use super::members::side_table;
+use super::near;
 use super::operand::key_column;
 use crate::catalog::{Collection, Index, IndexKind, IndexState};
 
@@ -166,6 +167,9 @@ pub(super) fn has_indexed_equality(leaf: &Leaf, form: Form, collection: &Collect
     match (leaf, form) {
         (Leaf::Equal { place, .. } | Leaf::In { place, .. }, Form::True) | (Leaf::IsTrue { place }, _) => leads(place),
         (Leaf::Contains { place, .. }, Form::True) => side_table(collection, place).is_some(),
+        (Leaf::Distance { place, order, .. }, form) => {
+            near::is_within(*order, form) && near::index(collection, place).is_some()
+        }
         _ => false,
     }
 }

@@ -4,6 +4,7 @@
 //! are always bound. Everything else of a query is the same text on both.
 
 use basalt_core::bucket::Bucket;
+use basalt_core::geo::{self, Place};
 use basalt_core::key::TEXT_PREFIX;
 use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::Number;
@@ -15,17 +16,30 @@ use crate::sql::{Dialect, SqlValue};
 const REAL: &str = "basalt_real";
 /// On PostgreSQL it comes with the schema.
 const BUCKET: &str = "basalt_bucket";
+const CHORD: &str = "basalt_chord";
 
 /// Adds the functions that queries call: what reads a float as it was written (SQLite's own reading is off by one in the
 /// last place for many beyond 1e±25, and then an equality or an order would differ from that in memory and in keys), and
-/// what names the spans of time.
+/// what names the spans of time, and what says how far points are.
 pub(crate) fn prepare_sqlite(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function(REAL, 1, flags, |context| {
         let text = context.get_raw(0).as_str_or_null()?;
         Ok(text.and_then(|text| text.parse::<f64>().ok()))
     })?;
-    connection.create_scalar_function(BUCKET, 2, flags, sqlite_bucket)
+    connection.create_scalar_function(BUCKET, 2, flags, sqlite_bucket)?;
+    connection.create_scalar_function(CHORD, 4, flags, |context| {
+        let from = Place { x: context.get(1)?, y: context.get(2)?, z: context.get(3)? };
+        let key = context.get_raw(0).as_blob_or_null()?;
+        Ok(key.and_then(geo::place_of_key).map(|place| place.chord(from)))
+    })
+}
+
+/// The square of the chord from a point to the one whose key a column of a geo index holds; that there is one has to be
+/// asked beside.
+pub(super) fn chord(printer: &mut Printer<'_>, column: &str, from: Place) -> String {
+    let [x, y, z] = [from.x, from.y, from.z].map(|part| printer.bind(SqlValue::Int(part)));
+    format!("{CHORD}({column}, {x}, {y}, {z})")
 }
 
 /// `basalt_bucket(time, 'day Asia/Shanghai')`; the second is parsed once a statement.

@@ -9,6 +9,7 @@ use super::SortField;
 use super::branches::{fixed_path, gives_order, hinted, is_id, ordered_indexes};
 use super::condition::{Condition, Form};
 use super::members::side_table;
+use super::near;
 use crate::catalog::{Catalog, Collection, IndexKind, IndexSpec};
 
 /// How a query is served.
@@ -83,11 +84,14 @@ fn branch(condition: &Condition<'_>, collection: &Collection, sort: &[SortField]
         return Branch { access: Access::Index(name), ordered, unindexed: Vec::new(), suggestion };
     }
     let in_side_table = parts.iter().find_map(|part| match part {
-        Condition::Leaf(leaf, Form::True) => match leaf.as_ref() {
-            Leaf::Contains { place, .. } => side_table(collection, place),
+        Condition::Leaf(leaf, form) => match (leaf.as_ref(), form) {
+            (Leaf::Contains { place, .. }, Form::True) => side_table(collection, place),
+            (Leaf::Distance { place, order, .. }, form) if near::is_within(*order, *form) => {
+                near::index(collection, place).map(|index| index.name.as_str())
+            }
             _ => None,
         },
-        _ => None,
+        Condition::True | Condition::False | Condition::All(_) | Condition::Any(_) => None,
     });
     match in_side_table {
         Some(name) => {
@@ -112,6 +116,9 @@ fn suggestion(parts: &[Condition<'_>], fixed: &[&FieldPath], sort: &[SortField])
     if let Some(path) = element {
         return Some(IndexSpec { kind: IndexKind::Contains, fields: vec![ascending(path)] });
     }
+    if let Some(path) = parts.iter().find_map(point_path) {
+        return Some(IndexSpec { kind: IndexKind::Geo, fields: vec![ascending(path)] });
+    }
     let is_free = |path: &FieldPath| !is_id(path) && fixed.iter().all(|other| *other != path);
     let order: Vec<SortField> = sort.iter().filter(|field| is_free(&field.path)).cloned().collect();
     if order.is_empty() {
@@ -128,6 +135,15 @@ fn contained_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
     let Condition::Leaf(leaf, Form::True) = condition else { return None };
     match leaf.as_ref() {
         Leaf::Contains { place, .. } if place.root == Root::Document => Some(&place.path),
+        _ => None,
+    }
+}
+
+/// The point whose distance a condition asks for.
+fn point_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
+    let Condition::Leaf(leaf, _) = condition else { return None };
+    match leaf.as_ref() {
+        Leaf::Distance { place, .. } => Some(&place.path),
         _ => None,
     }
 }
@@ -166,7 +182,10 @@ fn bounded_path<'a>(condition: &'a Condition<'_>) -> Option<&'a FieldPath> {
 fn unindexed(parts: &[Condition<'_>]) -> Vec<FieldPath> {
     let mut paths: Vec<FieldPath> = Vec::new();
     for part in parts {
-        let path = fixed_path(part).or_else(|| bounded_path(part)).or_else(|| contained_path(part));
+        let path = fixed_path(part)
+            .or_else(|| bounded_path(part))
+            .or_else(|| contained_path(part))
+            .or_else(|| point_path(part));
         if let Some(path) = path.filter(|path| !paths.contains(path)) {
             paths.push(path.clone());
         }

@@ -47,6 +47,9 @@ impl Printer<'_> {
             Leaf::Has { place } => self.has(place, form, scope),
             Leaf::Text { place, test, value } => self.text(place, *test, value, form, scope),
             Leaf::Size { place, test, value } => self.size(place, *test, *value, form, scope),
+            Leaf::Distance { place, point, order, metres } => {
+                self.distance(place, *point, (*order, *metres), form, scope)
+            }
             Leaf::Any { place, filter } => self.quantified(place, filter, Quantifier::Any, form, scope),
             Leaf::All { place, filter } => self.quantified(place, filter, Quantifier::All, form, scope),
             Leaf::Exists { collection, id } => self.exists(collection, id, form, scope),

@@ -98,7 +98,7 @@ fn from(collection: &Collection) -> String {
     format!("{} AS {TABLE}", table_of(collection))
 }
 
-fn columns() -> String {
+pub(super) fn columns() -> String {
     COLUMNS.map(|column| format!("{TABLE}.{column}")).join(", ")
 }
 

@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod branches;
+mod by_distance;
 mod condition;
 mod constant;
 mod count;
@@ -21,6 +22,8 @@ mod leaf;
 mod list;
 mod lookup;
 mod members;
+mod near;
+mod nearest;
 mod operand;
 mod order;
 mod print;
@@ -36,8 +39,11 @@ use serde_json::{Map, Value};
 use crate::catalog::{Catalog, Collection};
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
+pub use self::by_distance::{Near, has_point};
 pub(crate) use self::dialect::prepare_sqlite;
 pub use self::explain::{Access, Branch, Explanation, explain};
+pub use self::nearest::{Nearest, NearestPage};
+pub(crate) use self::nearest::{Scan, decode as decode_nearest, documents_statement, scan_statement};
 pub use crate::catalog::SortField;
 
 /// A page of documents where `filter` is true, in order. The id comes last in every order (ascending, or descending
@@ -69,6 +75,14 @@ pub struct Page {
     pub total: Option<u64>,
     /// The log's end in the same read transaction.
     pub seq: Seq,
+}
+
+/// A page by distance.
+#[derive(Clone, Debug)]
+pub struct NearPage {
+    pub page: Page,
+    /// Of each document, in metres.
+    pub metres: Vec<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -140,6 +154,20 @@ pub(crate) fn list_statement(catalog: &Catalog, list: &List, dialect: Dialect) -
 /// The page, and where the next one begins.
 pub(crate) fn decode_list(list: &List, rows: &[Row]) -> Result<(Vec<Document>, Option<Keyset>)> {
     list::decode(list, rows)
+}
+
+/// How far a page by distance reaches: to be read first.
+pub(crate) fn reach_statement(catalog: &Catalog, near: &Near, dialect: Dialect) -> Result<Statement> {
+    by_distance::reach_statement(catalog, near, dialect)
+}
+
+/// The page, given what [`reach_statement`] found in the same read transaction.
+pub(crate) fn near_statement(catalog: &Catalog, near: &Near, reach: &[Row], dialect: Dialect) -> Result<Statement> {
+    by_distance::statement(catalog, near, by_distance::decode_reach(near, reach)?, dialect)
+}
+
+pub(crate) fn decode_near(near: &Near, rows: &[Row]) -> Result<(Vec<Document>, Vec<f64>, Option<Keyset>)> {
+    by_distance::decode(near, rows)
 }
 
 pub(crate) fn count_statement(

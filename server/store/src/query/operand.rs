@@ -182,8 +182,8 @@ pub(super) fn own_column(name: &str) -> Option<&'static str> {
 
 /// The column with the keys of a field, if every row has its key.
 pub(super) fn key_column<'a>(collection: &'a Collection, path: &FieldPath) -> Option<&'a str> {
-    let ready = collection.key_columns.iter().find(|column| column.ready && column.path == *path)?;
-    Some(&ready.column)
+    let column = collection.key_column(path).filter(|column| column.ready)?;
+    Some(&column.column)
 }
 
 /// The key column of a place, with its table.

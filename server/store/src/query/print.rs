@@ -18,6 +18,8 @@ pub(super) struct Printer<'a> {
     pub(super) dialect: Dialect,
     values: Vec<SqlValue>,
     aliases: u32,
+    /// Why what was asked for can't be printed.
+    fault: Option<Error>,
 }
 
 /// What names mean at some place of a statement.
@@ -40,7 +42,7 @@ impl<'a> Scope<'a> {
 
 impl<'a> Printer<'a> {
     pub(super) fn new(catalog: &'a Catalog, dialect: Dialect) -> Self {
-        Self { catalog, dialect, values: Vec::new(), aliases: 0 }
+        Self { catalog, dialect, values: Vec::new(), aliases: 0, fault: None }
     }
 
     /// A placeholder for a value.
@@ -62,6 +64,11 @@ impl<'a> Printer<'a> {
         self.bind(SqlValue::Bytes(bytes.to_owned()))
     }
 
+    /// Gives the statement up, for the first of such reasons.
+    pub(super) fn fail(&mut self, fault: Error) {
+        self.fault.get_or_insert(fault);
+    }
+
     /// An alias that the statement doesn't have yet.
     pub(super) fn alias(&mut self, prefix: char) -> String {
         self.aliases += 1;
@@ -70,6 +77,9 @@ impl<'a> Printer<'a> {
 
     /// Numbers the placeholders by their first appearance; values that no fragment uses any more are left out.
     pub(super) fn finish(mut self, sql: &str) -> Result<Statement> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
         let sign = match self.dialect {
             Dialect::Sqlite => '?',
             Dialect::Postgres => '$',

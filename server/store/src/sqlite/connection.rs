@@ -86,6 +86,23 @@ pub(crate) fn run(connection: &Connection, statement: &Statement) -> rusqlite::R
     Ok(out)
 }
 
+/// Shows each row's id and bytes, without copying them.
+pub(crate) fn each(
+    connection: &Connection,
+    statement: &Statement,
+    mut see: impl FnMut(&str, &[u8]),
+) -> rusqlite::Result<()> {
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    for (n, value) in statement.values.iter().enumerate() {
+        bind(&mut prepared, n + 1, value)?;
+    }
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        see(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
+    }
+    Ok(())
+}
+
 fn bind(prepared: &mut CachedStatement<'_>, n: usize, value: &SqlValue) -> rusqlite::Result<()> {
     match value {
         SqlValue::Null => prepared.raw_bind_parameter(n, rusqlite::types::Null),

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Found, Read, View};
-use crate::driver::{Alteration, Altered, Opened};
+use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
 use crate::known::Known;
 use crate::migrate::SchemaPlan;
 use crate::shared::Shared;
@@ -143,6 +143,31 @@ impl Sqlite {
                 })
             })
             .await
+    }
+
+    pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
+        let all = move |connection: &Connection| {
+            let run = |statement: &Statement| run(connection, statement).map_err(|error| map(&error));
+            in_snapshot(connection, || {
+                let mut answers = first.iter().map(run).collect::<Result<Vec<_>>>()?;
+                for statement in then(&answers)? {
+                    answers.push(run(&statement)?);
+                }
+                Ok(answers)
+            })
+        };
+        self.readers.pooled(all).await
+    }
+
+    pub(crate) async fn sift<S: Sieve + 'static>(&self, select: Statement, mut sieve: S) -> Result<(S, Vec<Row>)> {
+        let read = move |connection: &Connection| {
+            in_snapshot(connection, || {
+                connection::each(connection, &select, |id, bytes| sieve.see(id, bytes)).map_err(|error| map(&error))?;
+                let rows = run(connection, &sieve.then()?).map_err(|error| map(&error))?;
+                Ok((sieve, rows))
+            })
+        };
+        self.readers.pooled(read).await
     }
 
     pub(crate) fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {

@@ -59,8 +59,10 @@ fn put(connection: &Connection, state: &DocumentState, document: &Document, data
 
 fn sides(connection: &Connection, state: &DocumentState) -> Result<()> {
     for side in &state.tables.sides {
-        let old = state.initial.as_ref().map(|document| keys::elements(document, &side.path)).unwrap_or_default();
-        let new = state.last.as_ref().map(|last| keys::elements(&last.document, &side.path)).unwrap_or_default();
+        let old =
+            state.initial.as_ref().map(|document| keys::beside(document, &side.path, side.kind)).unwrap_or_default();
+        let new =
+            state.last.as_ref().map(|last| keys::beside(&last.document, &side.path, side.kind)).unwrap_or_default();
         for key in old.difference(&new) {
             execute(connection, &side.delete, &[&key.as_slice(), &state.id.as_str()], Rows::Any)?;
         }

@@ -9,7 +9,7 @@ use basalt_core::{CollectionName, Document, DocumentId, Rev, Timestamp};
 use basalt_expr::testkit::{self, Case, OTHER_COLLECTIONS, Times, World};
 use basalt_expr::{Expression, Lowered, Outcome, Scope};
 use basalt_store::testkit::TestDb;
-use basalt_store::{DocumentWrite, IndexSpec, List, Read, Step, Store, View, Writes};
+use basalt_store::{DocumentWrite, IndexKind, IndexSpec, List, Read, Step, Store, View, Writes};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value};
@@ -71,9 +71,10 @@ fn batch(runner: &mut TestRunner, number: usize) -> Batch {
         contains("refs"),
         contains("o"),
     ];
-    // Each set of indexes is another third of them; none in the first batch.
+    // Each set of indexes is another third of them; none in the first batch, but for that which distances need.
     let indexes = candidates.into_iter().enumerate().filter(|(at, _)| number > 0 && (at + number).is_multiple_of(3));
-    Batch { documents, cases, indexes: indexes.map(|(_, index)| index).collect() }
+    let indexes = indexes.map(|(_, index)| index).chain([index(IndexKind::Geo, &["p"])]).collect();
+    Batch { documents, cases, indexes }
 }
 
 fn with_id(mut document: Value, id: &str) -> Value {

@@ -29,6 +29,9 @@ pub(crate) struct QuerySchema {
     expand: Option<Names>,
     /// `exact` adds `total`.
     count: Option<String>,
+    /// `{"field":"embedding","vector":[…],"k":10,"metric":"cosine"}`: the k documents whose vectors are nearest, each with
+    /// its `distance`.
+    nearest: Option<Map<String, Value>>,
     /// The plan instead of the documents (services).
     explain: Option<bool>,
 }

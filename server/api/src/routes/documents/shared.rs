@@ -156,6 +156,7 @@ impl ListParameters {
             select: selected(self.select.as_deref()),
             expand: expanded(self.expand.as_deref()),
             count: self.count.as_deref().map_or(Ok(CountMode::None), CountMode::parse)?,
+            nearest: None,
             explain: self.explain.unwrap_or_default(),
         })
     }

@@ -1,6 +1,7 @@
 //! Queries on tables made here, on both engines, against what they mean.
 
 mod aggregates;
+mod distances;
 mod engines;
 mod generate;
 mod naive;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use basalt_core::CollectionName;
 use basalt_core::filter::{Filter, IdPart, Leaf, LookupId, Order, Place, Root, Scalar, SizeTest, TextTest};
+use basalt_core::geo::Point;
 use serde_json::{Map, Number, Value};
 
 pub(super) type Collections = BTreeMap<CollectionName, BTreeMap<String, Map<String, Value>>>;
@@ -56,6 +57,16 @@ impl<'a> Naive<'a> {
                     value = value.as_object()?.get(name)?;
                 }
                 Some(value.as_object()?.contains_key(last))
+            }
+            Leaf::Distance { place, point, order, metres } => {
+                let found = Point::of(find(place, context)?)?.distance(*point);
+                let order_of = found.partial_cmp(metres)?;
+                Some(match order {
+                    Order::Lt => order_of.is_lt(),
+                    Order::Le => order_of.is_le(),
+                    Order::Gt => order_of.is_gt(),
+                    Order::Ge => order_of.is_ge(),
+                })
             }
             Leaf::IsTrue { place } => find(place, context)?.as_bool(),
             Leaf::Text { place, test, value } => {

@@ -64,7 +64,7 @@ fn notes(engines: &mut Engines) -> World {
     world
 }
 
-fn plan(engines: &mut Engines, dialect: Dialect, statement: &Statement) -> String {
+pub(super) fn plan(engines: &mut Engines, dialect: Dialect, statement: &Statement) -> String {
     let explain = match dialect {
         Dialect::Sqlite => "EXPLAIN QUERY PLAN ",
         Dialect::Postgres => "EXPLAIN ",
@@ -82,7 +82,7 @@ fn plan(engines: &mut Engines, dialect: Dialect, statement: &Statement) -> Strin
 }
 
 /// Whether all notes are read.
-fn scans(plan: &str) -> bool {
+pub(super) fn scans(plan: &str) -> bool {
     plan.lines().any(|line| line.contains("SCAN t") || line.contains("Seq Scan on c_"))
 }
 

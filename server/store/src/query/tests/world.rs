@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basalt_core::{CollectionName, Document, DocumentId, FieldPath, Rev, Timestamp, key};
+use basalt_core::{CollectionName, Document, DocumentId, FieldPath, Rev, Timestamp, geo, key};
 use serde_json::{Map, Value};
 
 use super::engines::{DIALECTS, Engines};
-use crate::catalog::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, KeyColumn, SortField};
+use crate::catalog::{Catalog, Collection, Index, IndexKind, IndexSpec, IndexState, Keeps, KeyColumn, SortField};
 use crate::query::{self, Aggregate, AggregatePage, List};
 use crate::sql::{Dialect, SqlValue, Statement};
 
@@ -34,16 +34,18 @@ impl World {
         };
         for path in unready {
             let column = format!("k_{}", collection.key_columns.len());
-            collection.key_columns.push(KeyColumn { path: path.clone(), column, ready: false });
+            collection.key_columns.push(KeyColumn { path: path.clone(), column, keeps: Keeps::Value, ready: false });
         }
         for (number, spec) in indexes.iter().enumerate() {
             let prefix = if spec.kind == IndexKind::Contains { 's' } else { 'i' };
             let name = format!("{prefix}_{short_id}_{number}");
             collection.indexes.push(Index { name, spec: spec.clone(), state: IndexState::Ready });
             for field in spec.fields.iter().filter(|_| spec.kind != IndexKind::Contains) {
-                if collection.key_columns.iter().all(|column| column.path != field.path) {
+                let keeps = if spec.kind == IndexKind::Geo { Keeps::Point } else { Keeps::Value };
+                let is_there = |column: &KeyColumn| column.path == field.path && column.keeps == keeps;
+                if !collection.key_columns.iter().any(is_there) {
                     let column = format!("k_{}", collection.key_columns.len());
-                    collection.key_columns.push(KeyColumn { path: field.path.clone(), column, ready: true });
+                    collection.key_columns.push(KeyColumn { path: field.path.clone(), column, keeps, ready: true });
                 }
             }
         }
@@ -123,6 +125,10 @@ pub(super) fn ordered(fields: &[(&str, bool)]) -> IndexSpec {
     IndexSpec { kind: IndexKind::Ordered, fields: sort(fields) }
 }
 
+pub(super) fn points(field: &str) -> IndexSpec {
+    IndexSpec { kind: IndexKind::Geo, fields: sort(&[(field, false)]) }
+}
+
 pub(super) fn contains(field: &str) -> IndexSpec {
     IndexSpec { kind: IndexKind::Contains, fields: sort(&[(field, false)]) }
 }
@@ -155,7 +161,8 @@ fn create_tables(engines: &mut Engines, dialect: Dialect, collection: &Collectio
         let direction = |descending: bool| if descending { " DESC" } else { "" };
         let mut columns: Vec<String> = Vec::new();
         for field in &index.spec.fields {
-            let key = collection.key_columns.iter().find(|column| column.ready && column.path == field.path).unwrap();
+            let keeps = if index.spec.kind == IndexKind::Geo { Keeps::Point } else { Keeps::Value };
+            let key = collection.column_of(&field.path, keeps).unwrap();
             columns.push(format!("{}{}", key.column, direction(field.descending)));
         }
         columns.push(format!("id{}", direction(index.spec.fields.last().unwrap().descending)));
@@ -175,7 +182,13 @@ fn insert(engines: &mut Engines, dialect: Dialect, collection: &Collection, docu
             SqlValue::Text(document.updated_at.to_string()),
             SqlValue::Text(serde_json::to_string(&document.data).unwrap()),
         ];
-        row.extend(ready.iter().map(|column| SqlValue::Bytes(key::of(key::at(&flat, &column.path)))));
+        row.extend(ready.iter().map(|column| {
+            let value = key::at(&flat, &column.path);
+            SqlValue::Bytes(match column.keeps {
+                Keeps::Value => key::of(value),
+                Keeps::Point => geo::key(value),
+            })
+        }));
         rows.push(row);
     }
     let mut columns = vec!["id", "rev", "created_at", "updated_at", "data"];
