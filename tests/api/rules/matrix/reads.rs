@@ -70,10 +70,24 @@ const PATHS: &[ReadPath] = &[
         asks: Asks::List,
         seen: |client, _| Box::pin(by_list(client, &[("sort", "-level,title")])),
     },
+    ReadPath {
+        name: "list by distance",
+        asks: Asks::List,
+        seen: |client, _| Box::pin(by_list(client, &[("sort", "distance(place,3,3)")])),
+    },
+    ReadPath {
+        name: "list of what is near",
+        asks: Asks::List,
+        seen: |client, _| {
+            Box::pin(by_list(client, &[("filter", "geo.distance(place, {'lat': 3, 'lng': 3}) < 1000000")]))
+        },
+    },
+    ReadPath { name: "nearest vectors", asks: Asks::List, seen: |client, _| Box::pin(by_vector(client)) },
     ReadPath { name: "list by pages", asks: Asks::List, seen: |client, _| Box::pin(by_pages(client)) },
     ReadPath { name: "query", asks: Asks::List, seen: |client, _| Box::pin(by_query(client)) },
     ReadPath { name: "count", asks: Asks::List, seen: |client, world| Box::pin(by_count(client, world)) },
-    ReadPath { name: "groups", asks: Asks::List, seen: |client, _| Box::pin(by_groups(client)) },
+    ReadPath { name: "groups", asks: Asks::List, seen: |client, _| Box::pin(by_groups(client, "n > 0")) },
+    ReadPath { name: "groups of all", asks: Asks::List, seen: |client, _| Box::pin(by_groups(client, "true")) },
     ReadPath { name: "measures", asks: Asks::List, seen: |client, world| Box::pin(by_measures(client, world)) },
 ];
 
@@ -175,8 +189,13 @@ async fn by_count(client: &Client, world: &World) -> Ids {
     seen
 }
 
-async fn by_groups(client: &Client) -> Ids {
-    let body = json!({"groupBy": ["id"], "measures": {"n": {"count": true}}, "limit": 500});
+async fn by_vector(client: &Client) -> Ids {
+    let nearest = json!({"field": "vector", "vector": [1, 3], "k": 500});
+    ids(client.post(&query(COLLECTION)).json(&json!({"nearest": nearest})).send().await)
+}
+
+async fn by_groups(client: &Client, having: &str) -> Ids {
+    let body = json!({"groupBy": ["id"], "measures": {"n": {"count": true}}, "having": having, "limit": 500});
     ids(client.post(&aggregate(COLLECTION)).json(&body).send().await)
 }
 

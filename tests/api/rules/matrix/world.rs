@@ -110,7 +110,12 @@ fn documents(owner: &str, member: &str) -> Vec<(String, Map<String, Value>)> {
         json!({}),
     ];
     let maps = all.into_iter().filter_map(|value| value.as_object().cloned());
-    maps.enumerate().map(|(n, map)| (format!("d{n}"), map)).collect()
+    let placed = |(n, mut map): (usize, Map<String, Value>)| {
+        map.insert("place".to_owned(), json!({"lat": n, "lng": n}));
+        map.insert("vector".to_owned(), json!([1, n]));
+        (format!("d{n}"), map)
+    };
+    maps.enumerate().map(placed).collect()
 }
 
 /// Rules as the collection gets them: each operation of reading by one of its own, writing by another.
@@ -139,6 +144,8 @@ impl Ruled {
                 "delete": self.write.on("doc"),
             },
             "acknowledge": ["create", "update", "delete"],
+            "indexes": [{"geo": "place"}],
+            "vectors": {"vector": 2},
         });
         server.define(COLLECTION, &definition).await;
     }
