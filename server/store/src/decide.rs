@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, Seq, Timestamp};
+use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, FieldPath, Seq, Timestamp};
 use serde_json::Value;
 
 /// A decision on the state of the store, without I/O.
@@ -44,6 +44,27 @@ pub enum Read {
         key: Vec<u8>,
     },
     Cell(CellKey),
+    /// The documents of `collection` that hold `id` at `path`: [`HOLDERS_MAX`] of them where there are more. Exact also
+    /// while others write: a batch that asks for it is the first of its group, on PostgreSQL under the lock.
+    Holders {
+        collection: CollectionName,
+        path: FieldPath,
+        held: HeldAs,
+        id: DocumentId,
+    },
+}
+
+/// One more than a transaction writes documents: of so many one at least is none of its own.
+pub const HOLDERS_MAX: usize = basalt_core::limits::TRANSACTION_OPERATIONS + 1;
+
+/// How an id is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeldAs {
+    /// It is the value.
+    Value,
+    /// It is an element of a list.
+    Element,
+    Either,
 }
 
 /// A cell's place: the room's space and a key in it.
@@ -72,6 +93,8 @@ pub struct View {
     pub(crate) documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
     pub(crate) unique: HashMap<(CollectionName, String, Vec<u8>), Option<DocumentId>>,
     pub(crate) cells: HashMap<CellKey, Option<Cell>>,
+    /// By the whole question.
+    pub(crate) holders: HashMap<Read, Vec<DocumentId>>,
 }
 
 impl View {
@@ -87,11 +110,18 @@ impl View {
         self.cells.get(key).map(Option::as_ref)
     }
 
-    pub(crate) fn holds(&self, read: &Read) -> bool {
+    /// The answer to a [`Read::Holders`].
+    pub fn holders(&self, read: &Read) -> Option<&[DocumentId]> {
+        self.holders.get(read).map(Vec::as_slice)
+    }
+
+    /// Whether this was read.
+    pub fn holds(&self, read: &Read) -> bool {
         match read {
             Read::Document { collection, id } => self.document(collection, id).is_some(),
             Read::Unique { collection, index, key } => self.unique(collection, index, key).is_some(),
             Read::Cell(key) => self.cell(key).is_some(),
+            Read::Holders { .. } => self.holders.contains_key(read),
         }
     }
 
@@ -106,7 +136,10 @@ impl View {
             (Read::Cell(key), Found::Cell(cell)) => {
                 self.cells.insert(key, cell);
             }
-            (Read::Document { .. } | Read::Unique { .. } | Read::Cell(_), _) => {
+            (read @ Read::Holders { .. }, Found::Holders(holders)) => {
+                self.holders.insert(read, holders);
+            }
+            (Read::Document { .. } | Read::Unique { .. } | Read::Cell(_) | Read::Holders { .. }, _) => {
                 debug_assert!(false, "what was found is of the kind that was asked for");
             }
         }
@@ -118,6 +151,14 @@ pub(crate) enum Found {
     Document(Option<Document>),
     Holder(Option<DocumentId>),
     Cell(Option<Cell>),
+    Holders(Vec<DocumentId>),
+}
+
+impl Read {
+    /// Whether its answer holds only for who decides before all others of his group.
+    pub(crate) fn is_of_the_first(&self) -> bool {
+        matches!(self, Self::Holders { .. })
+    }
 }
 
 impl Writes {

@@ -29,7 +29,7 @@ pub mod testkit;
 
 pub use catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState};
 pub use decide::{
-    Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, NewJob, Origin, Read, Step, View, Writes,
+    Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, HeldAs, NewJob, Origin, Read, Step, View, Writes,
 };
 pub use migrate::{Examined, SchemaPlan};
 pub use query::{Access, Branch, Explanation, explain, has_point};

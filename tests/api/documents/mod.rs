@@ -15,5 +15,7 @@ mod pages;
 mod patch;
 mod protected_fields;
 mod query;
+mod references;
 mod replace;
 mod times;
+mod ttl;

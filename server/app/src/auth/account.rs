@@ -106,7 +106,7 @@ fn check_unique(
 }
 
 /// Removes a user with his credential, his sessions and his claims.
-pub(super) fn delete(tx: &mut Tx<'_>, user: &Arc<Document>) -> Flow<()> {
+pub(super) fn delete(tx: &mut Tx<'_>, users: &Compiled, user: &Arc<Document>) -> Flow<()> {
     let identifiers = User(user).identifiers();
     tx.need(identifiers.iter().map(claim_read).chain([session::list_read(&user.id)]))?;
     session::end_where(tx, &user.id, |_| true)?;
@@ -114,6 +114,5 @@ pub(super) fn delete(tx: &mut Tx<'_>, user: &Arc<Document>) -> Flow<()> {
         release(tx, identifier, &user.id)?;
     }
     credential::remove(tx, &user.id);
-    tx.delete(&USERS, user);
-    Ok(())
+    tx.delete_defined(users, user)
 }

@@ -42,13 +42,13 @@ impl Auth {
     /// Deletes the caller with all that belongs to his account.
     pub async fn delete_me(&self, caller: &Caller) -> Result<Option<Seq>> {
         let (id, _) = own(caller)?;
-        let decide = move |tx: &mut Tx<'_>| -> Flow<()> {
+        let decide = move |tx: &mut Tx<'_>, users: &Compiled| -> Flow<()> {
             tx.need([account::document_read(&id), session::list_read(&id)])?;
             match tx.document(&USERS, &id)? {
-                Some(user) => account::delete(tx, &user),
+                Some(user) => account::delete(tx, users, &user),
                 None => Err(session_ended().into()),
             }
         };
-        Ok(self.parts.commit(caller, decide).await?.seq)
+        Ok(self.parts.commit_users(caller, decide).await?.seq)
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use basalt_core::random::Random;
 use basalt_core::{Code, CollectionName, Document, DocumentId, Error, Result, Rev, Timestamp};
+use basalt_data::collections::Compiled;
+use basalt_data::documents::built_in;
 use basalt_data::rules::{Binding, CompiledRules, Facts, Operation, ReadVerdict, Verdict};
-use basalt_store::{CellKey, CellWrite, DocumentWrite, Origin, Read, View, Writes};
+use basalt_store::{CellKey, CellWrite, DocumentWrite, NewJob, Origin, Read, View, Writes};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +47,7 @@ pub(crate) struct Tx<'v> {
     cells: HashMap<CellKey, Option<Value>>,
     document_writes: Vec<DocumentWrite>,
     cell_writes: Vec<CellWrite>,
+    jobs: Vec<NewJob>,
 }
 
 impl<'v> Tx<'v> {
@@ -59,6 +62,7 @@ impl<'v> Tx<'v> {
             cells: HashMap::new(),
             document_writes: Vec::new(),
             cell_writes: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 
@@ -69,11 +73,7 @@ impl<'v> Tx<'v> {
 
     /// Asks for all of these at once, so that they cost one round.
     pub(crate) fn need(&mut self, reads: impl IntoIterator<Item = Read>) -> Flow<()> {
-        let unread = reads.into_iter().filter(|read| match read {
-            Read::Document { collection, id } => self.view.document(collection, id).is_none(),
-            Read::Unique { collection, index, key } => self.view.unique(collection, index, key).is_none(),
-            Read::Cell(key) => self.view.cell(key).is_none(),
-        });
+        let unread = reads.into_iter().filter(|read| !self.view.holds(read));
         self.missing.extend(unread);
         if self.missing.is_empty() { Ok(()) } else { Err(Stop::Need) }
     }
@@ -165,6 +165,14 @@ impl<'v> Tx<'v> {
         self.document_writes.push(DocumentWrite::Delete { collection: collection.clone(), previous });
     }
 
+    /// Deletes what nothing refers to that forbids it; what becomes of other references is a job of the same batch.
+    pub(crate) fn delete_defined(&mut self, compiled: &Compiled, previous: &Arc<Document>) -> Flow<()> {
+        self.need(built_in::deletion_reads(compiled, &previous.id))?;
+        self.jobs.extend(built_in::check_deletion(compiled, &previous.id, self.view, self.now)?);
+        self.delete(&compiled.name, previous);
+        Ok(())
+    }
+
     pub(crate) fn put_cell(&mut self, key: &CellKey, value: Value, expires_at: Option<Timestamp>) {
         self.cells.insert(key.clone(), Some(value.clone()));
         self.cell_writes.push(CellWrite::Put { key: key.clone(), value, expires_at });
@@ -201,7 +209,7 @@ impl<'v> Tx<'v> {
     }
 
     pub(super) fn into_writes(self, origin: Origin) -> Writes {
-        Writes { documents: self.document_writes, cells: self.cell_writes, jobs: Vec::new(), origin }
+        Writes { documents: self.document_writes, cells: self.cell_writes, jobs: self.jobs, origin }
     }
 }
 

@@ -15,6 +15,7 @@ use super::Rooms;
 const KEY_USES: Duration = Duration::from_mins(1);
 const KEY_RING: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_mins(10);
+const EXPIRED: Duration = Duration::from_secs(5);
 const AUDIT: Duration = Duration::from_secs(5);
 const METRICS: Duration = Duration::from_secs(5);
 
@@ -41,6 +42,13 @@ impl Background {
         let (mut principals, since, follower) = (rooms.principals.clone(), rooms.changes.end(), stopped.clone());
         background.tasks.spawn(async move {
             changes.follow(since, &mut principals, &*clock, &lag, follower).await;
+        });
+        let (jobs, stopped) = (rooms.jobs.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move { jobs.run(stopped).await });
+        let documents = rooms.documents.clone();
+        background.every(EXPIRED, "sweeping expired documents", move || {
+            let documents = documents.clone();
+            async move { documents.sweep_expired().await.map(drop) }
         });
         let keys = rooms.keys.clone();
         background.every(KEY_USES, "noting the uses of keys", move || {

@@ -1,11 +1,12 @@
-//! Collections and documents.
+//! Collections and documents, and the jobs that writes leave.
 
 use std::sync::Arc;
 
 use basalt_app::MasterSecret;
 use basalt_core::Result;
 use basalt_data::collections::{Builtins, Collections};
-use basalt_data::documents::{Documents, NoHooks, Parts};
+use basalt_data::documents::{Documents, NoHooks, Parts, RELEASE, Release};
+use basalt_data::jobs::{Handlers, Runner, RunnerOptions};
 use basalt_store::Store;
 
 use crate::outside::Outside;
@@ -31,4 +32,11 @@ pub(super) fn documents(
         behaviours: basalt_app::behaviours(),
         hooks: Arc::new(NoHooks),
     })
+}
+
+/// What is done after commits.
+pub(super) fn jobs(store: &Store, documents: &Documents, outside: &Outside) -> Runner {
+    let handlers = Handlers::default().with(RELEASE, Arc::new(Release::new(documents.clone())));
+    let (clock, random) = (Arc::clone(&outside.clock), Arc::clone(&outside.random));
+    Runner::new(store.clone(), handlers, clock, random, RunnerOptions::default())
 }

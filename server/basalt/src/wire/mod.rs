@@ -19,6 +19,7 @@ use basalt_core::{Caller, Clock, Result};
 use basalt_data::changes::{Changes, Lag};
 use basalt_data::collections::Collections;
 use basalt_data::documents::Documents;
+use basalt_data::jobs::Runner;
 use basalt_store::Store;
 
 pub(crate) use app::{Manifested, told};
@@ -35,6 +36,7 @@ pub struct Rooms {
     pub changes: Changes,
     pub collections: Collections,
     pub documents: Documents,
+    pub jobs: Runner,
     pub auth: Auth,
     pub keyring: KeyRing,
     pub keys: Keys,
@@ -80,6 +82,7 @@ async fn wire(
     let manifested = app::apply(manifest, &collections, outside).await?;
     let master = identity::master(configuration, outside)?;
     let documents = documents::documents(&store, &collections, &master, outside);
+    let jobs = documents::jobs(&store, &documents, outside);
     let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));
     let audit = Audit::new(db.clone());
     let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
@@ -94,6 +97,7 @@ async fn wire(
         changes,
         collections,
         documents,
+        jobs,
         auth,
         keyring,
         keys,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::builtin::Builtin;
 use super::definition::Definition;
+use super::references::{OnDelete, Referrer};
 use super::schema::{Schema, time_fields};
 use super::vectors;
 use crate::declared::Problems;
@@ -26,6 +27,8 @@ pub struct Compiled {
     pub indexes: Vec<Index>,
     /// Fields that are stored as UTC times (beside `createdAt` and `updatedAt`).
     pub times: TimeFields,
+    /// The references of all collections that lead here.
+    pub referrers: Vec<Referrer>,
     /// The server's fields of a built-in collection, which no generic door changes.
     pub protected: BTreeSet<String>,
     /// Whether a room owns this collection.
@@ -80,7 +83,14 @@ pub(super) fn compile(
         Some(Ok(schema)) => Some(schema),
         None => None,
     };
-    let times = TimeFields(definition.schema.as_ref().map(time_fields).unwrap_or_default());
+    let mut times = TimeFields(definition.schema.as_ref().map(time_fields).unwrap_or_default());
+    if let Some(ttl) = &definition.ttl {
+        if builtin.is_some() {
+            let message = "Documents of this collection come and go by their own doors.";
+            problems.add(&format!("{path}/ttl"), "bad_ttl", message);
+        }
+        times.0.insert(ttl.clone());
+    }
     let texts = with_owned_rules(&definition.rules, builtin);
     let hidden = definition.hidden.iter().cloned().collect();
     match CompiledRules::compile(&definition.name, &texts, hidden, &times) {
@@ -146,6 +156,16 @@ impl Compiled {
             return Ok(());
         }
         Err(Error::new(Code::FieldProtected, "Fields of the server can't be changed here.").with_errors(faults))
+    }
+
+    /// The references that forbid to delete what they lead to.
+    pub fn restricting(&self) -> impl Iterator<Item = &Referrer> {
+        self.referrers.iter().filter(|referrer| referrer.on_delete == OnDelete::Restrict)
+    }
+
+    /// The references of which something becomes when what they lead to is deleted.
+    pub fn released(&self) -> impl Iterator<Item = &Referrer> {
+        self.referrers.iter().filter(|referrer| matches!(referrer.on_delete, OnDelete::Clear | OnDelete::Cascade))
     }
 
     /// The unique indexes that enforce.

@@ -24,6 +24,8 @@ pub struct Definition {
     pub inverse: BTreeMap<String, Inverse>,
     /// Fields that hold vectors.
     pub vectors: Vectors,
+    /// The time at which a document is over and swept away.
+    pub ttl: Option<FieldPath>,
     /// Fields that only services, operators and the server read.
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
@@ -41,6 +43,7 @@ impl Definition {
             references: BTreeMap::new(),
             inverse: BTreeMap::new(),
             vectors: Vectors::new(),
+            ttl: None,
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
         }
@@ -69,6 +72,9 @@ impl Definition {
         if !self.vectors.is_empty() {
             let vectors = self.vectors.iter().map(|(path, count)| (path.to_string(), (*count).into()));
             map.insert("vectors".to_owned(), Value::Object(vectors.collect()));
+        }
+        if let Some(ttl) = &self.ttl {
+            map.insert("ttl".to_owned(), ttl.to_string().into());
         }
         if !self.hidden.is_empty() {
             map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());

@@ -1,5 +1,5 @@
-//! The indexes that a collection really has: asked for, needed by its room, and those that its list rule and its
-//! references call for.
+//! The indexes that a collection really has: asked for, needed by its room, and those that its list rule, its
+//! references and its `ttl` call for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +35,9 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
     }
     for path in definition.vectors.keys() {
         add(&mut indexes, single(IndexKind::Vector, path.clone()));
+    }
+    if let Some(ttl) = definition.ttl.as_ref().filter(|ttl| !begins(&indexes, ttl)) {
+        indexes.push(single(IndexKind::Ordered, ttl.clone()));
     }
     let Some(list) = &rules.list else { return indexes };
     for field in list.equality_fields().into_iter().filter(|field| ![ID, REV].contains(&field.top())) {

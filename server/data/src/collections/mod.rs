@@ -32,7 +32,7 @@ pub use compiled::{Compiled, TimeFields};
 pub use definition::Definition;
 pub(crate) use definition::index_to_json;
 pub use plan::{Action, Coverage, Plan, PlanItem, PlanOptions, Removals};
-pub use references::{Holding, Inverse, Link, OnDelete, Reference};
+pub use references::{Holding, Inverse, Link, OnDelete, Reference, Referrer};
 pub use schema::Schema;
 
 /// The collections of this server; cheap to clone.
@@ -118,10 +118,27 @@ impl Collections {
             rules: parts.rules,
             indexes: stored.indexes.clone(),
             times: parts.times,
+            referrers: referrers_to(catalog, name),
             protected: builtin.map(|builtin| builtin.owned_fields.iter().cloned().collect()).unwrap_or_default(),
             built_in: builtin.is_some(),
         })
     }
+}
+
+/// The references that lead to a collection.
+fn referrers_to(catalog: &Catalog, name: &CollectionName) -> Vec<Referrer> {
+    let leads_here = |definition: &serde_json::Value| {
+        let references = definition.get("references").and_then(serde_json::Value::as_object);
+        let to = |value: &serde_json::Value| value.get("to").unwrap_or(value) == name.as_str();
+        references.is_some_and(|references| references.values().any(to))
+    };
+    // What isn't valid is closed, and said to be where it is asked for.
+    let definitions = catalog
+        .collections
+        .values()
+        .filter(|stored| leads_here(&stored.definition))
+        .filter_map(|stored| Definition::parse(&stored.name, &stored.definition).ok());
+    definitions.flat_map(|definition| definition.referrers_to(name)).collect()
 }
 
 /// What can be said of definitions without a server.

@@ -17,7 +17,7 @@ use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 const INDEXES_MAX: usize = 32;
 const INDEX_FIELDS_MAX: usize = 8;
 /// Options whose features come later; an option that would do nothing is refused.
-const LATER: [&str; 4] = ["search", "ttl", "history", "softDelete"];
+const LATER: [&str; 3] = ["search", "history", "softDelete"];
 
 impl Definition {
     /// Reads the entry of one collection; all problems at once.
@@ -50,6 +50,8 @@ impl Definition {
         if let Some((vectors, path)) = table.take("vectors") {
             definition.vectors = read_vectors(vectors, &path, problems);
         }
+        let ttl_path = table.path_of("ttl");
+        definition.ttl = table.text("ttl", problems).and_then(|field| read_ttl(field, &ttl_path, problems));
         if let Some(fields) = table.texts("hidden", problems) {
             let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
             definition.hidden = fields.map(|(field, _)| field.to_owned()).collect();
@@ -213,6 +215,14 @@ fn read_sort_field(field: &str, path: &str, problems: &mut Problems) -> Option<S
         return None;
     };
     Some(SortField { path: field, descending })
+}
+
+fn read_ttl(field: &str, path: &str, problems: &mut Problems) -> Option<FieldPath> {
+    let read = read_path(field).filter(|field| !OWN_FIELDS.contains(&field.top()));
+    if read.is_none() {
+        problems.add(path, "bad_field_name", format!("{field:?} is not the path of a field of yours."));
+    }
+    read
 }
 
 pub(super) fn read_path(text: &str) -> Option<FieldPath> {

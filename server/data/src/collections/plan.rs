@@ -12,7 +12,7 @@ use super::builtin::{Builtin, Builtins};
 use super::compiled::compile;
 use super::definition::Definition;
 use super::indexes;
-use super::references::{Holding, Inverse, Reference};
+use super::references::{Holding, Inverse, OnDelete, Reference};
 use crate::declared::Problems;
 use crate::rules::{Access, CompiledRules, Finding, access, is_open, lint};
 
@@ -184,7 +184,16 @@ impl Planning<'_> {
 
     /// References lead to collections that are there, and back references come from references that lead here.
     fn check_links(&mut self, definition: &Definition, wanted: &BTreeMap<&CollectionName, &Definition>, path: &str) {
-        for (field, Reference { to, .. }) in &definition.references {
+        let built_in = self.builtins.get(&definition.name).is_some();
+        for (field, Reference { to, on_delete }) in &definition.references {
+            let fault = match on_delete {
+                OnDelete::Cascade if built_in => Some("Documents of this collection are deleted by their own doors."),
+                action => definition.fault_of(field, *action),
+            };
+            if let Some(fault) = fault {
+                let path = format!("{path}/references/{}/onDelete", pointer_token(&field.to_string()));
+                self.problems.add(&path, "bad_reference", fault);
+            }
             let known = wanted.contains_key(to) || self.catalog.collection(to).is_some();
             if !known && self.builtins.get(to).is_none() {
                 let path = format!("{path}/references/{}", pointer_token(&field.to_string()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use basalt_core::document::{OWN_FIELDS, pointer_token};
 use basalt_core::{CollectionName, FieldPath};
+use basalt_store::HeldAs;
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
@@ -23,6 +24,21 @@ pub enum OnDelete {
     /// It stays, and leads nowhere.
     #[default]
     Keep,
+    /// It is taken out: the field, or the element of the list.
+    Clear,
+    /// The document that holds it is deleted, too.
+    Cascade,
+    /// As long as it is held the other can't be deleted.
+    Restrict,
+}
+
+/// A reference as the collection that it leads to sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    pub collection: CollectionName,
+    pub path: FieldPath,
+    pub on_delete: OnDelete,
+    pub held: HeldAs,
 }
 
 /// A back reference: the documents of a collection that refer to this one by `path`.
@@ -62,6 +78,32 @@ impl Definition {
         Some((Link::Reference(path, reference), path.names().len()))
     }
 
+    /// What has to be known when a document of another collection is deleted.
+    pub(super) fn referrers_to(&self, target: &CollectionName) -> Vec<Referrer> {
+        let leads = |(_, reference): &(&FieldPath, &Reference)| reference.to == *target;
+        let referrer = |(path, reference): (&FieldPath, &Reference)| {
+            let held = self.holding(path).held()?;
+            let (collection, path) = (self.name.clone(), path.clone());
+            Some(Referrer { collection, path, on_delete: reference.on_delete, held })
+        };
+        self.references.iter().filter(leads).filter_map(referrer).collect()
+    }
+
+    /// Why what becomes of a reference can't be kept to.
+    pub(super) fn fault_of(&self, path: &FieldPath, on_delete: OnDelete) -> Option<&'static str> {
+        if on_delete == OnDelete::Keep {
+            return None;
+        }
+        let (_, holders) = path.names().split_last()?;
+        let within_maps = self.schema.as_ref().is_some_and(|schema| are_maps(schema, holders));
+        if !holders.is_empty() && !within_maps {
+            return Some("onDelete needs a reference at the top, or in maps that the schema declares as objects.");
+        }
+        let required = self.schema.as_ref().is_some_and(|schema| is_required(schema, path.names()));
+        let cleared = on_delete == OnDelete::Clear && required && self.holding(path) != Holding::Ids;
+        cleared.then_some("The schema requires this field: it can't be cleared.")
+    }
+
     pub fn holding(&self, path: &FieldPath) -> Holding {
         self.schema.as_ref().map_or(Holding::Either, |schema| holding(schema, path.names()))
     }
@@ -82,6 +124,19 @@ fn holding(schema: &Value, names: &[String]) -> Holding {
     }
 }
 
+fn are_maps(schema: &Value, names: &[String]) -> bool {
+    let Some((first, rest)) = names.split_first() else { return true };
+    let inner = schema.get("properties").and_then(|properties| properties.get(first));
+    inner.is_some_and(|inner| is_a(inner, "object") && !is_a(inner, "array") && are_maps(inner, rest))
+}
+
+fn is_required(schema: &Value, names: &[String]) -> bool {
+    let Some((last, holders)) = names.split_last() else { return false };
+    let holder = holders.iter().try_fold(schema, |schema, name| schema.get("properties")?.get(name));
+    let required = holder.and_then(|holder| holder.get("required")).and_then(Value::as_array);
+    required.is_some_and(|required| required.iter().any(|name| name == last))
+}
+
 fn is_a(schema: &Value, name: &str) -> bool {
     match schema.get("type") {
         Some(Value::String(one)) => one == name,
@@ -90,11 +145,23 @@ fn is_a(schema: &Value, name: &str) -> bool {
     }
 }
 
+impl Holding {
+    /// `None`: no index finds it.
+    pub fn held(self) -> Option<HeldAs> {
+        match self {
+            Self::Id => Some(HeldAs::Value),
+            Self::Ids => Some(HeldAs::Element),
+            Self::Either => Some(HeldAs::Either),
+            Self::InElements => None,
+        }
+    }
+}
+
 impl Reference {
     pub(super) fn to_json(&self) -> Value {
-        match self.on_delete.as_str() {
-            "keep" => self.to.as_str().into(),
-            action => json!({ "to": self.to, "onDelete": action }),
+        match self.on_delete {
+            OnDelete::Keep => self.to.as_str().into(),
+            action => json!({ "to": self.to, "onDelete": action.as_str() }),
         }
     }
 }
@@ -103,7 +170,14 @@ impl OnDelete {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
+            Self::Clear => "clear",
+            Self::Cascade => "cascade",
+            Self::Restrict => "restrict",
         }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Keep, Self::Clear, Self::Cascade, Self::Restrict].into_iter().find(|action| action.as_str() == text)
     }
 }
 
@@ -137,16 +211,12 @@ fn read_reference(value: &Value, path: &str, problems: &mut Problems) -> Option<
     } else {
         let mut table = Table::open(value, path, problems)?;
         let to = table.text("to", problems);
-        match table.text("onDelete", problems) {
-            None | Some("keep") => {}
-            Some(action @ ("clear" | "cascade" | "restrict")) => {
-                problems.not_available(&table.path_of("onDelete"), &format!("onDelete = {action:?}"));
-            }
-            Some(_) => {
-                on_delete = OnDelete::Keep;
+        if let Some(action) = table.text("onDelete", problems) {
+            on_delete = OnDelete::parse(action).unwrap_or_else(|| {
                 let message = "onDelete is keep, clear, cascade or restrict.";
                 problems.add(&table.path_of("onDelete"), "bad_reference", message);
-            }
+                OnDelete::Keep
+            });
         }
         if to.is_none() {
             problems.add(table.path(), "required", "A reference says which collection it is to.");

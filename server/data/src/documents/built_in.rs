@@ -7,14 +7,15 @@ use std::sync::Arc;
 use basalt_core::document::{ID, OWN_FIELDS, pointer_token};
 use basalt_core::{Code, Document, DocumentId, Error, FieldError, FieldPath, Result, Rev, Timestamp};
 use basalt_expr::FieldTypes;
-use basalt_store::{Catalog, DocumentWrite, Read, View};
+use basalt_store::{Catalog, DocumentWrite, NewJob, Read, View};
 use serde_json::{Map, Value};
 
 use super::input::PatchBody;
 use super::patch::{Base, Patch};
+use super::references::{holders_of, referenced, release_job};
 use super::state::{State, Stop};
 use super::write::conform;
-use crate::collections::Compiled;
+use crate::collections::{Compiled, Referrer};
 
 /// What a write is stamped with: drawn before the decision.
 #[derive(Clone, Debug)]
@@ -117,6 +118,24 @@ fn replace(compiled: &Compiled, stored: &Document, data: Map<String, Value>, sta
 pub fn put(compiled: &Compiled, next: Document, previous: Option<&Arc<Document>>) -> DocumentWrite {
     let collection = compiled.name.clone();
     DocumentWrite::Put { collection, document: Arc::new(next), previous: previous.map(Arc::clone) }
+}
+
+/// What has to be read before a document is deleted: who refers to it so that it can't be.
+pub fn deletion_reads(compiled: &Compiled, id: &DocumentId) -> Vec<Read> {
+    compiled.restricting().map(|referrer| holders_of(referrer, id)).collect()
+}
+
+/// Refuses to delete what is referred to, by what [`deletion_reads`] found; the job that looks after the other
+/// references belongs into the batch.
+pub fn check_deletion(compiled: &Compiled, id: &DocumentId, view: &View, now: Timestamp) -> Result<Option<NewJob>> {
+    let is_held = |referrer: &Referrer| {
+        let is_another = |holder: &DocumentId| holder != id || referrer.collection != compiled.name;
+        view.holders(&holders_of(referrer, id)).is_some_and(|holders| holders.iter().any(is_another))
+    };
+    if compiled.restricting().any(is_held) {
+        return Err(referenced());
+    }
+    Ok(release_job(compiled, id, now))
 }
 
 /// Whether unique indexes allow a document.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::behaviour::Behaviours;
 use super::idempotency::{Claim, Kept};
 use super::reads::Reads;
+use super::run::HookUse;
 use super::state::{State, Stop};
 use super::write::{Context, Effect, Operation, Pin, Prepared, execute};
 use crate::collections::Compiled;
@@ -28,6 +29,7 @@ pub(super) struct Request {
     pub claim: Option<Claim>,
     /// A transaction's failure says which operation failed.
     pub form: Form,
+    pub hooks: HookUse,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

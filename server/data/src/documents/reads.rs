@@ -25,11 +25,11 @@ impl Reads {
 
     /// Those that the view lacks, if it does: always all of them together.
     pub(super) fn missing(&mut self, view: &View) -> Option<Vec<Read>> {
-        if self.known[..self.certain].iter().any(|read| !holds(view, read)) {
+        if self.known[..self.certain].iter().any(|read| !view.holds(read)) {
             // The decision begins anew.
             self.asked = 0;
         }
-        let missing: Vec<Read> = self.known.iter().filter(|read| !holds(view, read)).cloned().collect();
+        let missing: Vec<Read> = self.known.iter().filter(|read| !view.holds(read)).cloned().collect();
         if missing.is_empty() {
             return None;
         }
@@ -52,12 +52,4 @@ impl Reads {
 /// After the last try.
 pub(super) fn too_deep() -> Error {
     Error::internal("the rules of a request look up ever more documents")
-}
-
-fn holds(view: &View, read: &Read) -> bool {
-    match read {
-        Read::Document { collection, id } => view.document(collection, id).is_some(),
-        Read::Unique { collection, index, key } => view.unique(collection, index, key).is_some(),
-        Read::Cell(key) => view.cell(key).is_some(),
-    }
 }

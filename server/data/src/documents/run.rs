@@ -33,10 +33,11 @@ impl Documents {
         operations: Vec<Operation>,
         idempotency: Option<&Idempotency>,
         form: Form,
+        hooks: HookUse,
     ) -> Result<Outcome> {
         let claim = idempotency.map(|request| Claim::new(caller, request)).transpose()?;
         let binding = Binding::new(caller.clone());
-        let request = Arc::new(Request { binding, now: self.0.clock.now(), operations, claim, form });
+        let request = Arc::new(Request { binding, now: self.0.clock.now(), operations, claim, form, hooks });
         with_fresh(&self.0.store, || self.decide(&request)).await
     }
 
@@ -98,7 +99,7 @@ impl Documents {
             let ops = [ChangeOp::Create, ChangeOp::Update, ChangeOp::Delete];
             ops.into_iter().any(|op| hooks.concerns(&operation.collection, op))
         };
-        if !request.operations.iter().any(concerned) {
+        if request.hooks == HookUse::Skipped || !request.operations.iter().any(concerned) {
             return Ok(Asked::Pins(Vec::new()));
         }
         let mut drafted = None;
@@ -167,6 +168,14 @@ impl Documents {
         let seq = if wrote { Some(self.0.store.list(list).await?.seq) } else { None };
         Ok(Outcome { answers, seq, replayed: true })
     }
+}
+
+/// Whether before-hooks see a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HookUse {
+    Asked,
+    /// What the server does by itself: nobody asked for it who could be told no.
+    Skipped,
 }
 
 enum Asked {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::principal::Access;
-use basalt_core::random::Random;
+use basalt_core::random::{self, Random, base32hex};
 use basalt_core::{Caller, Clock, CollectionName, Document, DocumentId, Error, Result};
 use basalt_store::Store;
 use serde_json::{Map, Value, json};
@@ -21,6 +21,7 @@ use super::input::{Idempotency, PatchBody, Show, WriteOptions};
 use super::patch::Patch;
 use super::present::{Selection, Shape};
 use super::reads::{TRIES, too_deep};
+use super::run::HookUse;
 use super::transaction::{self, Draw, created_id};
 use super::write::{Act, EffectKind, Operation};
 use crate::collections::Collections;
@@ -51,6 +52,8 @@ pub(super) struct Inner {
     pub random: Arc<dyn Random>,
     pub behaviours: Behaviours,
     pub hooks: Arc<dyn Hooks>,
+    /// Which node this is, among those that take turns.
+    pub node: String,
 }
 
 impl Documents {
@@ -58,7 +61,8 @@ impl Documents {
         let Parts { store, collections, clock, random, cursor_key, behaviours, hooks } = parts;
         let cursor_key = CursorKey::new(cursor_key);
         let filters = Filters::default();
-        Self(Arc::new(Inner { store, collections, cursor_key, filters, clock, random, behaviours, hooks }))
+        let node = base32hex(&random::bytes::<10>(&*random));
+        Self(Arc::new(Inner { store, collections, cursor_key, filters, clock, random, behaviours, hooks, node }))
     }
 
     /// A new document. A body's `id` is the client's choice; the server's other fields in it are ignored.
@@ -119,7 +123,7 @@ impl Documents {
     ) -> Result<Transacted> {
         let operations = transaction::parse(body, &self.draw())?;
         let collections: Vec<CollectionName> = operations.iter().map(|o| o.collection.clone()).collect();
-        let outcome = self.run(caller, operations, idempotency.as_ref(), Form::Transaction).await?;
+        let outcome = self.run(caller, operations, idempotency.as_ref(), Form::Transaction, HookUse::Asked).await?;
         let mut results = Vec::with_capacity(outcome.answers.len());
         for (answer, collection) in outcome.answers.into_iter().zip(collections) {
             let document = self.body(caller, &collection, &answer, None).await?;
@@ -188,7 +192,8 @@ impl Documents {
             select: selection.clone(),
             rev: self.draw().rev(),
         };
-        let outcome = self.run(caller, vec![operation], options.idempotency.as_ref(), Form::Single).await?;
+        let outcome =
+            self.run(caller, vec![operation], options.idempotency.as_ref(), Form::Single, HookUse::Asked).await?;
         let Some(answer) = outcome.answers.into_iter().next() else {
             return Err(Error::internal("a write without an answer"));
         };
@@ -228,6 +233,20 @@ impl Documents {
             Some(selection) => flat.map(|flat| selection.apply(flat)),
             None => flat,
         })
+    }
+
+    /// An operation of the server's own.
+    pub(super) fn system_operation(&self, collection: &CollectionName, id: &DocumentId, act: Act) -> Operation {
+        Operation {
+            collection: collection.clone(),
+            id: id.clone(),
+            act,
+            if_match: None,
+            if_none_match: None,
+            condition: None,
+            select: None,
+            rev: self.draw().rev(),
+        }
     }
 
     fn draw(&self) -> Draw<'_> {

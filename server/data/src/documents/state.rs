@@ -9,6 +9,7 @@ use basalt_store::catalog::unique_key;
 use basalt_store::{Catalog, Cell, CellKey, CellWrite, DocumentWrite, Index, NewJob, Origin, Read, View, Writes};
 
 use super::behaviour::Extra;
+use super::references::{holders_of, holds};
 use crate::collections::Compiled;
 use crate::rules::Facts;
 
@@ -50,6 +51,7 @@ pub(crate) trait StoredFacts {
     fn document(&self, collection: &CollectionName, id: &DocumentId) -> Option<Option<&Arc<Document>>>;
     fn unique(&self, collection: &CollectionName, index: &str, key: &[u8]) -> Option<Option<&DocumentId>>;
     fn cell(&self, key: &CellKey) -> Option<Option<&Cell>>;
+    fn holders(&self, read: &Read) -> Option<&[DocumentId]>;
 }
 
 impl StoredFacts for View {
@@ -61,6 +63,9 @@ impl StoredFacts for View {
     }
     fn cell(&self, key: &CellKey) -> Option<Option<&Cell>> {
         Self::cell(self, key)
+    }
+    fn holders(&self, read: &Read) -> Option<&[DocumentId]> {
+        Self::holders(self, read)
     }
 }
 
@@ -84,6 +89,34 @@ impl<'v> State<'v> {
             Some(document) => Ok(document.cloned()),
             None => Err(Stop::Need(vec![Read::Document { collection: collection.clone(), id: id.clone() }])),
         }
+    }
+
+    /// Whether another document, of this batch or of the database, refers to one so that it can't be deleted.
+    pub(crate) fn is_referred_to(&self, compiled: &Compiled, id: &DocumentId) -> Decided<bool> {
+        let mut unread = Vec::new();
+        for referrer in compiled.restricting() {
+            let read = holders_of(referrer, id);
+            let is_itself = |holder: &DocumentId| holder == id && referrer.collection == compiled.name;
+            let of_batch = self.documents.iter().any(|((collection, holder), document)| {
+                let held = |document: &Arc<Document>| holds(&document.data, &referrer.path, id);
+                *collection == referrer.collection && !is_itself(holder) && document.as_ref().is_some_and(held)
+            });
+            let is_stored = |holder: &DocumentId| {
+                let place = (referrer.collection.clone(), holder.clone());
+                !is_itself(holder) && !self.documents.contains_key(&place)
+            };
+            match self.facts.holders(&read) {
+                _ if of_batch => return Ok(true),
+                Some(holders) if holders.iter().any(is_stored) => return Ok(true),
+                Some(_) => {}
+                None => unread.push(read),
+            }
+        }
+        if unread.is_empty() { Ok(false) } else { Err(Stop::Need(unread)) }
+    }
+
+    pub(crate) fn add_jobs(&mut self, jobs: impl IntoIterator<Item = NewJob>) {
+        self.jobs.extend(jobs);
     }
 
     /// Writes a document; `collection` gives the unique indexes that it now stands in.

@@ -109,8 +109,8 @@ fn sections_of_later_versions_are_said_to_be_later() {
         ["2:1 not_available", "3:1 not_available"]
     );
     assert_eq!(
-        problems("[collections.a.references]\nx = { to = \"a\", onDelete = \"cascade\" }\n"),
-        ["2:17 not_available"]
+        problems("[collections.a.references]\nx = { to = \"a\", onDelete = \"explode\" }\n"),
+        ["2:28 bad_reference"]
     );
 }
 

@@ -213,6 +213,8 @@ impl Group {
     pub(crate) fn absorb(&mut self, staged: Staged) -> Range<usize> {
         self.bytes += staged.bytes;
         self.batches += 1;
+        // They were of the database alone.
+        self.view.holders.clear();
         for state in staged.documents {
             let place = (state.tables.name.clone(), state.id.clone());
             let document = state.last.as_ref().map(|last| Arc::clone(&last.document));

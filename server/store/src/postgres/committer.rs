@@ -47,6 +47,15 @@ struct Decided {
     taken: usize,
     /// How often was read: more than once isn't one snapshot.
     reads: usize,
+    /// What the first batch asks for can only be read under the lock: nothing is decided yet.
+    needs_lock: bool,
+}
+
+/// Whether the lock of the log is held while reading.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Free,
+    Held,
 }
 
 /// How a try ended that ended well.
@@ -54,6 +63,7 @@ enum Tried {
     /// With the group's first place in the log.
     Done(Box<Decided>, Seq),
     Again,
+    NeedsLock,
 }
 
 /// Serves the queue until it closes, whatever happens to a single committer.
@@ -127,8 +137,10 @@ impl Committer {
 
     async fn tries(&mut self, batches: &mut VecDeque<Batch>) -> Result<(Box<Decided>, Seq)> {
         for _ in 0..OPTIMISTIC_TRIES {
-            if let Tried::Done(decided, first) = self.optimistic(batches).await? {
-                return Ok((decided, first));
+            match self.optimistic(batches).await? {
+                Tried::Done(decided, first) => return Ok((decided, first)),
+                Tried::Again => {}
+                Tried::NeedsLock => break,
             }
         }
         self.core.locked_groups.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +155,11 @@ impl Committer {
 
     async fn optimistic(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
         let (mut connection, decided) = self.read_and_decide(batches).await?;
-        let Decided { group, expectations, reads, .. } = &*decided;
+        let Decided { group, expectations, reads, needs_lock, .. } = &*decided;
+        if *needs_lock {
+            self.connection = Some(connection);
+            return Ok(Tried::NeedsLock);
+        }
         if group.writes_nothing() && *reads <= 1 {
             self.connection = Some(connection);
             return Ok(Tried::Done(decided, 0));
@@ -166,7 +182,7 @@ impl Committer {
         let mut broken = 0;
         loop {
             let mut connection = self.connection().await?;
-            match decide(&self.core.shared, &mut connection, batches).await {
+            match decide(&self.core.shared, &mut connection, batches, Lock::Free).await {
                 Ok(decided) => return Ok((connection, decided)),
                 Err(error) if is_schema_changed(&error) && broken < self.core.connections() => {
                     self.connection = Some(connection);
@@ -208,7 +224,7 @@ impl Committer {
     ) -> Result<(sqlx::Result<Outcome>, Box<Decided>)> {
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         lock(&mut transaction).await?;
-        let decided = decide(&self.core.shared, &mut transaction, batches).await?;
+        let decided = decide(&self.core.shared, &mut transaction, batches, Lock::Held).await?;
         let ticket = Ticket { group: id, lock: true, expires: self.core.group_expiry() };
         let call = Call::new(&decided.group, &decided.expectations)?;
         let sent = call.send(&mut transaction, &ticket).await;
@@ -294,7 +310,12 @@ impl Committer {
 
 /// Decides on as many batches as go into a group, in their order. While one needs more, what those behind it ask for
 /// is read along; their answers count only once it is decided.
-async fn decide(shared: &Shared, connection: &mut PgConnection, batches: &mut VecDeque<Batch>) -> Result<Box<Decided>> {
+async fn decide(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    batches: &mut VecDeque<Batch>,
+    lock: Lock,
+) -> Result<Box<Decided>> {
     let mut group = Group::new(shared.known());
     let mut expectations = Expectations::default();
     let (mut taken, mut reads, mut deciding) = (0, 0, Duration::ZERO);
@@ -303,10 +324,13 @@ async fn decide(shared: &Shared, connection: &mut PgConnection, batches: &mut Ve
     }
     loop {
         let started = Instant::now();
-        let wanted = settle_all(&mut group, batches, &mut taken);
+        let (wanted, needs_lock) = match settle_all(&mut group, batches, &mut taken, lock) {
+            Wanted::Reads(wanted) => (wanted, false),
+            Wanted::Lock => (Vec::new(), true),
+        };
         deciding += started.elapsed();
         if wanted.is_empty() || deciding >= GROUP_TIME && taken > 0 {
-            return Ok(Box::new(Decided { group, expectations, taken, reads }));
+            return Ok(Box::new(Decided { group, expectations, taken, reads, needs_lock }));
         }
         let (known, now) = (Arc::clone(&group.known), shared.clock.now());
         read(connection, &known, wanted, now, (&mut group.view, &mut expectations)).await?;
@@ -316,34 +340,45 @@ async fn decide(shared: &Shared, connection: &mut PgConnection, batches: &mut Ve
 
 /// Takes batches into the group as far as they can be decided; answers what has to be read to go on, nothing where the
 /// group is closed.
-fn settle_all(group: &mut Group, batches: &mut VecDeque<Batch>, taken: &mut usize) -> Vec<Read> {
+fn settle_all(group: &mut Group, batches: &mut VecDeque<Batch>, taken: &mut usize, lock: Lock) -> Wanted {
+    let closed = || Wanted::Reads(Vec::new());
     while let Some(batch) = batches.get_mut(*taken) {
-        match settle(group, batch) {
+        match settle(group, batch, lock) {
             Settled::Yes => *taken += 1,
-            Settled::TooLargeForThis => return Vec::new(),
+            Settled::NeedsLock if *taken == 0 => return Wanted::Lock,
+            Settled::OfTheNextGroup | Settled::NeedsLock => return closed(),
             Settled::Needs(mut wanted) => {
                 for batch in batches.iter_mut().skip(*taken + 1) {
                     foresee(group, batch, &mut wanted);
                 }
-                return distinct(wanted);
+                return Wanted::Reads(distinct(wanted));
             }
         }
         let alone = *taken == 1 && group.bytes() > ALONE_BYTES;
         if alone || group.bytes() >= GROUP_BYTES {
-            return Vec::new();
+            return closed();
         }
     }
-    Vec::new()
+    closed()
+}
+
+/// What has to be there to go on.
+enum Wanted {
+    /// None: the group is closed.
+    Reads(Vec<Read>),
+    Lock,
 }
 
 enum Settled {
     Yes,
     Needs(Vec<Read>),
-    TooLargeForThis,
+    /// It is too large for this one, or asks for what only the first of a group may know.
+    OfTheNextGroup,
+    NeedsLock,
 }
 
-fn settle(group: &mut Group, batch: &mut Batch) -> Settled {
-    let verdict = match step(group, batch) {
+fn settle(group: &mut Group, batch: &mut Batch, lock: Lock) -> Settled {
+    let verdict = match step(group, batch, lock) {
         Ok(Settled::Yes) => return Settled::Yes,
         Ok(other) => return other,
         Err(error) => Err(error),
@@ -352,10 +387,16 @@ fn settle(group: &mut Group, batch: &mut Batch) -> Settled {
     Settled::Yes
 }
 
-fn step(group: &mut Group, batch: &mut Batch) -> Result<Settled> {
+fn step(group: &mut Group, batch: &mut Batch, lock: Lock) -> Result<Settled> {
     check_epoch(batch.attempt.epoch(), group.known.epoch())?;
     let writes = match batch.attempt.step(&group.view) {
         Asked::Refuse(error) => return Err(error),
+        Asked::Need(reads) if reads.iter().any(Read::is_of_the_first) && !group.is_empty() => {
+            return Ok(Settled::OfTheNextGroup);
+        }
+        Asked::Need(reads) if reads.iter().any(Read::is_of_the_first) && lock == Lock::Free => {
+            return Ok(Settled::NeedsLock);
+        }
         Asked::Need(reads) => {
             let reads = unread(&group.view, reads, batch.rounds)?;
             check_known(group, &reads)?;
@@ -370,7 +411,7 @@ fn step(group: &mut Group, batch: &mut Batch) -> Result<Settled> {
     }
     let staged = group.stage(writes)?;
     if staged.bytes > ALONE_BYTES && !group.is_empty() {
-        return Ok(Settled::TooLargeForThis);
+        return Ok(Settled::OfTheNextGroup);
     }
     batch.verdict = Some(Ok(group.absorb(staged)));
     Ok(Settled::Yes)
@@ -386,7 +427,8 @@ fn foresee(group: &Group, batch: &mut Batch, wanted: &mut Vec<Read>) {
         Asked::Done(writes) => group.unknown_holders(&writes).unwrap_or_default(),
         Asked::Refuse(_) => return,
     };
-    let fresh: Vec<Read> = reads.into_iter().filter(|read| !group.view.holds(read)).collect();
+    let fresh: Vec<Read> =
+        reads.into_iter().filter(|read| !read.is_of_the_first() && !group.view.holds(read)).collect();
     // An unknown place is its own batch's fault, found when its turn comes.
     if check_known(group, &fresh).is_ok() {
         wanted.extend(fresh);
@@ -396,7 +438,9 @@ fn foresee(group: &Group, batch: &mut Batch, wanted: &mut Vec<Read>) {
 fn check_known(group: &Group, reads: &[Read]) -> Result<()> {
     for read in reads {
         match read {
-            Read::Document { collection, .. } => drop(group.known.tables(collection)?),
+            Read::Document { collection, .. } | Read::Holders { collection, .. } => {
+                group.known.tables(collection)?;
+            }
             Read::Unique { collection, index, .. } => drop(group.known.tables(collection)?.unique_index(index)?),
             Read::Cell(_) => {}
         }

@@ -8,9 +8,12 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::map;
+use super::value;
 use crate::decide::{Cell, CellKey, Found, Read, View};
 use crate::keys;
 use crate::known::{Known, Tables};
+use crate::query::{decode_holders, holders_statement};
+use crate::sql::Dialect;
 
 /// What was read, to be checked by the commit.
 #[derive(Default)]
@@ -56,6 +59,15 @@ pub(crate) async fn read(
     now: Timestamp,
     (view, expectations): (&mut View, &mut Expectations),
 ) -> Result<()> {
+    let (of_the_first, reads): (Vec<Read>, Vec<Read>) = reads.into_iter().partition(Read::is_of_the_first);
+    for read in of_the_first {
+        let statement = holders_statement(&known.catalog, &read, Dialect::Postgres)?;
+        let rows = value::run(connection, &statement).await.map_err(|error| map(&error))?;
+        view.insert(read, Found::Holders(decode_holders(&value::rows(&rows)?)?));
+    }
+    if reads.is_empty() {
+        return Ok(());
+    }
     let parts = parts(known, reads)?;
     let rows = fetch(connection, &parts).await.map_err(|error| map(&error))?;
     let mut by_part: Vec<Vec<PgRow>> = parts.iter().map(|_| Vec::new()).collect();
@@ -108,6 +120,7 @@ impl Part {
                 Self::Holders { tables, index, keys: vec![key] }
             }
             Read::Cell(key) => Self::Cells { keys: vec![key] },
+            Read::Holders { .. } => return Err(Error::internal("holders are read by themselves")),
         })
     }
 

@@ -18,6 +18,7 @@ mod count;
 mod dialect;
 mod explain;
 mod having;
+mod holders;
 mod leaf;
 mod list;
 mod lookup;
@@ -32,11 +33,12 @@ mod tests;
 
 use basalt_core::bucket::Bucket;
 use basalt_core::filter::Filter;
-use basalt_core::{CollectionName, Document, Error, FieldPath, Result, Seq};
+use basalt_core::{CollectionName, Document, DocumentId, Error, FieldPath, Result, Seq};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::catalog::{Catalog, Collection};
+use crate::decide::Read;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 pub use self::by_distance::{Near, has_point};
@@ -181,6 +183,14 @@ pub(crate) fn count_statement(
 
 pub(crate) fn decode_count(rows: &[Row]) -> Result<u64> {
     count::decode(rows)
+}
+
+pub(crate) fn holders_statement(catalog: &Catalog, read: &Read, dialect: Dialect) -> Result<Statement> {
+    holders::statement(catalog, read, dialect)
+}
+
+pub(crate) fn decode_holders(rows: &[Row]) -> Result<Vec<DocumentId>> {
+    holders::decode(rows)
 }
 
 /// A name in the sort that is neither a group key nor a measure is `bad_request`.

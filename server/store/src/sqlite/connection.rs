@@ -12,8 +12,8 @@ use super::error::map;
 use crate::decide::{Cell, CellKey, Found, Read};
 use crate::keys;
 use crate::known::Known;
-use crate::query::prepare_sqlite;
-use crate::sql::{Row, SqlValue, Statement};
+use crate::query::{decode_holders, holders_statement, prepare_sqlite};
+use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 const CACHED_STATEMENTS: usize = 512;
 
@@ -139,6 +139,11 @@ pub(crate) fn find(connection: &Connection, known: &Known, read: &Read, now: Tim
             holder(connection, sql, key).map(Found::Holder)
         }
         Read::Cell(key) => cell(connection, key, now).map(Found::Cell),
+        Read::Holders { .. } => {
+            let statement = holders_statement(&known.catalog, read, Dialect::Sqlite)?;
+            let rows = run(connection, &statement).map_err(|error| map(&error))?;
+            decode_holders(&rows).map(Found::Holders)
+        }
     }
 }
 

@@ -174,14 +174,14 @@ impl Sqlite {
         let read = Read::Document { collection: collection.clone(), id: id.clone() };
         match self.point(&read)? {
             Found::Document(document) => Ok(document),
-            Found::Holder(_) | Found::Cell(_) => Ok(None),
+            Found::Holder(_) | Found::Cell(_) | Found::Holders(_) => Ok(None),
         }
     }
 
     pub(crate) fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
         match self.point(&Read::Cell(key.clone()))? {
             Found::Cell(cell) => Ok(cell),
-            Found::Document(_) | Found::Holder(_) => Ok(None),
+            Found::Document(_) | Found::Holder(_) | Found::Holders(_) => Ok(None),
         }
     }
 

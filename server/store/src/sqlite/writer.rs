@@ -16,7 +16,7 @@ use super::write;
 use crate::commit::{
     ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, unread,
 };
-use crate::decide::{Committed, View, Writes};
+use crate::decide::{Committed, Read, View, Writes};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Row, Statement};
@@ -41,6 +41,13 @@ pub(crate) struct Writer {
     total_bytes: i64,
     wal: PathBuf,
     tended: Instant,
+}
+
+/// Whether a batch goes with the group.
+enum Decided {
+    Here(Staged),
+    /// It is too large for this one, or asks for what only the first of a group may know.
+    OfTheNextGroup,
 }
 
 type Answer = (Box<dyn Attempt>, Result<Range<usize>>);
@@ -90,11 +97,11 @@ impl Writer {
         let mut next = Some(first);
         while let Some(mut attempt) = next.take() {
             match self.decide(&mut group, attempt.as_mut()) {
-                Ok(staged) if staged.bytes > ALONE_BYTES && !group.is_empty() => {
+                Ok(Decided::OfTheNextGroup) => {
                     carried = Some(Command::Commit(attempt));
                     break;
                 }
-                Ok(staged) => {
+                Ok(Decided::Here(staged)) => {
                     let changes = group.absorb(staged);
                     answers.push((attempt, Ok(changes)));
                 }
@@ -116,13 +123,16 @@ impl Writer {
     }
 
     /// Lets a batch decide on what the group has read and written so far.
-    fn decide(&self, group: &mut Group, attempt: &mut dyn Attempt) -> Result<Staged> {
+    fn decide(&self, group: &mut Group, attempt: &mut dyn Attempt) -> Result<Decided> {
         check_epoch(attempt.epoch(), group.known.epoch())?;
         let mut round = 0;
         let writes: Writes = loop {
             match attempt.step(&group.view) {
                 Asked::Done(writes) => break writes,
                 Asked::Refuse(error) => return Err(error),
+                Asked::Need(reads) if !group.is_empty() && reads.iter().any(Read::is_of_the_first) => {
+                    return Ok(Decided::OfTheNextGroup);
+                }
                 Asked::Need(reads) => {
                     let reads = unread(&group.view, reads, round)?;
                     self.read(&group.known, &mut group.view, reads)?;
@@ -133,10 +143,12 @@ impl Writer {
         let holders = group.unknown_holders(&writes)?;
         let known = Arc::clone(&group.known);
         self.read(&known, &mut group.view, holders)?;
-        group.stage(writes)
+        let staged = group.stage(writes)?;
+        let too_large = staged.bytes > ALONE_BYTES && !group.is_empty();
+        Ok(if too_large { Decided::OfTheNextGroup } else { Decided::Here(staged) })
     }
 
-    fn read(&self, known: &Known, view: &mut View, reads: Vec<crate::decide::Read>) -> Result<()> {
+    fn read(&self, known: &Known, view: &mut View, reads: Vec<Read>) -> Result<()> {
         if reads.is_empty() {
             return Ok(());
         }
@@ -181,7 +193,11 @@ impl Writer {
                 attempt.answer(Err(error));
                 continue;
             }
-            let result = self.decide(&mut group, attempt.as_mut()).map(|staged| group.absorb(staged));
+            let result = match self.decide(&mut group, attempt.as_mut()) {
+                Ok(Decided::Here(staged)) => Ok(group.absorb(staged)),
+                Ok(Decided::OfTheNextGroup) => Err(Error::internal("a group of one has no next")),
+                Err(error) => Err(error),
+            };
             self.finish(group, vec![(attempt, result)]);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use basalt_core::principal::Access;
 use basalt_core::{Caller, Code, Document, DocumentId, Error, FieldError, Result, Seq};
+use basalt_data::collections::Compiled;
 use serde_json::{Map, Value, json};
 
 pub use create::NewUser;
@@ -38,13 +39,13 @@ impl Users {
     pub async fn delete(&self, caller: &Caller, id: &DocumentId) -> Result<Option<Seq>> {
         rights::users(caller, Access::Write)?;
         let (id, trail) = (id.clone(), Trail::new(&self.auth.parts.db, caller));
-        let decide = move |tx: &mut Tx<'_>| {
+        let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             tx.need([account::document_read(&id), session::list_read(&id), trail.read()])?;
             let user = existing(tx, &id)?;
-            account::delete(tx, &user)?;
+            account::delete(tx, users, &user)?;
             trail.note(tx, entry("users.delete", &id, Some(user.data.clone()), None))
         };
-        Ok(self.auth.parts.commit(caller, decide).await?.seq)
+        Ok(self.auth.parts.commit_users(caller, decide).await?.seq)
     }
 
     pub async fn sessions(&self, caller: &Caller, id: &DocumentId) -> Result<Vec<SessionInfo>> {

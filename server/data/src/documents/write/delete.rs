@@ -8,7 +8,8 @@ use super::execute::{Needs, authorize, check_open, react};
 use super::operation::{Context, Effect, EffectKind, Prepared};
 use super::sight::{Seen, check_condition, check_preconditions};
 use crate::documents::behaviour::BuiltInWrite;
-use crate::documents::state::{Decided, State};
+use crate::documents::references::{referenced, release_job};
+use crate::documents::state::{Decided, State, Stop};
 use crate::rules::Operation;
 
 pub(super) fn delete(
@@ -22,10 +23,16 @@ pub(super) fn delete(
     check_condition(prepared, context, Some(&seen))?;
     let mut needs = Needs::default();
     let cells = needs.ask(authorize(prepared, context, state, Operation::Delete { doc: &seen.flat }))?;
+    let referred = state.is_referred_to(prepared.compiled, &seen.document.id);
+    if needs.ask(referred)?.unwrap_or(false) {
+        needs.finish()?;
+        return Err(Stop::Refuse(referenced()));
+    }
     let extra = needs.ask(react(prepared, context, state, BuiltInWrite::Delete { doc: &seen.document }))?;
     state.delete(prepared.compiled, Arc::clone(&seen.document));
     state.add_cells(cells.unwrap_or_default());
     state.add_extra(extra.unwrap_or_default());
+    state.add_jobs(release_job(prepared.compiled, &seen.document.id, context.now));
     needs.finish()?;
     let id = seen.document.id.clone();
     let before = Some(seen.document);
