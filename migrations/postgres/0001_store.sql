@@ -112,6 +112,8 @@ CREATE FUNCTION basalt_commit(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_bytes bigint;
+    -- Cells that are locked.
+    v_locked bigint := 0;
 BEGIN
     IF p_lock THEN
         PERFORM pg_advisory_xact_lock(7089051234867429377);
@@ -125,39 +127,63 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Cells are locked row by row, in one order, before anything is checked: commits of cells alone go without the
-    -- lock above. An absent one is locked by a placeholder.
-    IF cardinality(t_key) > 0 THEN
-        INSERT INTO cells (space, cell_key, value, expires_at, version)
-            SELECT t.space, t.k, 'null', 0, 0 FROM unnest(t_space, t_key) WITH ORDINALITY AS t (space, k, n) ORDER BY t.n
-            ON CONFLICT (space, cell_key) DO NOTHING;
-        PERFORM 1 FROM (
-            SELECT 1 FROM unnest(t_space, t_key) AS t (space, k)
-                JOIN cells c ON c.space = t.space AND c.cell_key = t.k
-                ORDER BY c.space, c.cell_key FOR UPDATE OF c
-        ) locked;
-        SELECT x.space || '/' || x.k INTO o_what FROM unnest(x_space, x_key, x_version) AS x (space, k, version)
-            LEFT JOIN cells c ON c.space = x.space AND c.cell_key = x.k
-            WHERE coalesce(c.version, 0) <> x.version LIMIT 1;
-        IF FOUND THEN
+    <<checked>>
+    BEGIN
+        -- Cells are locked row by row, in one order, before anything is checked: commits of cells alone go without the
+        -- lock above. An absent one is locked by a placeholder. A row that was there for the INSERT may be gone before
+        -- it is locked (swept, or deleted by another commit): only rows that are locked can't go any more.
+        FOR n IN 1 .. 3 LOOP
+            EXIT WHEN v_locked = cardinality(t_key);
+            INSERT INTO cells (space, cell_key, value, expires_at, version)
+                SELECT t.space, t.k, 'null', 0, 0 FROM unnest(t_space, t_key) WITH ORDINALITY AS t (space, k, n)
+                    ORDER BY t.n
+                ON CONFLICT (space, cell_key) DO NOTHING;
+            SELECT count(*) INTO v_locked FROM (
+                SELECT 1 FROM unnest(t_space, t_key) AS t (space, k)
+                    JOIN cells c ON c.space = t.space AND c.cell_key = t.k
+                    ORDER BY c.space, c.cell_key FOR UPDATE OF c
+            ) locked;
+        END LOOP;
+        IF v_locked < cardinality(t_key) THEN
             o_outcome := 'conflict';
-            RETURN;
+            o_what := 'cells that come and go';
+            EXIT checked;
         END IF;
+        IF cardinality(x_key) > 0 THEN
+            SELECT x.space || '/' || x.k INTO o_what FROM unnest(x_space, x_key, x_version) AS x (space, k, version)
+                LEFT JOIN cells c ON c.space = x.space AND c.cell_key = x.k
+                WHERE coalesce(c.version, 0) <> x.version LIMIT 1;
+            IF FOUND THEN
+                o_outcome := 'conflict';
+                EXIT checked;
+            END IF;
+        END IF;
+        FOR n IN 1 .. cardinality(e_sqls) LOOP
+            EXECUTE e_sqls[n] INTO o_what USING e_table, e_id, e_rev, n;
+            IF o_what IS NOT NULL THEN
+                o_outcome := 'conflict';
+                EXIT checked;
+            END IF;
+        END LOOP;
+        FOR n IN 1 .. cardinality(u_sqls) LOOP
+            EXECUTE u_sqls[n] INTO o_what USING u_index, u_at, u_holder, u_keys, n;
+            IF o_what IS NOT NULL THEN
+                o_outcome := 'conflict';
+                EXIT checked;
+            END IF;
+        END LOOP;
+    END;
+    IF o_outcome = 'conflict' THEN
+        -- Placeholders go with what they were for. One that another holds is his to remove.
+        IF v_locked > 0 THEN
+            DELETE FROM cells WHERE (space, cell_key) IN (
+                SELECT c.space, c.cell_key FROM unnest(t_space, t_key) AS t (space, k)
+                    JOIN cells c ON c.space = t.space AND c.cell_key = t.k
+                    WHERE c.version = 0 FOR UPDATE OF c SKIP LOCKED
+            );
+        END IF;
+        RETURN;
     END IF;
-    FOR n IN 1 .. cardinality(e_sqls) LOOP
-        EXECUTE e_sqls[n] INTO o_what USING e_table, e_id, e_rev, n;
-        IF o_what IS NOT NULL THEN
-            o_outcome := 'conflict';
-            RETURN;
-        END IF;
-    END LOOP;
-    FOR n IN 1 .. cardinality(u_sqls) LOOP
-        EXECUTE u_sqls[n] INTO o_what USING u_index, u_at, u_holder, u_keys, n;
-        IF o_what IS NOT NULL THEN
-            o_outcome := 'conflict';
-            RETURN;
-        END IF;
-    END LOOP;
 
     FOR n IN 1 .. cardinality(d_sqls) LOOP
         EXECUTE d_sqls[n] USING d_table, d_id, n;

@@ -32,8 +32,8 @@ async fn sqlite_data_of_each_issue_are_served() {
         let mut process = Process::prepare(Engine::Sqlite, &[]);
         process.set("BASALT_PUBLIC_URL", PUBLIC_URL);
         copy(&fixture.join("sqlite"), &process.data());
-        let check = process.run(&["upgrade", "--check"]);
-        assert!(!check.stdout.is_empty());
+        process.run(&["upgrade", "--check"]);
+        process.run(&["upgrade"]);
         process.restart();
         check_world(&process, &expected(&fixture, "sqlite")).await;
     }
@@ -53,9 +53,62 @@ async fn postgres_data_of_each_issue_are_served() {
             .output()
             .expect("psql");
         assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+        process.run(&["upgrade", "--check"]);
+        process.run(&["upgrade"]);
         process.restart();
         check_world(&process, &expected(&fixture, "postgres")).await;
     }
+}
+
+#[test]
+fn upgrade_takes_the_steps_that_check_names() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut process = Process::prepare(engine, &[]);
+        if engine == Engine::Postgres {
+            process.set("BASALT_SECRET", SECRET);
+        }
+        let told = |process: &Process, arguments: &[&str]| -> Value {
+            serde_json::from_slice(&process.run(arguments).stdout).expect("JSON")
+        };
+        let plan = told(&process, &["upgrade", "--check", "--json"]);
+        assert_eq!((&plan["current"], &plan["done"]), (&json!(0), &json!(false)));
+        assert_eq!(plan["pending"][0], "0001_store");
+        assert_eq!(told(&process, &["upgrade", "--check", "--json"]), plan, "checking changes nothing");
+        let done = told(&process, &["upgrade", "--json"]);
+        assert_eq!((&done["pending"], &done["done"]), (&plan["pending"], &json!(true)));
+        let plan = told(&process, &["upgrade", "--check", "--json"]);
+        assert_eq!((&plan["current"], &plan["pending"]), (&plan["target"], &json!([])));
+        assert_eq!(plan["invalid"], json!([]), "the stored definitions are taken");
+        process.restart();
+    }
+}
+
+#[test]
+fn upgrade_check_names_stored_definitions_that_are_no_longer_valid() {
+    let mut process = Process::start(Engine::Sqlite, &[]);
+    process.stop();
+    let broken =
+        "update collections set definition = '{\"rules\": {\"read\": \"no such thing(\"}}' where name = 'users'";
+    sqlite(&process, broken);
+    let output = process.try_run(&["upgrade", "--check"]);
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("definition of users is not valid"), "{told}");
+}
+
+/// Runs a statement on the data of a process, with the server running or not; the first value of its answer.
+fn sqlite(process: &Process, statement: &str) -> String {
+    const RUN: &str = "
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+row = database.execute(sys.argv[2]).fetchone()
+database.commit()
+print(row[0] if row else '')
+";
+    let database = process.data().join("data.db");
+    let output = Command::new("python3").args(["-c", RUN]).arg(&database).arg(statement).output().expect("python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[test]
@@ -119,7 +172,28 @@ async fn check_world(process: &Process, expected: &Value) {
         let refresh = json!({"refreshToken": user["refreshToken"]});
         process.client().post("/v1/auth/refresh").json(&refresh).expect(200).await;
     }
+    let guest = json!({"refreshToken": expected["guest"]["refreshToken"]});
+    process.client().post("/v1/auth/refresh").json(&guest).expect(200).await;
+    process.client().post("/v1/admin/login").json(&expected["operator"]).expect(200).await;
+    let ann = process.client().with_token(&text(&expected["users"][0]["accessToken"]));
+    let page = [("sort", "-rank"), ("limit", "5"), ("cursor", expected["page"]["cursor"].as_str().expect("a cursor"))];
+    let listed = ann.get("/v1/collections/notes/documents").query(&page).expect(200).await;
+    assert_eq!(Value::from(listed.column("id")), expected["page"]["following"], "a cursor goes on where it was");
+    check_rows(process, expected);
     check_writes(&service, expected).await;
+}
+
+/// What the API doesn't show.
+fn check_rows(process: &Process, expected: &Value) {
+    let select = |statement: &str| match process.database_url() {
+        Some(url) => basalt_testing::psql(&url, statement).trim().to_owned(),
+        None => sqlite(process, statement),
+    };
+    let log_id = expected["logId"].as_str().expect("a log id");
+    assert_eq!(select("select value from meta where name = 'log_id'"), log_id);
+    let consumer = select("select value from cells where space = 'consumers' and cell_key = 'fixture'");
+    assert!(consumer.contains(log_id), "{consumer}");
+    assert_eq!(select("select payload from jobs where kind = 'fixture' and job_key = 'one'"), "{\"n\": 1}");
 }
 
 /// Indexes still enforce, and the log goes on where it was.

@@ -32,7 +32,9 @@ def database(engine):
 
 
 def psql(url, statement):
-    subprocess.run(["psql", "--no-psqlrc", "--quiet", "--command", statement, url], check=True)
+    """What it answers, as plain text."""
+    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", statement, url]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class Server:
@@ -106,9 +108,9 @@ class Server:
             cookie = answer.headers["set-cookie"].split(";")[0]
         return {"Cookie": cookie, "Origin": self.url}
 
-    def request(self, method, path, body=None, token=None):
-        """(status, body) of a JSON request."""
-        headers = {"content-type": "application/json"}
+    def request(self, method, path, body=None, token=None, more=None):
+        """(status, body) of a JSON request; `more` are further headers."""
+        headers = {"content-type": "application/json", **(more or {})}
         if token:
             headers["authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body).encode()

@@ -1,26 +1,22 @@
 //! Changes of the catalog, and what they leave to the background: filling key columns and side tables, making indexes,
 //! dropping what is gone. Every step can be taken again after a crash.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use basalt_core::{Document, Error, Result};
+use basalt_core::{Error, Result, Seq};
 
 use crate::catalog::evolve::{backing_name, columns_of, create_ordered, create_unique, evolve, move_epoch};
 use crate::catalog::stale::stale_epoch;
 use crate::catalog::stored::{Chore, SELECT_CHORES, SELECT_COLLECTIONS, SELECT_META, Stored, Task, ids};
 use crate::catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexState};
+use crate::changes;
 use crate::driver::{Alteration, Altered, Driver};
-use crate::keys;
-use crate::known::on_conflict;
-use crate::query::decode_document;
-use crate::sql::{Dialect, SqlValue, Statement};
+use crate::fill::{building, fill};
+use crate::sql::{Dialect, Statement};
 use crate::store::Inner;
 
-/// Documents whose keys are written at once.
-const BATCH: usize = 500;
-/// Rows of one multi-row statement into a side table.
-const SIDE_ROWS: usize = 2_000;
 /// Conflicting documents that a failed unique index names.
 const NAMED_CONFLICTS: u32 = 10;
 
@@ -42,7 +38,7 @@ pub(crate) async fn define(inner: &Inner, expected: u64, changes: Vec<CatalogCha
 
 pub(crate) async fn indexes_built(inner: &Inner) -> Result<()> {
     loop {
-        let building = unfinished(&inner.shared.known().catalog).is_some();
+        let building = unfinished(&inner.shared.known().catalog, &HashSet::new()).is_some();
         if !building && inner.driver.read_one(SELECT_CHORES, Vec::new()).await?.is_empty() {
             return Ok(());
         }
@@ -73,27 +69,53 @@ enum Built {
     ByAnother,
 }
 
+/// Builds what is unfinished. A collection that can't be built now holds up no other: it is tried again next time.
 async fn build_all(inner: &Inner) -> Result<Built> {
     let Some(_turn) = inner.driver.builder_turn().await? else { return Ok(Built::ByAnother) };
-    while let Some(collection) = unfinished(&load(&inner.driver).await?.catalog()) {
-        fill(&inner.driver, &collection).await?;
-        create_indexes(&inner.driver, &collection).await?;
-        finish(inner, &collection).await?;
+    let mut failed = Failed::default();
+    while let Some(collection) = unfinished(&load(&inner.driver).await?.catalog(), &failed.collections) {
+        if let Err(error) = build(inner, &collection).await {
+            tracing::warn!(collection = %collection.name, ?error, "an index can't be built now");
+            failed.note(&collection.short_id, error);
+        }
     }
-    chores(&inner.driver).await?;
-    Ok(Built::All)
+    // Chores of a collection that failed may be what it waits for.
+    let mut undone = Failed::default();
+    chores(&inner.driver, &mut undone).await?;
+    match failed.first.or(undone.first) {
+        Some(error) => Err(error),
+        None => Ok(Built::All),
+    }
 }
 
-fn unfinished(catalog: &Catalog) -> Option<Arc<Collection>> {
+/// What could not be done now.
+#[derive(Default)]
+struct Failed {
+    /// By short id.
+    collections: HashSet<String>,
+    first: Option<Error>,
+}
+
+impl Failed {
+    fn note(&mut self, short_id: &str, error: Error) {
+        self.collections.insert(short_id.to_owned());
+        self.first.get_or_insert(error);
+    }
+}
+
+async fn build(inner: &Inner, collection: &Collection) -> Result<()> {
+    fill(&inner.driver, &inner.shared, collection).await?;
+    create_indexes(&inner.driver, collection).await?;
+    finish(inner, collection).await
+}
+
+fn unfinished(catalog: &Catalog, but: &HashSet<String>) -> Option<Arc<Collection>> {
     let is_unfinished = |collection: &&Arc<Collection>| {
-        collection.key_columns.iter().any(|column| !column.ready)
-            || collection.indexes.iter().any(|index| index.state == IndexState::Building)
+        let building = collection.key_columns.iter().any(|column| !column.ready)
+            || collection.indexes.iter().any(|index| index.state == IndexState::Building);
+        building && !but.contains(&collection.short_id)
     };
     catalog.collections.values().find(is_unfinished).cloned()
-}
-
-fn building(collection: &Collection, kind: IndexKind) -> impl Iterator<Item = &Index> {
-    collection.indexes.iter().filter(move |index| index.spec.kind == kind && index.state == IndexState::Building)
 }
 
 pub(crate) async fn load(driver: &Driver) -> Result<Stored> {
@@ -103,99 +125,6 @@ pub(crate) async fn load(driver: &Driver) -> Result<Stored> {
         [meta, collections] => Stored::load(meta, collections),
         _ => Err(Error::internal("two statements have two answers")),
     }
-}
-
-/// Writes the keys of documents that were there before their columns or side tables. A document that is written
-/// meanwhile brings its own keys along, and is left alone here because its rev is another by then.
-async fn fill(driver: &Driver, collection: &Collection) -> Result<()> {
-    let columns: Vec<_> = collection.key_columns.iter().filter(|column| !column.ready).collect();
-    let kinds = [IndexKind::Contains, IndexKind::Vector];
-    let sides: Vec<&Index> = kinds.into_iter().flat_map(|kind| building(collection, kind)).collect();
-    if columns.is_empty() && sides.is_empty() {
-        return Ok(());
-    }
-    let table = format!("c_{}", collection.short_id);
-    let unfilled: String = match (columns.first(), sides.is_empty()) {
-        // All columns of a row are written at once: one of them tells.
-        (Some(_), true) => {
-            let nulls: Vec<String> = columns.iter().map(|column| format!("{} IS NULL", column.column)).collect();
-            format!("AND ({})", nulls.join(" OR "))
-        }
-        _ => String::new(),
-    };
-    let select = format!(
-        "SELECT id, rev, created_at, updated_at, data FROM {table} WHERE id > $1 {unfilled} ORDER BY id LIMIT {BATCH}"
-    );
-    let mut after = String::new();
-    loop {
-        let rows = driver.read_one(&select, vec![after.as_str().into()]).await?;
-        let documents = rows.iter().map(|row| decode_document(row)).collect::<Result<Vec<_>>>()?;
-        let Some(last) = documents.last() else { return Ok(()) };
-        after = last.id.to_string();
-        let mut statements = Vec::new();
-        if !columns.is_empty() {
-            statements.push(fill_columns(&table, &columns, &documents, driver.dialect()));
-        }
-        for side in &sides {
-            statements.extend(fill_side(&table, side, &documents, driver.dialect()));
-        }
-        driver.write_alone(statements).await?;
-        if documents.len() < BATCH {
-            return Ok(());
-        }
-    }
-}
-
-fn fill_columns(
-    table: &str,
-    columns: &[&crate::catalog::KeyColumn],
-    documents: &[Document],
-    dialect: Dialect,
-) -> Statement {
-    let mut values = Vec::with_capacity(documents.len() * (columns.len() + 2));
-    for document in documents {
-        values.push(document.id.as_str().into());
-        values.push(document.rev.as_str().into());
-        values.extend(columns.iter().map(|column| SqlValue::Bytes(keys::of_column(document, column))));
-    }
-    let names: Vec<String> = columns.iter().map(|column| column.column.clone()).collect();
-    let set: Vec<String> = names.iter().map(|name| format!("{name} = v.{name}")).collect();
-    let sql = format!(
-        "WITH v (id, rev, {}) AS (VALUES {}) UPDATE {table} SET {} FROM v WHERE {table}.id = v.id AND {table}.rev = v.rev",
-        names.join(", "),
-        tuples(documents.len(), columns.len() + 2),
-        set.join(", ")
-    );
-    Statement { sql: dialect.sql(&sql), values }
-}
-
-fn fill_side(table: &str, index: &Index, documents: &[Document], dialect: Dialect) -> Vec<Statement> {
-    let Some(field) = index.spec.fields.first() else { return Vec::new() };
-    let mut rows: Vec<[SqlValue; 3]> = Vec::new();
-    for document in documents {
-        for key in keys::beside(document, &field.path, index.spec.kind) {
-            rows.push([document.id.as_str().into(), document.rev.as_str().into(), SqlValue::Bytes(key)]);
-        }
-    }
-    let (side, conflict) = (&index.name, on_conflict(index.spec.kind));
-    let insert = |rows: &[[SqlValue; 3]]| {
-        let sql = format!(
-            "WITH v (id, rev, k) AS (VALUES {}) INSERT INTO {side} (k, id) SELECT v.k, v.id FROM v JOIN {table} d \
-             ON d.id = v.id AND d.rev = v.rev WHERE 1 = 1 {conflict}",
-            tuples(rows.len(), 3)
-        );
-        Statement { sql: dialect.sql(&sql), values: rows.iter().flatten().cloned().collect() }
-    };
-    rows.chunks(SIDE_ROWS).map(insert).collect()
-}
-
-/// `($1, $2), ($3, $4)` …
-fn tuples(rows: usize, columns: usize) -> String {
-    let tuple = |row: usize| {
-        let values: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", values.join(", "))
-    };
-    (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
 }
 
 async fn create_indexes(driver: &Driver, collection: &Collection) -> Result<()> {
@@ -214,8 +143,7 @@ async fn make(driver: &Driver, name: &str, create: String) -> Result<()> {
     driver.run_outside(create).await
 }
 
-/// Declares what is built ready. Each unique index is looked over for conflicts in the transaction that makes it
-/// enforce, so that no commit comes between.
+/// Declares what is built ready.
 async fn finish(inner: &Inner, collection: &Collection) -> Result<()> {
     let ready = |index: &mut Index| {
         if index.spec.kind != IndexKind::Unique && index.state == IndexState::Building {
@@ -226,23 +154,36 @@ async fn finish(inner: &Inner, collection: &Collection) -> Result<()> {
         return Err(Error::internal("an index without conflicts was refused"));
     }
     for index in building(collection, IndexKind::Unique) {
-        let table = format!("c_{}", collection.short_id);
-        let columns = columns_of(collection, index);
-        let conflicts = conflicts(&table, &columns, inner.driver.dialect());
-        let back = Task::BackUnique { index: backing_name(index), table, columns };
-        let set = |state: IndexState| {
-            move |held: &mut Index| {
-                if held.name == index.name {
-                    held.state = state.clone();
-                }
-            }
-        };
-        if let Some(rows) = alter(inner, collection, vec![conflicts], vec![back], set(IndexState::Ready)).await? {
-            let drop = Task::DropIndex(index.name.clone());
-            alter(inner, collection, Vec::new(), vec![drop], set(IndexState::Failed(ids(&rows)))).await?;
-        }
+        enforce(inner, collection, index).await?;
     }
     Ok(())
+}
+
+/// Lets a unique index enforce, or fail. All documents are looked over for conflicts beside the writers; then, in the
+/// transaction that makes it enforce so that no commit comes between, those that have changed since.
+async fn enforce(inner: &Inner, collection: &Collection, index: &Index) -> Result<()> {
+    let dialect = inner.driver.dialect();
+    let table = format!("c_{}", collection.short_id);
+    let columns = columns_of(collection, index);
+    let set = |state: IndexState| {
+        move |held: &mut Index| {
+            if held.name == index.name {
+                held.state = state.clone();
+            }
+        }
+    };
+    let since = changes::end(&inner.driver.read_one(changes::SELECT_END, Vec::new()).await?)?;
+    let mut found = inner.driver.read_long(conflicts(&table, &columns, dialect)).await?;
+    if found.is_empty() {
+        let fresh = fresh_conflicts(collection, &columns, since, dialect);
+        let back = Task::BackUnique { index: backing_name(index), table, columns };
+        match alter(inner, collection, vec![fresh], vec![back], set(IndexState::Ready)).await? {
+            None => return Ok(()),
+            Some(rows) => found = rows,
+        }
+    }
+    let drop = Task::DropIndex(index.name.clone());
+    alter(inner, collection, Vec::new(), vec![drop], set(IndexState::Failed(ids(&found)))).await.map(|_| ())
 }
 
 /// Changes the states of a collection's indexes, its key columns being filled. Answers what a check found.
@@ -283,36 +224,69 @@ async fn alter(
 
 /// Documents that have a unique key in common with another.
 fn conflicts(table: &str, columns: &[String], dialect: Dialect) -> Statement {
-    let present = dialect.bytes_literal(&[basalt_core::key::BOOL]);
-    let where_present: Vec<String> = columns.iter().map(|column| format!("{column} >= {present}")).collect();
-    let same: Vec<String> = columns.iter().map(|column| format!("d.{column} = g.{column}")).collect();
+    let same = same(columns, "d", "g");
+    let present = present(columns, "", dialect);
     let columns = columns.join(", ");
     let sql = format!(
-        "SELECT d.id FROM {table} d JOIN (SELECT {columns} FROM {table} WHERE {} GROUP BY {columns} \
-         HAVING count(*) > 1 LIMIT {NAMED_CONFLICTS}) g ON {} ORDER BY d.id LIMIT {NAMED_CONFLICTS}",
-        where_present.join(" AND "),
-        same.join(" AND ")
+        "SELECT d.id FROM {table} d JOIN (SELECT {columns} FROM {table} WHERE {present} GROUP BY {columns} \
+         HAVING count(*) > 1 LIMIT {NAMED_CONFLICTS}) g ON {same} ORDER BY d.id LIMIT {NAMED_CONFLICTS}"
     );
     Statement { sql, values: Vec::new() }
 }
 
-async fn chores(driver: &Driver) -> Result<()> {
-    let dialect = driver.dialect();
+/// The same of those that have changed after a place in the log: of all, where the log no longer tells.
+fn fresh_conflicts(collection: &Collection, columns: &[String], since: Seq, dialect: Dialect) -> Statement {
+    let table = format!("c_{}", collection.short_id);
+    let pairs = format!(
+        "FROM (SELECT id FROM changes WHERE collection = $1 AND seq > $2 UNION SELECT id FROM {table} WHERE EXISTS \
+         (SELECT 1 FROM meta WHERE name = 'trimmed' AND CAST(value AS BIGINT) > $2)) n JOIN {table} d ON d.id = n.id \
+         JOIN {table} o ON {} AND o.id <> d.id WHERE {}",
+        same(columns, "d", "o"),
+        present(columns, "d.", dialect)
+    );
+    let sql = format!(
+        "SELECT id FROM (SELECT d.id AS id {pairs} UNION SELECT o.id AS id {pairs}) p ORDER BY id LIMIT {NAMED_CONFLICTS}"
+    );
+    let since = i64::try_from(since).unwrap_or(i64::MAX);
+    Statement { sql: dialect.sql(&sql), values: vec![collection.name.as_str().into(), since.into()] }
+}
+
+fn present(columns: &[String], of: &str, dialect: Dialect) -> String {
+    let present = dialect.bytes_literal(&[basalt_core::key::BOOL]);
+    columns.iter().map(|column| format!("{of}{column} >= {present}")).collect::<Vec<_>>().join(" AND ")
+}
+
+fn same(columns: &[String], one: &str, other: &str) -> String {
+    columns.iter().map(|column| format!("{one}.{column} = {other}.{column}")).collect::<Vec<_>>().join(" AND ")
+}
+
+/// Those of one collection are done in order; one that fails holds up those of its collection alone.
+async fn chores(driver: &Driver, failed: &mut Failed) -> Result<()> {
     for row in driver.read_one(SELECT_CHORES, Vec::new()).await? {
         let chore = Chore::load(&row)?;
-        let done = Statement { sql: dialect.sql("DELETE FROM chores WHERE id = $1"), values: vec![chore.id.into()] };
-        let drop = match chore.task {
-            Task::DropTable(name) => format!("DROP TABLE IF EXISTS {name}"),
-            Task::DropIndex(name) => format!("DROP INDEX IF EXISTS {name}"),
-            Task::DropColumn { table, column } => format!("ALTER TABLE {table} DROP COLUMN {column}"),
-            Task::BackUnique { index, table, columns } => {
-                let create = create_unique(dialect.create_index(true), &index, &table, &columns, dialect);
-                make(driver, &index, create).await?;
-                driver.write(vec![done]).await?;
-                continue;
-            }
-        };
-        driver.write(vec![Statement { sql: drop, values: Vec::new() }, done]).await?;
+        if failed.collections.contains(chore.task.short_id()) {
+            continue;
+        }
+        if let Err(error) = carry_out(driver, &chore).await {
+            tracing::warn!(?chore, ?error, "a change of the schema can't be made now");
+            failed.note(chore.task.short_id(), error);
+        }
     }
     Ok(())
+}
+
+async fn carry_out(driver: &Driver, chore: &Chore) -> Result<()> {
+    let dialect = driver.dialect();
+    let done = Statement { sql: dialect.sql("DELETE FROM chores WHERE id = $1"), values: vec![chore.id.into()] };
+    let drop = match &chore.task {
+        Task::DropTable(name) => format!("DROP TABLE IF EXISTS {name}"),
+        Task::DropIndex(name) => format!("DROP INDEX IF EXISTS {name}"),
+        Task::DropColumn { table, column } => format!("ALTER TABLE {table} DROP COLUMN {column}"),
+        Task::BackUnique { index, table, columns } => {
+            let create = create_unique(dialect.create_index(true), index, table, columns, dialect);
+            make(driver, index, create).await?;
+            return driver.write(vec![done]).await.map(|_| ());
+        }
+    };
+    driver.write(vec![Statement { sql: drop, values: Vec::new() }, done]).await.map(|_| ())
 }

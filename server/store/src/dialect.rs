@@ -87,6 +87,14 @@ impl Dialect {
         }
     }
 
+    /// About how many bytes a value takes, told without reading it.
+    pub(crate) fn stored_size(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("octet_length({column})"),
+            Self::Postgres => format!("pg_column_size({column})"),
+        }
+    }
+
     /// The clock that leases run by, in milliseconds: one node has one clock (`node_now` is a parameter that holds its
     /// time), several share the database's.
     pub(crate) fn lease_clock(self, node_now: &'static str) -> &'static str {

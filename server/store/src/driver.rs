@@ -92,6 +92,14 @@ impl Driver {
         Ok(self.read(vec![statement]).await?.pop().unwrap_or_default())
     }
 
+    /// Runs a statement that may read all there is, for as long as it takes, in no one's way.
+    pub(crate) async fn read_long(&self, statement: Statement) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_long(statement).await,
+            Self::Postgres(postgres) => postgres.read_long(&statement).await,
+        }
+    }
+
     /// Runs statements in one durable transaction; never on documents or the log's new rows, which go through commits.
     pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
         match self {

@@ -11,6 +11,7 @@ pub mod decide;
 mod define;
 mod dialect;
 mod driver;
+mod fill;
 pub mod jobs;
 mod keys;
 mod known;

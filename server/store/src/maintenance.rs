@@ -86,8 +86,9 @@ async fn sweep(driver: &Driver, now: Timestamp) -> Result<bool> {
         return Ok(false);
     }
     let sql = format!(
-        "DELETE FROM cells WHERE (space, cell_key) IN (SELECT space, cell_key FROM cells WHERE expires_at <= $1 \
-         ORDER BY expires_at LIMIT {STEP}) AND expires_at <= $1 RETURNING 1"
+        "DELETE FROM cells WHERE (space, cell_key) IN (SELECT j.space, j.cell_key FROM cells j WHERE j.expires_at <= $1 \
+         ORDER BY j.expires_at LIMIT {STEP} {}) AND expires_at <= $1 RETURNING 1",
+        driver.dialect().skip_locked()
     );
     let statement = Statement { sql: driver.dialect().sql(&sql), values: vec![now.millis().into()] };
     let removed = driver.write(vec![statement]).await?.pop().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The schema's versions: what is embedded, what a database has, and what would have to be done.
 
-use basalt_core::{Code, Error, Result};
+use basalt_core::{Code, CollectionName, Error, Result};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::sql::{Dialect, Row, SqlValue, Statement};
@@ -16,8 +17,8 @@ pub(crate) struct Migration {
 #[cfg(test)]
 impl Migration {
     /// A further step, for tests of migrating.
-    pub(crate) fn of_test(version: i64, sqlite: &'static str) -> Self {
-        Self { version, name: "test", sqlite, postgres: "" }
+    pub(crate) fn of_test(version: i64, sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { version, name: "test", sqlite, postgres }
     }
 }
 
@@ -48,6 +49,8 @@ pub struct SchemaPlan {
     pub pending: Vec<String>,
     /// What the operator should know or do before.
     pub note: Option<String>,
+    /// The definitions of collections that are there, as the rooms above keep them.
+    pub definitions: Vec<(CollectionName, Value)>,
 }
 
 /// What a look at a database tells that changes nothing.
@@ -115,7 +118,20 @@ pub(crate) fn plan(applied: &[Row], dialect: Dialect, note: Option<String>) -> R
         target: pending.last().map_or(current, |migration| migration.version),
         pending: pending.iter().map(|migration| format!("{:04}_{}", migration.version, migration.name)).collect(),
         note: if current > 0 && !pending.is_empty() { note } else { None },
+        definitions: Vec::new(),
     })
+}
+
+pub(crate) const SELECT_DEFINITIONS: &str = "SELECT name, definition FROM collections ORDER BY name";
+
+/// Of rows of [`SELECT_DEFINITIONS`].
+pub(crate) fn definitions(rows: &[Row]) -> Result<Vec<(CollectionName, Value)>> {
+    let text = |row: &Row, n: usize| row.get(n).and_then(SqlValue::as_text).unwrap_or_default().to_owned();
+    let definition = |row: &Row| {
+        let value = serde_json::from_str(&text(row, 1)).map_err(Error::internal)?;
+        Ok((CollectionName::parse(&text(row, 0))?, value))
+    };
+    rows.iter().map(definition).collect()
 }
 
 /// The last step that a database has taken.

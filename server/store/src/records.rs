@@ -22,15 +22,15 @@ const BATCH: usize = 1_000;
 /// How long records are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(200);
 const TRIM_EVERY: Duration = Duration::from_mins(1);
-/// Records that one step of the trimming removes.
-const TRIM_STEP: u32 = 10_000;
+/// Records that one step of the trimming removes: more than a batch writes, so that it keeps up under any load.
+const TRIM_STEP: usize = 4 * BATCH;
 const MAX_LIMIT: u32 = 10_000;
 
-/// The schema of SQLite's file of its own; on PostgreSQL the table is in the migrations.
-const SQLITE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, \
-                             at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
-                             CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, at); \
-                             CREATE INDEX IF NOT EXISTS records_by_time ON records (at);";
+/// The schema of SQLite's file of its own, by its versions; on PostgreSQL the table is in the migrations.
+const SQLITE_SCHEMAS: &[&str] = &["CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, \
+                                   at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
+                                   CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, at); \
+                                   CREATE INDEX IF NOT EXISTS records_by_time ON records (at);"];
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -63,14 +63,14 @@ impl Recorder {
         let target = match driver {
             Driver::Sqlite(sqlite) => {
                 let path = sqlite.records_path();
-                let open = move || sqlite::open_records(&path, SQLITE_SCHEMA);
+                let open = move || sqlite::open_records(&path, SQLITE_SCHEMAS);
                 let connection = tokio::task::spawn_blocking(open).await.map_err(Error::internal)??;
                 Target::Sqlite(Arc::new(Mutex::new(connection)))
             }
             Driver::Postgres(postgres) => Target::Postgres(Arc::clone(postgres)),
         };
         let (queue, commands) = mpsc::channel(QUEUE);
-        let writer = RecordWriter { target: target.clone(), clock, max_age, trimmed: None };
+        let writer = RecordWriter { target: target.clone(), clock, max_age, trimmed: None, backlog: false };
         #[expect(clippy::disallowed_methods, reason = "the Recorder owns it and awaits it when it is closed")]
         let task = tokio::spawn(writer.serve(commands));
         Ok(Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), target })
@@ -124,24 +124,36 @@ struct RecordWriter {
     clock: Arc<dyn Clock>,
     max_age: Duration,
     trimmed: Option<Instant>,
+    /// Whether the last step of the trimming left something: the next follows the next batch, or follows at once.
+    backlog: bool,
 }
 
 impl RecordWriter {
     async fn serve(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(first) = commands.recv().await {
-            let (mut batch, mut waiting) = (Vec::new(), Vec::new());
-            let mut take = |command| match command {
-                Command::Append(record) => batch.push(record),
-                Command::Flush(reply) => waiting.push(reply),
-            };
-            take(first);
-            gather(&mut commands, &mut take).await;
-            self.write(batch).await;
-            for reply in waiting {
-                // Who asked may have gone.
-                reply.send(()).unwrap_or_default();
+        loop {
+            let patience = if self.backlog { Duration::ZERO } else { TRIM_EVERY };
+            match tokio::time::timeout(patience, commands.recv()).await {
+                Ok(Some(first)) => self.batch(first, &mut commands).await,
+                Ok(None) => return,
+                // Nothing has come: what is old is removed all the same.
+                Err(_) => {}
             }
             self.trim().await;
+        }
+    }
+
+    async fn batch(&self, first: Command, commands: &mut mpsc::Receiver<Command>) {
+        let (mut batch, mut waiting) = (Vec::new(), Vec::new());
+        let mut take = |command| match command {
+            Command::Append(record) => batch.push(record),
+            Command::Flush(reply) => waiting.push(reply),
+        };
+        take(first);
+        gather(commands, &mut take).await;
+        self.write(batch).await;
+        for reply in waiting {
+            // Who asked may have gone.
+            reply.send(()).unwrap_or_default();
         }
     }
 
@@ -156,19 +168,25 @@ impl RecordWriter {
         }
     }
 
+    /// Takes one step, where it is time for one.
     async fn trim(&mut self) {
-        if self.trimmed.is_some_and(|at| at.elapsed() < TRIM_EVERY) {
+        if !self.backlog && self.trimmed.is_some_and(|at| at.elapsed() < TRIM_EVERY) {
             return;
         }
         self.trimmed = Some(Instant::now());
         let oldest = self.clock.now().minus(self.max_age).millis();
         let sql = format!(
-            "DELETE FROM records WHERE id IN (SELECT id FROM records WHERE at < $1 ORDER BY at LIMIT {TRIM_STEP})"
+            "DELETE FROM records WHERE id IN (SELECT id FROM records WHERE at < $1 ORDER BY at LIMIT {TRIM_STEP}) \
+             RETURNING 1"
         );
         let statement = Statement { sql: self.target.dialect().sql(&sql), values: vec![oldest.into()] };
-        if let Err(error) = self.target.run(vec![statement]).await {
-            tracing::warn!(?error, "old records can't be removed");
-        }
+        self.backlog = match self.target.run(vec![statement]).await {
+            Ok(removed) => removed.first().is_some_and(|rows| rows.len() == TRIM_STEP),
+            Err(error) => {
+                tracing::warn!(?error, "old records can't be removed");
+                false
+            }
+        };
     }
 }
 

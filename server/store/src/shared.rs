@@ -28,15 +28,40 @@ pub(crate) struct Hooks {
     pub(crate) on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     /// Whether the next commit is to fail as if the disk did.
     pub(crate) fail_commit: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
-    /// Whether the connection is to be lost right after the next commit, before its answer is read (PostgreSQL).
-    pub(crate) lose_answer: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether the connection is to be lost now (PostgreSQL).
+    pub(crate) lose: Option<Arc<dyn Fn(Loss) -> bool + Send + Sync>>,
+    /// For how long it is looked up what became of a commit whose connection was lost.
+    pub(crate) search_time: Duration,
+    /// Tries of a group without the lock.
+    pub(crate) optimistic_tries: usize,
     /// How long a statement may read.
     pub(crate) read_time: Duration,
+    /// Documents over which a step of filling an index takes too long.
+    pub(crate) slow_fill: Option<usize>,
+}
+
+/// When a connection may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Before the commit.
+    Request,
+    /// After the commit, before its answer.
+    Answer,
+    /// When it is looked up what became of it.
+    Search,
 }
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { on_fatal: Arc::new(exit), fail_commit: None, lose_answer: None, read_time: Duration::from_secs(5) }
+        Self {
+            on_fatal: Arc::new(exit),
+            fail_commit: None,
+            lose: None,
+            search_time: Duration::from_secs(5),
+            optimistic_tries: 5,
+            read_time: Duration::from_secs(5),
+            slow_fill: None,
+        }
     }
 }
 

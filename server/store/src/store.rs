@@ -197,7 +197,14 @@ impl Store {
     }
 
     pub async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
-        self.inner.driver.document(collection, id).await
+        let driver = &self.inner.driver;
+        match driver.document(collection, id).await {
+            Err(error) if is_schema_changed(&error) => {
+                driver.refresh().await?;
+                driver.document(collection, id).await
+            }
+            result => result,
+        }
     }
 
     pub async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {

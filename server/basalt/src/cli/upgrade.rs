@@ -1,6 +1,7 @@
-use basalt_core::Result;
-use basalt_store::Store;
-use serde_json::json;
+use basalt_core::{Code, CollectionName, Error, Result};
+use basalt_data::collections::{Builtins, check_stored};
+use basalt_store::{SchemaPlan, Store};
+use serde_json::{Value, json};
 
 use super::arguments::Upgrade;
 use super::output::Output;
@@ -21,9 +22,10 @@ pub(super) async fn run(
         let issuer = configuration.base_url(configuration.listen);
         wire::rooms(&configuration, &outside, issuer).await?.rooms.store.close().await;
     }
+    let invalid = invalid(&plan)?;
     let answer = json!({
         "current": plan.current, "target": plan.target, "pending": plan.pending, "note": plan.note,
-        "done": !command.check,
+        "invalid": invalid, "done": !command.check,
     });
     output.result(&answer, || {
         let told = match (plan.pending.is_empty(), command.check) {
@@ -31,7 +33,26 @@ pub(super) async fn run(
             (false, true) => format!("From version {} to {}: {}", plan.current, plan.target, plan.pending.join(", ")),
             (false, false) => format!("Brought from version {} to {}.", plan.current, plan.target),
         };
-        std::iter::once(told).chain(plan.note.clone()).collect::<Vec<_>>().join("\n")
+        let valid = format!("{} stored definitions are valid.", plan.definitions.len());
+        let definitions = if invalid.is_empty() { vec![valid] } else { invalid.clone() };
+        std::iter::once(told).chain(plan.note.clone()).chain(definitions).collect::<Vec<_>>().join("\n")
     });
-    Ok(())
+    if invalid.is_empty() {
+        return Ok(());
+    }
+    let detail =
+        "Collections whose stored definition this Basalt doesn't take stay closed until they are defined anew.";
+    Err(Error::new(Code::InvalidDefinition, detail))
+}
+
+/// What this Basalt doesn't take of the definitions that are stored.
+fn invalid(plan: &SchemaPlan) -> Result<Vec<String>> {
+    let builtins = Builtins::new(basalt_app::builtins()?);
+    let check = |(name, definition): &(CollectionName, Value)| {
+        let error = check_stored(name, definition, &builtins).err()?;
+        let faults = error.errors().iter().map(|fault| format!("{}: {}", fault.path, fault.message));
+        let faults: Vec<String> = std::iter::once(error.detail().to_owned()).chain(faults).collect();
+        Some(format!("The stored definition of {name} is not valid: {}", faults.join(" ")))
+    };
+    Ok(plan.definitions.iter().filter_map(check).collect())
 }

@@ -21,6 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use basalt_core::{CollectionName, Error, FieldError, Result};
 use basalt_store::{Catalog, Store};
+use serde_json::Value;
 
 use crate::declared::Problems;
 use crate::rules::{Access, CompiledRules, Finding};
@@ -139,6 +140,11 @@ fn referrers_to(catalog: &Catalog, name: &CollectionName) -> Vec<Referrer> {
         .filter(|stored| leads_here(&stored.definition))
         .filter_map(|stored| Definition::parse(&stored.name, &stored.definition).ok());
     definitions.flat_map(|definition| definition.referrers_to(name)).collect()
+}
+
+/// Whether a definition that is stored is valid for this server (another version may have written it).
+pub fn check_stored(name: &CollectionName, definition: &Value, builtins: &Builtins) -> Result<()> {
+    compile_rules(&Definition::parse(name, definition)?, builtins).map(|_| ())
 }
 
 /// What can be said of definitions without a server.

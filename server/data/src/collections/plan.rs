@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::document::pointer_token;
 use basalt_core::{Code, CollectionName, Error, FieldError, Result};
-use basalt_store::{Catalog, CatalogChange, Collection, IndexSpec};
+use basalt_store::{Catalog, CatalogChange, Collection, IndexSpec, IndexState};
 use serde_json::Value;
 
 use super::applied::Applied;
@@ -307,6 +307,10 @@ fn compare(definition: &Definition, indexes: &[IndexSpec], stored: Option<&Colle
     let wanted: BTreeSet<String> = indexes.iter().map(|index| format!("{index:?}")).collect();
     if before != wanted && !what.iter().any(|part| part == "indexes") {
         what.push("indexes (automatic)".to_owned());
+    }
+    // To ask again for what failed is to try again, whatever else is the same.
+    if stored.indexes.iter().any(|index| matches!(index.state, IndexState::Failed(_))) {
+        what.push("indexes (failed, tried again)".to_owned());
     }
     if what.is_empty() { Action::Unchanged } else { Action::Changed(what) }
 }

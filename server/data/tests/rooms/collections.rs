@@ -195,3 +195,27 @@ async fn a_unique_index_over_conflicts_is_shown_as_failed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_same_content_tries_a_failed_index_again() {
+    both(|db| async move {
+        let rooms = collections(&db).await;
+        let desired = [definition("notes", &json!({"indexes": [{"fields": ["slug"], "unique": true}]}))];
+        let options = PlanOptions::whole([]);
+        rooms.apply(&[definition("notes", &json!({}))], &options).await.unwrap();
+        for document in ["a", "b"] {
+            put(&db, "notes", document, json!({"slug": "same"})).await;
+        }
+        rooms.apply(&desired, &options).await.unwrap();
+        db.store.indexes_built().await.unwrap();
+        let plan = rooms.plan(&desired, &options).unwrap();
+        assert_eq!(plan.items[0].action, Action::Changed(vec!["indexes (failed, tried again)".into()]));
+
+        put(&db, "notes", "b", json!({"slug": "other"})).await;
+        rooms.apply(&desired, &options).await.unwrap();
+        db.store.indexes_built().await.unwrap();
+        assert_eq!(rooms.get(&name("notes")).unwrap().unique_indexes().count(), 1);
+        assert!(rooms.plan(&desired, &options).unwrap().changes_nothing());
+    })
+    .await;
+}

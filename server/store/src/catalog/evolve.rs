@@ -150,9 +150,10 @@ impl Evolution<'_> {
             std::mem::take(&mut collection.indexes).into_iter().partition(|index| specs.contains(&index.spec));
         collection.indexes = kept;
         for index in &mut collection.indexes {
-            // Asking again for what failed is asking to try again.
+            // Asking again for what failed is asking to try again; what its failure left to be dropped is needed.
             if matches!(index.state, IndexState::Failed(_)) {
                 index.state = IndexState::Building;
+                self.statements.push(Task::undo_drop_index(&index.name, self.dialect));
             }
         }
         for index in &gone {

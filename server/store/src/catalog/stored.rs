@@ -167,6 +167,23 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Forgets a [`Task::DropIndex`] that is not done yet.
+    pub(crate) fn undo_drop_index(name: &str, dialect: Dialect) -> Statement {
+        let sql = "DELETE FROM chores WHERE kind = 'drop_index' AND name = $1";
+        Statement { sql: dialect.sql(sql), values: vec![name.into()] }
+    }
+
+    /// The collection whose tables it is on: `2` of `c_2`, `i_2_0`.
+    pub(crate) fn short_id(&self) -> &str {
+        let name = match self {
+            Self::DropTable(name) | Self::DropIndex(name) => name,
+            Self::DropColumn { table, .. } | Self::BackUnique { table, .. } => table,
+        };
+        name.split('_').nth(1).unwrap_or_default()
+    }
+}
+
 impl From<IndexRow> for Index {
     fn from(row: IndexRow) -> Self {
         let field = |row: FieldRow| SortField { path: FieldPath::from_names(row.path), descending: row.descending };

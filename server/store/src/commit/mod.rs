@@ -1,5 +1,7 @@
 //! What both engines' committers share: decisions without their types, and the group that they are taken in.
 
+use basalt_core::{Code, Error};
+
 mod attempt;
 mod encode;
 mod group;
@@ -20,3 +22,8 @@ pub(crate) const ALONE_BYTES: usize = 256 << 10;
 pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// Batches that wait; more are refused as overload.
 pub(crate) const QUEUE_BATCHES: usize = 8_192;
+
+/// Whether what a group failed with may be the fault of one of its batches, and come again whenever that one does.
+pub(crate) fn is_of_one_batch(error: &Error) -> bool {
+    matches!(error.code(), Code::Internal | Code::TooLarge | Code::Timeout)
+}

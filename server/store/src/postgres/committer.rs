@@ -18,16 +18,16 @@ use super::read::{Expectations, read};
 use super::write::{Call, Outcome, Ticket};
 use super::{Core, lock};
 use crate::catalog::stale::is_schema_changed;
-use crate::commit::{ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, unread};
+use crate::commit::{
+    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, is_of_one_batch, unread,
+};
 use crate::decide::{Committed, Read};
-use crate::shared::Shared;
+use crate::shared::{Loss, Shared};
 
-/// Tries without the lock.
-const OPTIMISTIC_TRIES: usize = 5;
 /// Tries with it: what can still come between are commits of cells alone, and the catalog.
 const LOCKED_TRIES: usize = 5;
-/// For how long a lost commit is looked for.
-const SEARCH_TIME: Duration = Duration::from_secs(5);
+/// Batches alone that may take too long before the others aren't tried any more: then it is the database that is slow.
+const SLOW_BATCHES: usize = 3;
 
 pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Attempt>>>>;
 
@@ -56,6 +56,19 @@ struct Decided {
 enum Lock {
     Free,
     Held,
+}
+
+/// Why a group was not committed.
+struct Failure {
+    error: Error,
+    /// The batches it was sent with, from the front; `None`: nothing was sent.
+    sent: Option<usize>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, sent: None }
+    }
 }
 
 /// How a try ended that ended well.
@@ -108,9 +121,9 @@ struct Committer {
 }
 
 impl Committer {
-    /// Commits a group from the front of the batches and answers it.
-    async fn group(&mut self, batches: &mut VecDeque<Batch>) {
-        match self.tries(batches).await {
+    /// Commits a group from the front of the batches and answers it; where it failed, with the error that it answers.
+    async fn group(&mut self, batches: &mut VecDeque<Batch>) -> Option<Code> {
+        let Failure { error, sent } = match self.tries(batches).await {
             Ok((decided, first)) => {
                 let changes = decided.group.changes.len() as Seq;
                 if changes > 0 {
@@ -120,23 +133,37 @@ impl Committer {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
                     batch.attempt.answer(verdict.map(|range| committed(first, range)));
                 }
+                return None;
             }
-            // One batch of the group broke it: the others shall not suffer.
-            Err(error) if error.code() == Code::Internal && batches.len() > 1 => {
-                for batch in batches.drain(..) {
-                    Box::pin(self.group(&mut VecDeque::from([batch]))).await;
-                }
+            Err(failure) => failure,
+        };
+        // What was not sent has not failed: it goes with the next group.
+        let failed: Vec<Batch> = batches.drain(..sent.unwrap_or(batches.len()).min(batches.len())).collect();
+        let code = error.code();
+        if is_of_one_batch(&error) && failed.len() > 1 {
+            Box::pin(self.each_alone(failed, &error)).await;
+        } else {
+            for batch in failed {
+                batch.attempt.answer(Err(error.clone()));
             }
-            Err(error) => {
-                for batch in batches.drain(..) {
-                    batch.attempt.answer(Err(error.clone()));
-                }
+        }
+        Some(code)
+    }
+
+    /// One batch of the group broke it: the others shall not suffer.
+    async fn each_alone(&mut self, batches: Vec<Batch>, error: &Error) {
+        let mut slow = 0;
+        for batch in batches {
+            if slow >= SLOW_BATCHES {
+                batch.attempt.answer(Err(error.clone()));
+            } else if self.group(&mut VecDeque::from([batch])).await == Some(Code::Timeout) {
+                slow += 1;
             }
         }
     }
 
-    async fn tries(&mut self, batches: &mut VecDeque<Batch>) -> Result<(Box<Decided>, Seq)> {
-        for _ in 0..OPTIMISTIC_TRIES {
+    async fn tries(&mut self, batches: &mut VecDeque<Batch>) -> Result<(Box<Decided>, Seq), Failure> {
+        for _ in 0..self.core.shared.hooks.optimistic_tries {
             match self.optimistic(batches).await? {
                 Tried::Done(decided, first) => return Ok((decided, first)),
                 Tried::Again => {}
@@ -150,10 +177,11 @@ impl Committer {
                 return Ok((decided, first));
             }
         }
-        Err(Error::new(Code::Overloaded, "Too many write the same things at once.").retry_after(Duration::from_secs(1)))
+        let detail = "Too many write the same things at once.";
+        Err(Error::new(Code::Overloaded, detail).retry_after(Duration::from_secs(1)).into())
     }
 
-    async fn optimistic(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+    async fn optimistic(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried, Failure> {
         let (mut connection, decided) = self.read_and_decide(batches).await?;
         let Decided { group, expectations, reads, needs_lock, .. } = &*decided;
         if *needs_lock {
@@ -169,9 +197,12 @@ impl Committer {
         let lock = !group.changes.is_empty() || !expectations.of_cells_alone();
         let id = if group.writes_nothing() { String::new() } else { self.core.group_id() };
         let ticket = Ticket { group: &id, lock, expires: self.core.group_expiry() };
-        let sent = call.send(&mut connection, &ticket).await;
+        let sent = match self.perhaps_lost(Loss::Request) {
+            Ok(()) => call.send(&mut connection, &ticket).await,
+            Err(lost) => Err(lost),
+        };
         drop(call);
-        let sent = self.perhaps_lost(sent);
+        let sent = sent.and_then(|outcome| self.perhaps_lost(Loss::Answer).map(|()| outcome));
         self.conclude(sent, &id, decided, connection).await
     }
 
@@ -207,7 +238,7 @@ impl Committer {
     }
 
     /// With the lock held from the start.
-    async fn locked(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried> {
+    async fn locked(&mut self, batches: &mut VecDeque<Batch>) -> Result<Tried, Failure> {
         let mut connection = self.connection().await?;
         let id = self.core.group_id();
         let (sent, decided) = self.under_lock(&mut connection, batches, &id).await?;
@@ -228,10 +259,11 @@ impl Committer {
         let ticket = Ticket { group: id, lock: true, expires: self.core.group_expiry() };
         let call = Call::new(&decided.group, &decided.expectations)?;
         let sent = call.send(&mut transaction, &ticket).await;
-        let sent = match sent {
+        let sent = match sent.and_then(|outcome| self.perhaps_lost(Loss::Request).map(|()| outcome)) {
             Ok(outcome) => transaction.commit().await.map(|()| outcome),
             Err(error) => Err(error),
         };
+        let sent = sent.and_then(|outcome| self.perhaps_lost(Loss::Answer).map(|()| outcome));
         drop(call);
         Ok((sent, decided))
     }
@@ -242,9 +274,12 @@ impl Committer {
         id: &str,
         decided: Box<Decided>,
         mut connection: PoolConnection<sqlx::Postgres>,
-    ) -> Result<Tried> {
+    ) -> Result<Tried, Failure> {
+        let failed = |error: Error| Failure { error, sent: Some(decided.taken) };
         if matches!(&sent, Err(error) if is_lost(error)) {
             connection.close_on_drop();
+            // Before the search, which would wait for what this one may still hold.
+            drop(connection);
         } else {
             self.connection = Some(connection);
         }
@@ -255,20 +290,20 @@ impl Committer {
                 tracing::debug!(what, "a group is decided anew");
                 Ok(Tried::Again)
             }
-            Ok(Outcome::Epoch) => self.core.refresh().await.map(|()| Tried::Again),
+            Ok(Outcome::Epoch) => Ok(self.core.refresh().await.map(|()| Tried::Again)?),
             Err(error) if is_contention(&error) => Ok(Tried::Again),
-            Err(error) if is_lost(&error) && !id.is_empty() => match self.search(id).await? {
+            Err(error) if is_lost(&error) && !id.is_empty() => match self.search(id).await.map_err(failed)? {
                 Some(first) => Ok(Tried::Done(decided, first)),
                 None => Ok(Tried::Again),
             },
-            Err(error) => Err(map(&error)),
+            Err(error) => Err(failed(map(&error))),
         }
     }
 
     /// What became of a group whose answer was lost. `None`: it was not committed and never will be, because its place
     /// is taken. The insert waits where the commit is still under way.
     async fn search(&self, id: &str) -> Result<Option<Seq>> {
-        let deadline = Instant::now() + SEARCH_TIME;
+        let deadline = Instant::now() + self.core.shared.hooks.search_time;
         loop {
             match self.look_up(id).await {
                 Ok(found) => return Ok(found),
@@ -284,6 +319,7 @@ impl Committer {
     }
 
     async fn look_up(&self, id: &str) -> sqlx::Result<Option<Seq>> {
+        self.perhaps_lost(Loss::Search)?;
         let mut connection = self.core.pool.acquire().await?;
         let expires = self.core.group_expiry().millis();
         let taken = sqlx::query(
@@ -299,11 +335,11 @@ impl Committer {
         Ok(value.parse().ok())
     }
 
-    /// Where a test has it so, the answer is lost on its way.
-    fn perhaps_lost(&self, sent: sqlx::Result<Outcome>) -> sqlx::Result<Outcome> {
-        match &self.core.shared.hooks.lose_answer {
-            Some(lost) if sent.is_ok() && lost() => Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())),
-            _ => sent,
+    /// Where a test has it so, the connection is lost.
+    fn perhaps_lost(&self, what: Loss) -> sqlx::Result<()> {
+        match &self.core.shared.hooks.lose {
+            Some(lose) if lose(what) => Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())),
+            _ => Ok(()),
         }
     }
 }

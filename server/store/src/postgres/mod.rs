@@ -79,8 +79,6 @@ impl Prepared {
     pub(crate) async fn open(url: &str, max_connections: u32, now: Timestamp) -> Result<(Self, Opened)> {
         let options = connect_options(url)?;
         migrate::migrate(&options, now).await?;
-        // Each committer keeps one, one listens, one may build indexes; and those who read need some.
-        let max_connections = max_connections.max(6);
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(3))
@@ -300,13 +298,24 @@ impl Postgres {
         Ok(answers)
     }
 
-    /// Runs a statement outside of any transaction, for as long as it takes.
-    pub(crate) async fn run_outside(&self, sql: &str) -> Result<()> {
+    /// A connection whose statements may take as long as they take.
+    async fn patient(&self) -> Result<PoolConnection<sqlx::Postgres>> {
         let mut connection = self.core.acquire().await?;
         // The limits that are lifted here go with the connection.
         connection.close_on_drop();
         let limits = connection.execute("SET statement_timeout = 0; SET lock_timeout = 0");
         limits.await.map_err(|error| map(&error))?;
+        Ok(connection)
+    }
+
+    pub(crate) async fn read_long(&self, statement: &Statement) -> Result<Vec<Row>> {
+        let mut connection = self.patient().await?;
+        value::rows(&value::run(&mut connection, statement).await.map_err(|error| map(&error))?)
+    }
+
+    /// Runs a statement outside of any transaction, for as long as it takes.
+    pub(crate) async fn run_outside(&self, sql: &str) -> Result<()> {
+        let mut connection = self.patient().await?;
         connection.execute(AssertSqlSafe(sql.to_owned())).await.map_err(|error| map(&error))?;
         Ok(())
     }
@@ -326,8 +335,6 @@ impl Postgres {
     pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
         let mut connection = self.core.acquire().await?;
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
-        let patience = transaction.execute("SET LOCAL statement_timeout = '60s'");
-        patience.await.map_err(|error| map(&error))?;
         lock(&mut transaction).await?;
         if epoch(&mut transaction).await? != Some(alteration.expected) {
             return Ok(Altered::Stale);
@@ -378,22 +385,33 @@ impl Postgres {
         }
     }
 
+    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
+        let mut inspection = Inspection::new(decide);
+        let looked = match self.look(&mut inspection).await {
+            Err(error) if is_schema_changed(&error) => {
+                self.core.refresh().await?;
+                self.look(&mut inspection).await
+            }
+            result => result,
+        };
+        looked?;
+        inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
+    }
+
     /// What is decided on one round of reads has seen one snapshot, that of their one statement. Where more is needed,
     /// all of it is read in a transaction that keeps its snapshot.
-    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
-        let undecided = || Error::internal("an inspection without a decision");
-        let mut inspection = Inspection::new(decide);
+    async fn look<D: Decide>(&self, inspection: &mut Inspection<D>) -> Result<()> {
         let known = self.core.shared.known();
         check_epoch(inspection.epoch(), known.epoch())?;
         let first = inspection.step(&View::default())?;
         if first.is_empty() {
-            return inspection.out.ok_or_else(undecided);
+            return Ok(());
         }
         let first = unread(&View::default(), first, 0)?;
         let view = self.view(&known, first.clone()).await?;
         let mut needed = inspection.step(&view)?;
         if needed.is_empty() {
-            return inspection.out.ok_or_else(undecided);
+            return Ok(());
         }
         let now = self.core.shared.clock.now();
         let mut connection = self.core.acquire().await?;
@@ -407,8 +425,7 @@ impl Postgres {
             needed = inspection.step(&view)?;
             round += 1;
         }
-        transaction.commit().await.map_err(|error| map(&error))?;
-        inspection.out.ok_or_else(undecided)
+        transaction.commit().await.map_err(|error| map(&error))
     }
 }
 

@@ -14,6 +14,9 @@ use sqlx::{AssertSqlSafe, Column as _, Postgres, Row as _, Type, TypeInfo as _, 
 use super::error::map;
 use crate::sql::{Row, SqlValue, Statement};
 
+/// A statement with more values than these is one of a size that varies: it is prepared for this once.
+const CACHED_VALUES: usize = 16;
+
 /// A null of whatever type the statement wants there.
 struct Null;
 
@@ -32,7 +35,8 @@ impl Encode<'_, Postgres> for Null {
 
 /// Runs a statement of ours, whose text holds names that we made and constants that we wrote.
 pub(crate) async fn run(connection: &mut PgConnection, statement: &Statement) -> sqlx::Result<Vec<PgRow>> {
-    let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone()));
+    let cached = statement.values.len() <= CACHED_VALUES;
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone())).persistent(cached);
     for value in &statement.values {
         query = bind(query, value);
     }

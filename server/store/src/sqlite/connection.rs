@@ -3,10 +3,11 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use basalt_core::{Document, DocumentId, Error, Result, Rev, Timestamp};
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::map;
 use crate::decide::{Cell, CellKey, Found, Read};
@@ -16,6 +17,10 @@ use crate::query::{decode_holders, holders_statement, prepare_sqlite};
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 const CACHED_STATEMENTS: usize = 512;
+/// A statement with more values than these is one of a size that varies: it is prepared for this once.
+const CACHED_VALUES: usize = 16;
+/// A reader may hold up a schema change for a moment.
+pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a connection promises at a commit.
 #[derive(Clone, Copy)]
@@ -43,8 +48,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
              PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(|error| map(&error))?;
-    // A reader may hold up a checkpoint or a schema change for a moment.
-    connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(|error| map(&error))?;
+    connection.busy_timeout(WRITER_PATIENCE).map_err(|error| map(&error))?;
     prepare_sqlite(&connection).map_err(|error| map(&error))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
@@ -72,9 +76,15 @@ pub(crate) fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
 
 /// Runs a statement to its end.
 pub(crate) fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
-    let mut prepared = connection.prepare_cached(&statement.sql)?;
-    for (n, value) in statement.values.iter().enumerate() {
-        bind(&mut prepared, n + 1, value)?;
+    if statement.values.len() > CACHED_VALUES {
+        return run_prepared(&mut connection.prepare(&statement.sql)?, &statement.values);
+    }
+    run_prepared(&mut *connection.prepare_cached(&statement.sql)?, &statement.values)
+}
+
+fn run_prepared(prepared: &mut rusqlite::Statement<'_>, values: &[SqlValue]) -> rusqlite::Result<Vec<Row>> {
+    for (n, value) in values.iter().enumerate() {
+        bind(prepared, n + 1, value)?;
     }
     let columns = prepared.column_count();
     let mut rows = prepared.raw_query();
@@ -103,7 +113,7 @@ pub(crate) fn each(
     Ok(())
 }
 
-fn bind(prepared: &mut CachedStatement<'_>, n: usize, value: &SqlValue) -> rusqlite::Result<()> {
+fn bind(prepared: &mut rusqlite::Statement<'_>, n: usize, value: &SqlValue) -> rusqlite::Result<()> {
     match value {
         SqlValue::Null => prepared.raw_bind_parameter(n, rusqlite::types::Null),
         SqlValue::Int(value) => prepared.raw_bind_parameter(n, value),

@@ -40,11 +40,6 @@ pub(crate) fn is_io(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
 
-/// Whether the error would come again, whatever else is in the group.
-pub(crate) fn is_of_one_batch(error: &Error) -> bool {
-    error.code() == Code::Internal
-}
-
 /// The error of a disk that refuses to sync.
 pub(crate) fn sync_failure() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)

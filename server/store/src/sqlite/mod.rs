@@ -19,12 +19,13 @@ use basalt_core::{Code, CollectionName, Document, DocumentId, Error, Result, Tim
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Found, Read, View};
 use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
 use crate::known::Known;
-use crate::migrate::SchemaPlan;
+use crate::migrate::{SELECT_DEFINITIONS, SchemaPlan};
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
 use connection::{Durability, open_reader, open_writer, run};
@@ -170,6 +171,13 @@ impl Sqlite {
         self.readers.pooled(read).await
     }
 
+    /// On a connection and a thread of its own.
+    pub(crate) async fn read_long(&self, statement: Statement) -> Result<Vec<Row>> {
+        let database = self.folder.database();
+        let read = move || run(&open_reader(&database)?, &statement).map_err(|error| map(&error));
+        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+    }
+
     pub(crate) fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
         let read = Read::Document { collection: collection.clone(), id: id.clone() };
         match self.point(&read)? {
@@ -191,36 +199,50 @@ impl Sqlite {
     }
 
     pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
-        let mut inspection = Inspection::new(decide);
-        let known = self.shared.known();
-        check_epoch(inspection.epoch(), known.epoch())?;
-        let mut view = View::default();
-        let first = inspection.step(&view)?;
-        if !first.is_empty() {
-            let now = self.shared.clock.now();
-            let many = first.len() > INLINE_READS;
-            let rounds = move |connection: &Connection| {
-                let (mut needed, mut round) = (first, 0);
-                if let [read] = needed.as_slice() {
-                    // One statement sees one state by itself; a transaction around it would cost as much again.
-                    view.insert(read.clone(), connection::find(connection, &known, read, now)?);
-                    let further = inspection.step(&view)?;
-                    if further.is_empty() {
-                        return Ok(inspection.out);
-                    }
-                    needed.extend(further);
-                    (view, round) = (View::default(), 1);
-                }
-                in_snapshot(connection, || {
-                    rounds(connection, &known, &mut inspection, &mut view, (needed, round), now)?;
-                    Ok(inspection.out)
-                })
-            };
-            let out = if many { self.readers.pooled(rounds).await? } else { self.readers.inline(rounds)? };
-            return out.ok_or_else(|| Error::internal("an inspection without a decision"));
+        let (mut inspection, mut looked) = self.look(Inspection::new(decide)).await?;
+        if matches!(&looked, Err(error) if is_schema_changed(error)) {
+            (inspection, looked) = self.look(inspection).await?;
         }
+        looked?;
         inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
     }
+
+    async fn look<D: Decide>(&self, mut inspection: Inspection<D>) -> Result<(Inspection<D>, Result<()>)> {
+        let known = self.shared.known();
+        check_epoch(inspection.epoch(), known.epoch())?;
+        let first = inspection.step(&View::default())?;
+        if first.is_empty() {
+            return Ok((inspection, Ok(())));
+        }
+        let now = self.shared.clock.now();
+        let many = first.len() > INLINE_READS;
+        let look = move |connection: &Connection| {
+            let looked = look(connection, &known, &mut inspection, first, now);
+            Ok((inspection, looked))
+        };
+        if many { self.readers.pooled(look).await } else { self.readers.inline(look) }
+    }
+}
+
+fn look<D: Decide>(
+    connection: &Connection,
+    known: &Known,
+    inspection: &mut Inspection<D>,
+    first: Vec<Read>,
+    now: Timestamp,
+) -> Result<()> {
+    let (mut needed, mut round, mut view) = (first, 0, View::default());
+    if let [read] = needed.as_slice() {
+        // One statement sees one state by itself; a transaction around it would cost as much again.
+        view.insert(read.clone(), connection::find(connection, known, read, now)?);
+        let further = inspection.step(&view)?;
+        if further.is_empty() {
+            return Ok(());
+        }
+        needed.extend(further);
+        (view, round) = (View::default(), 1);
+    }
+    in_snapshot(connection, || rounds(connection, known, inspection, &mut view, (needed, round), now))
 }
 
 fn rounds<D: Decide>(
@@ -304,17 +326,37 @@ pub(crate) fn schema_plan(path: &Path) -> Result<SchemaPlan> {
         return crate::migrate::plan(&[], Dialect::Sqlite, None);
     }
     let connection = open_reader(&database)?;
-    crate::migrate::plan(&migrate::applied(&connection)?, Dialect::Sqlite, Some(note))
+    let mut plan = crate::migrate::plan(&migrate::applied(&connection)?, Dialect::Sqlite, Some(note))?;
+    if plan.current > 0 {
+        let select = Statement { sql: SELECT_DEFINITIONS.to_owned(), values: Vec::new() };
+        plan.definitions = crate::migrate::definitions(&run(&connection, &select).map_err(|error| map(&error))?)?;
+    }
+    Ok(plan)
 }
 
 fn overloaded() -> Error {
     Error::new(Code::Overloaded, "Too many writes are waiting.").retry_after(Duration::from_secs(1))
 }
 
-/// Opens the file for records, whose last moments may be lost in a power loss.
-pub(crate) fn open_records(path: &Path, schema: &str) -> Result<Connection> {
+/// Opens the file for records, whose last moments may be lost in a power loss, and brings it to the last of these
+/// versions of its schema.
+pub(crate) fn open_records(path: &Path, schemas: &[&str]) -> Result<Connection> {
     let connection = open_writer(path, Durability::Normal)?;
-    connection.execute_batch(schema).map_err(|error| map(&error))?;
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0));
+    let version = usize::try_from(version.map_err(|error| map(&error))?).unwrap_or_default();
+    if version > schemas.len() {
+        let detail = format!(
+            "{} has schema version {version}, and this Basalt knows versions up to {}: a newer Basalt wrote it. Start \
+             that one, or move the file away: it holds records, no documents.",
+            path.display(),
+            schemas.len()
+        );
+        return Err(Error::new(Code::Unavailable, detail));
+    }
+    for (step, schema) in (version + 1..).zip(&schemas[version..]) {
+        let sql = format!("BEGIN IMMEDIATE; {schema} PRAGMA user_version = {step}; COMMIT");
+        connection.execute_batch(&sql).map_err(|error| map(&error))?;
+    }
     Ok(connection)
 }
 

@@ -10,21 +10,26 @@ use std::time::{Duration, Instant};
 use basalt_core::{Error, Result, Seq};
 use rusqlite::Connection;
 
-use super::connection::{find, run};
-use super::error::{is_io, is_of_one_batch, map, sync_failure};
+use super::connection::{WRITER_PATIENCE, find, run};
+use super::error::{is_io, map, sync_failure};
 use super::write;
 use crate::commit::{
-    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, unread,
+    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, is_of_one_batch,
+    unread,
 };
 use crate::decide::{Committed, Read, View, Writes};
 use crate::known::Known;
 use crate::shared::Shared;
-use crate::sql::{Row, Statement};
+use crate::sql::{Row, SqlValue, Statement};
 
 /// How often an idle or busy writer looks after the write-ahead log.
 const TEND_EVERY: Duration = Duration::from_secs(1);
 /// Above this the log is written back and cut by force.
 const WAL_BYTES: u64 = 16 << 20;
+/// How long a checkpoint waits for readers, while no one can write.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
+/// Turns in a row that readers may hold up the checkpoint before that is said.
+const STARVED_TURNS: u32 = 10;
 
 pub(crate) enum Command {
     Commit(Box<dyn Attempt>),
@@ -41,6 +46,8 @@ pub(crate) struct Writer {
     total_bytes: i64,
     wal: PathBuf,
     tended: Instant,
+    /// Turns in a row that readers held up the checkpoint.
+    starved: u32,
 }
 
 /// Whether a batch goes with the group.
@@ -55,7 +62,8 @@ type Answer = (Box<dyn Attempt>, Result<Range<usize>>);
 impl Writer {
     pub(crate) fn new(connection: Connection, shared: Arc<Shared>, log: LogEnd, wal: PathBuf) -> Self {
         shared.recent.begin(log.seq + 1);
-        Self { connection, shared, next_seq: log.seq + 1, total_bytes: log.total_bytes, wal, tended: Instant::now() }
+        let (next_seq, total_bytes) = (log.seq + 1, log.total_bytes);
+        Self { connection, shared, next_seq, total_bytes, wal, tended: Instant::now(), starved: 0 }
     }
 
     pub(crate) fn serve(mut self, queue: &Receiver<Command>) {
@@ -257,20 +265,38 @@ impl Writer {
     fn tend(&mut self) {
         self.tended = Instant::now();
         if std::fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > WAL_BYTES) {
-            self.checkpoint("TRUNCATE");
+            let done = self.checkpoint("TRUNCATE");
+            self.starved = if done { 0 } else { self.starved + 1 };
+            if self.starved > 0 && self.starved.is_multiple_of(STARVED_TURNS) {
+                let seconds = (TEND_EVERY * self.starved).as_secs();
+                tracing::warn!(seconds, "long reads hold up the checkpoint: the write-ahead log grows");
+            }
         }
     }
 
-    /// Writes the log back into the database. A reader that holds it up is not waited for: the next turn comes soon.
-    fn checkpoint(&self, mode: &str) {
-        let patience = |milliseconds| self.connection.busy_timeout(Duration::from_millis(milliseconds));
+    /// Writes the log back into the database; whether all of it was. A reader that holds it up is not waited for: the
+    /// next turn comes soon.
+    fn checkpoint(&self, mode: &str) -> bool {
+        let patience = |time| self.connection.busy_timeout(time).map_err(|error| map(&error));
         let statement = Statement { sql: format!("PRAGMA wal_checkpoint({mode})"), values: Vec::new() };
-        let done = patience(50).and_then(|()| run(&self.connection, &statement)).and_then(|_| patience(2_000));
-        if let Err(error) = done {
-            if is_io(&error) {
-                (self.shared.hooks.on_fatal)(&error.to_string());
+        let done = patience(CHECKPOINT_PATIENCE).and_then(|()| {
+            run(&self.connection, &statement).map_err(|error| {
+                if is_io(&error) {
+                    (self.shared.hooks.on_fatal)(&error.to_string());
+                }
+                map(&error)
+            })
+        });
+        if let Err(error) = patience(WRITER_PATIENCE) {
+            tracing::error!(?error, "the writer's patience can't be set");
+        }
+        match done {
+            // busy, frames in the log, frames written back
+            Ok(rows) => rows.first().and_then(|row| row.first()).and_then(SqlValue::as_int) == Some(0),
+            Err(error) => {
+                tracing::warn!(?error, "a checkpoint failed");
+                false
             }
-            tracing::warn!(%error, "a checkpoint failed");
         }
     }
 }

@@ -147,6 +147,12 @@ pub async fn execute(engine: &Engine, sql: &str) {
     connection.close().await.expect("a connection that closes");
 }
 
+/// Whether tests may take their time.
+pub fn is_long() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "tests are told by it")]
+    std::env::var_os("BASALT_TEST_LONG").is_some()
+}
+
 /// Keeps the parts together: a block that uses one of them captures all, and with them the database itself.
 impl Drop for TestDb {
     fn drop(&mut self) {}

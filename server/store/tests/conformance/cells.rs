@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use basalt_core::{Clock, Code, Error};
-use basalt_store::testkit::both;
+use basalt_store::testkit::{TestDb, both};
 use basalt_store::{CellKey, CellWrite, Decide, Read, Step, View, Writes};
 use serde_json::{Value, json};
 
@@ -120,4 +120,89 @@ async fn a_cell_holds_any_json() {
         }
     })
     .await;
+}
+
+/// Removes a cell if it holds this.
+fn remove_if(key: &str, value: i64) -> impl Decide<Out = bool> {
+    let key = CellKey::new("claim", key);
+    by(move |view: &View| match view.cell(&key) {
+        None => Step::Need(vec![Read::Cell(key.clone())]),
+        Some(cell) => {
+            let goes = cell.is_some_and(|cell| cell.value == json!(value));
+            let cells = if goes { vec![CellWrite::Delete { key: key.clone() }] } else { vec![] };
+            Step::Done(Writes { cells, ..writes() }, goes)
+        }
+    })
+}
+
+/// A delete that has looked goes before the put, or finds out: the put is never lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cell_that_is_put_without_looking_survives_a_delete_that_looked() {
+    both(|db| async move {
+        let key = CellKey::new("claim", "k");
+        for _ in 0..100 {
+            set_cell(&db.store, key.clone(), Some(json!(0)), None).await;
+            let (removed, ()) = tokio::join!(
+                db.store.commit(remove_if("k", 0)),
+                set_cell(&db.store, key.clone(), Some(json!(1)), None)
+            );
+            removed.unwrap();
+            assert_eq!(db.store.cell(&key).await.unwrap().unwrap().value, json!(1));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_while_cells_are_swept_is_there() {
+    both(|db| async move {
+        let over = db.clock.now();
+        let sweep = async {
+            loop {
+                db.maintain().await;
+            }
+        };
+        let write = async {
+            for n in 0..150 {
+                // Each place holds what is over, which the sweep is about to take.
+                let key = CellKey::new("claim", format!("s{}", n % 3));
+                set_cell(&db.store, key.clone(), Some(json!("over")), Some(over)).await;
+                set_cell(&db.store, key.clone(), Some(json!(n)), None).await;
+                assert_eq!(db.store.cell(&key).await.unwrap().expect("it was written").value, json!(n));
+            }
+        };
+        tokio::select! {
+            () = sweep => {}
+            () = write => {}
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_that_lose_leave_no_placeholders() {
+    let db = TestDb::postgres().await;
+    let other = basalt_store::Store::open(db.options()).await.unwrap();
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let store = if task % 2 == 0 { db.store.clone() } else { other.clone() };
+            tokio::spawn(async move {
+                for round in 0..20 {
+                    // Two places a claim: those that conflict in one leave the other alone.
+                    let claims = [claim(&format!("shared{round}")), claim(&format!("own{task}_{round}"))];
+                    for claim in claims {
+                        drop(store.commit(claim).await);
+                    }
+                    store.commit(count_up("hot")).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(db.select("SELECT count(*) FROM cells WHERE space = 'claim' AND version > 0").await, ["Int(340)"]);
+    assert_eq!(db.select("SELECT count(*) FROM cells WHERE version = 0").await, ["Int(0)"]);
+    assert_eq!(db.store.cell(&CellKey::new("count", "hot")).await.unwrap().unwrap().value, json!(320));
+    other.close().await;
 }

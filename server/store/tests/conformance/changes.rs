@@ -111,6 +111,27 @@ async fn what_is_too_old_leaves_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_log_is_trimmed_in_one_turn() {
+    both(|db| async move {
+        define(&db, "notes", vec![]).await;
+        let (_, first) = db.store.commit(increment("notes", "a")).await.unwrap();
+        // Many steps: a turn removes up to 50,000.
+        db.execute(
+            "INSERT INTO changes (seq, collection, id, op, actor_type, request_id, at, total_bytes) \
+             WITH RECURSIVE n (x) AS (SELECT 2 UNION ALL SELECT x + 1 FROM n WHERE x < 12000) \
+             SELECT x, 'notes', 'a', 2, 'system', 'r', 0, 200 * x FROM n",
+        )
+        .await;
+        assert_eq!(first.seq(), Some(1));
+        db.clock.advance(Duration::from_hours(8 * 24));
+        db.maintain().await;
+        assert_eq!(db.select("SELECT count(*) FROM changes").await, ["Int(0)"]);
+        assert_eq!(db.select("SELECT value FROM meta WHERE name = 'trimmed'").await, ["12000"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_bounded_in_bytes() {
     let small = |options: &mut basalt_store::Options| options.log_max_bytes = 50_000;
     let faults = Faults::default();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use basalt_core::{Actor, CollectionName, Document, DocumentId, FieldPath, Rev, Timestamp};
 use basalt_store::catalog::SortField;
+use basalt_store::decide::is_stale_epoch;
 use basalt_store::testkit::TestDb;
 use basalt_store::{
     CatalogChange, CellKey, CellWrite, Decide, DocumentWrite, IndexKind, IndexSpec, NewJob, Origin, Read, Step, Store,
@@ -128,9 +129,15 @@ pub(crate) fn next_rev() -> String {
     format!("{:013x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Defines, whatever index is being made ready meanwhile.
 pub(crate) async fn define(db: &TestDb, collection: &str, indexes: Vec<IndexSpec>) {
     let put = CatalogChange::Put { name: name(collection), definition: json!({"of": collection}), indexes };
-    db.store.define(db.store.catalog().epoch, vec![put]).await.unwrap();
+    loop {
+        match db.store.define(db.store.catalog().epoch, vec![put.clone()]).await {
+            Err(error) if is_stale_epoch(&error) => tokio::task::yield_now().await,
+            result => return result.map(|_| ()).unwrap(),
+        }
+    }
 }
 
 pub(crate) fn index(kind: IndexKind, paths: &[&str]) -> IndexSpec {

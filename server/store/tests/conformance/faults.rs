@@ -116,3 +116,102 @@ async fn a_read_that_takes_too_long_is_ended() {
     assert_eq!(db.try_select("SELECT pg_sleep(60)").await.unwrap_err().code(), Code::Timeout);
     assert_eq!(db.select("SELECT 1").await, ["Int(1)"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_never_arrived_is_made_once() {
+    for faults in [Faults::default(), Faults::under_lock()] {
+        let db = TestDb::postgres_with(|_| {}, &faults).await;
+        define(&db, "counters", vec![]).await;
+        for n in 1..=3 {
+            faults.lose_next_request();
+            assert_eq!(db.store.commit(increment("counters", "c")).await.unwrap().0, n);
+        }
+        assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_under_the_lock_whose_answer_is_lost_is_found() {
+    let faults = Faults::under_lock();
+    let db = TestDb::postgres_with(|_| {}, &faults).await;
+    define(&db, "counters", vec![]).await;
+    for n in 1..=3 {
+        faults.lose_next_answer();
+        assert_eq!(db.store.commit(increment("counters", "c")).await.unwrap().0, n);
+    }
+    assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 3);
+    assert_eq!(db.locked_groups(), 3);
+}
+
+/// What was not sent with it goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_can_not_be_looked_up_is_of_unknown_outcome() {
+    for faults in [Faults::default(), Faults::under_lock()] {
+        let db = TestDb::postgres_with(|_| {}, &faults).await;
+        define(&db, "notes", vec![]).await;
+        faults.lose_searches();
+        faults.lose_next_answer();
+        // Each so large that it is a group of its own.
+        let large = json!({"x": "x".repeat(300_000)});
+        let puts = (0..12).map(|n| {
+            let (store, large) = (db.store.clone(), large.clone());
+            async move { put(&store, "notes", &format!("n{n}"), large).await }
+        });
+        let results = futures_util::future::join_all(puts).await;
+        let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].code(), Code::OutcomeUnknown);
+        assert!(errors[0].retry_after_hint().is_some());
+        assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 12, "it was made, as it happens");
+        faults.let_search();
+        faults.lose_next_answer();
+        put(&db.store, "notes", "n0", json!({})).await.unwrap();
+    }
+}
+
+/// Commits these at once; answers the errors, by document.
+async fn all_at_once(db: &TestDb, documents: Vec<(String, serde_json::Value)>) -> Vec<(String, Code)> {
+    let puts = documents.into_iter().map(|(at, data)| {
+        let store = db.store.clone();
+        async move { put(&store, "notes", &at, data).await.map_err(|error| (at, error.code())) }
+    });
+    futures_util::future::join_all(puts).await.into_iter().filter_map(Result::err).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_database_refuses_of_one_batch_harms_no_other() {
+    let db = TestDb::postgres().await;
+    define(&db, "notes", vec![]).await;
+    // As PostgreSQL ends a statement that is too slow, and one whose row is too large for an index.
+    db.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF NEW.id = 'slow' THEN RAISE EXCEPTION 'slow' USING ERRCODE = '57014'; END IF; \
+         IF NEW.id = 'large' THEN RAISE EXCEPTION 'large' USING ERRCODE = '54000'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER fail BEFORE INSERT ON c_1 FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    .await;
+    let mut documents: Vec<_> = (0..40).map(|n| (format!("n{n}"), json!({"n": n}))).collect();
+    documents.insert(7, ("slow".into(), json!({})));
+    documents.insert(19, ("large".into(), json!({})));
+    let mut refused = all_at_once(&db, documents).await;
+    refused.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(refused, [("large".to_owned(), Code::TooLarge), ("slow".to_owned(), Code::Timeout)]);
+    assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_slow_is_not_asked_for_each_batch_by_itself() {
+    let db = TestDb::postgres().await;
+    define(&db, "notes", vec![]).await;
+    db.execute(
+        "CREATE SEQUENCE asked; CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM nextval('asked'); RAISE EXCEPTION 'slow' USING ERRCODE = '57014'; END $$; \
+         CREATE TRIGGER fail BEFORE INSERT ON c_1 FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    .await;
+    let refused = all_at_once(&db, (0..200).map(|n| (format!("n{n}"), json!({}))).collect()).await;
+    assert_eq!(refused.len(), 200);
+    assert!(refused.iter().all(|(_, code)| *code == Code::Timeout));
+    let asked: i64 = db.select("SELECT last_value::text FROM asked").await[0].parse().unwrap();
+    assert!(asked < 100, "it was asked {asked} times");
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
+mod building;
 mod catalog;
 mod cells;
 mod changes;

@@ -117,6 +117,37 @@ async fn an_index_is_built_while_both_nodes_write() {
     other.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_reads_a_table_that_another_has_dropped_looks_again() {
+    let (db, other) = two_nodes().await;
+    for _ in 0..5 {
+        define(&db, "notes", vec![]).await;
+        wait_for_epoch(&other, db.store.catalog().epoch).await;
+        let drop_it = CatalogChange::Drop { name: name("notes") };
+        let read = async {
+            loop {
+                let read = || basalt_store::Read::Document { collection: name("notes"), id: id("n") };
+                let inspected = other
+                    .inspect(by(move |view: &View| match view.document(&name("notes"), &id("n")) {
+                        None => Step::Need(vec![read()]),
+                        Some(_) => Step::Done(writes(), ()),
+                    }))
+                    .await;
+                let got = other.document(&name("notes"), &id("n")).await;
+                if let Some(error) = inspected.err().or(got.err()) {
+                    // Never that the definitions have just changed.
+                    assert_eq!(error.code(), basalt_core::Code::CollectionNotFound, "{error:?}");
+                    return;
+                }
+            }
+        };
+        let ((), dropped) = tokio::join!(read, db.store.define(db.store.catalog().epoch, vec![drop_it]));
+        dropped.unwrap();
+        db.store.indexes_built().await.unwrap();
+    }
+    other.close().await;
+}
+
 async fn wait_for_epoch(store: &Store, epoch: u64) {
     let mut catalog = store.catalog_changes();
     let reached = catalog.wait_for(|catalog| catalog.epoch >= epoch);
