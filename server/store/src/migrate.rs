@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 /// One step of the schema, the same number and name on both engines.
+#[derive(Clone)]
 pub(crate) struct Migration {
     pub(crate) version: i64,
     pub(crate) name: &'static str,

@@ -111,8 +111,6 @@ mod tests {
     use crate::{Engine, Store};
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-    const BACKUP: &str = "basalt_backup_1_2_20260101_000000";
-
     fn options(db: &TestDb) -> PgConnectOptions {
         match db.engine() {
             Engine::Postgres { url, .. } => connect_options(&url).unwrap(),
@@ -122,8 +120,16 @@ mod tests {
 
     /// The steps there are, and one more.
     fn steps(more: &'static str) -> Vec<Migration> {
-        let first = Migration::of_test(1, "", include_str!("../../../../migrations/postgres/0001_store.sql"));
-        vec![first, Migration::of_test(2, "", more)]
+        let next = Migration::of_test(latest() + 1, "", more);
+        MIGRATIONS.iter().cloned().chain([next]).collect()
+    }
+
+    fn latest() -> i64 {
+        MIGRATIONS.last().unwrap().version
+    }
+
+    async fn version(db: &TestDb) -> Vec<String> {
+        db.select("SELECT max(version) FROM schema_migrations").await
     }
 
     async fn with_a_document() -> TestDb {
@@ -142,23 +148,24 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_there_is_copied_before_a_second_step_and_can_be_put_back() {
         let db = with_a_document().await;
+        let backup = format!("basalt_backup_{}_{}_20260101_000000", latest(), latest() + 1);
         let indexes = "SELECT indexname || ' ' || replace(indexdef, schemaname || '.', '') FROM pg_indexes WHERE \
                        schemaname = 'public' ORDER BY 1";
         let before = db.select(indexes).await;
         let more = "DELETE FROM c_1; ALTER TABLE jobs ADD COLUMN more text; CREATE TABLE added (x int)";
         take(&options(&db), &steps(more), NOW).await.unwrap();
         assert_eq!(db.select("SELECT id FROM c_1").await, Vec::<String>::new());
-        assert_eq!(db.select("SELECT version FROM schema_migrations").await.len(), 2);
-        assert_eq!(db.select(&format!("SELECT id FROM {BACKUP}.c_1")).await, ["n"]);
+        assert_eq!(version(&db).await, [format!("Int({})", latest() + 1)]);
+        assert_eq!(db.select(&format!("SELECT id FROM {backup}.c_1")).await, ["n"]);
         take(&options(&db), &steps(more), NOW).await.unwrap();
 
         db.store.close().await;
-        crate::testkit::execute(&db.engine(), &format!("SELECT {BACKUP}.restore(); DROP SCHEMA {BACKUP} CASCADE"))
+        crate::testkit::execute(&db.engine(), &format!("SELECT {backup}.restore(); DROP SCHEMA {backup} CASCADE"))
             .await;
         let db = db.reopen().await;
         assert_eq!(db.select(indexes).await, before);
         assert_eq!(db.select("SELECT id FROM c_1").await, ["n"]);
-        assert_eq!(db.select("SELECT version FROM schema_migrations").await, ["Int(1)"]);
+        assert_eq!(version(&db).await, [format!("Int({})", latest())]);
         // It commits, logs and enqueues as before.
         db.execute("INSERT INTO jobs (kind, payload, run_at, attempt, token, lease_until, enqueued_at) VALUES ('k', '1', 0, 0, 0, 0, 0)").await;
         assert_eq!(db.store.catalog().epoch, 1);
@@ -171,7 +178,7 @@ mod tests {
         let broken = steps("DELETE FROM c_1; SELECT * FROM nowhere");
         assert!(take(&options(&db), &broken, NOW).await.is_err());
         assert_eq!(db.select("SELECT id FROM c_1").await, ["n"]);
-        assert_eq!(db.select("SELECT version FROM schema_migrations").await, ["Int(1)"]);
+        assert_eq!(version(&db).await, [format!("Int({})", latest())]);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
