@@ -16,7 +16,7 @@ use crate::driver::{Driver, Sieve};
 use crate::jobs::{self, Job};
 use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
-use crate::query::{self, Aggregate, AggregatePage, Count, List, Near, NearPage, Nearest, NearestPage, Page};
+use crate::query::{self, Aggregate, AggregatePage, Count, Keyset, List, Near, NearPage, Nearest, NearestPage, Page};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};
 use crate::sql::{Dialect, Row, Statement};
@@ -212,6 +212,19 @@ impl Store {
     }
 
     pub async fn list(&self, list: List) -> Result<Page> {
+        self.page(list, query::decode_list).await
+    }
+
+    /// As [`Store::list`], with each document as its flat JSON text: what goes out as it is isn't parsed.
+    pub async fn list_texts(&self, list: List) -> Result<Page<String>> {
+        self.page(list, query::decode_list_texts).await
+    }
+
+    async fn page<D>(
+        &self,
+        list: List,
+        decode: impl FnOnce(&List, &[Row]) -> Result<(Vec<D>, Option<Keyset>)>,
+    ) -> Result<Page<D>> {
         let statements = |catalog: &Catalog, dialect| {
             let mut statements = vec![query::list_statement(catalog, &list, dialect)?, statement(changes::SELECT_END)];
             if list.count {
@@ -220,7 +233,7 @@ impl Store {
             Ok(statements)
         };
         let answers = self.query(statements).await?;
-        let (documents, next) = query::decode_list(&list, rows(&answers, 0))?;
+        let (documents, next) = decode(&list, rows(&answers, 0))?;
         let total = list.count.then(|| query::decode_count(rows(&answers, 2))).transpose()?;
         Ok(Page { documents, next, total, seq: changes::end(rows(&answers, 1))? })
     }

@@ -42,6 +42,23 @@ pub struct Listed {
     pub total: Option<u64>,
 }
 
+/// A page of documents on its way out.
+#[derive(Clone, Debug)]
+pub enum ListedPage {
+    Fields(Listed),
+    /// All is shown of each document: nothing had to look inside.
+    Texts(ListedTexts),
+}
+
+/// A page of documents, each as its JSON text.
+#[derive(Clone, Debug)]
+pub struct ListedTexts {
+    pub items: Vec<String>,
+    pub next_cursor: Option<String>,
+    /// With [`super::CountMode::Exact`].
+    pub total: Option<u64>,
+}
+
 /// A page of groups.
 #[derive(Clone, Debug, Default)]
 pub struct Aggregated {

@@ -8,7 +8,7 @@ use basalt_core::{Caller, Code, CollectionName, Document, Error, FieldPath, Resu
 use basalt_store::{Catalog, Count, List, Near, NearPage, Page, has_point};
 use serde_json::{Map, Value};
 
-use super::answer::Listed;
+use super::answer::{Listed, ListedPage, ListedTexts};
 use super::cursor::Question;
 use super::definitions::with_fresh;
 use super::filter::{Wanted, check_readable};
@@ -52,6 +52,13 @@ struct Found {
     distances: Vec<f64>,
 }
 
+/// How a caller takes documents of which all is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Fields,
+    Texts,
+}
+
 /// Rows stay in their order when they are shown.
 pub(super) fn show_distances(items: &mut [Map<String, Value>], distances: &[f64]) {
     for (item, distance) in items.iter_mut().zip(distances) {
@@ -67,7 +74,21 @@ impl Documents {
         }
         let binding = Binding::new(caller.clone());
         let plan = Plan::new(caller, collection, &query)?;
-        with_fresh(&self.0.store, || self.list(&binding, collection, &query, &plan)).await
+        let listed = with_fresh(&self.0.store, || self.list(&binding, collection, &query, &plan, Form::Fields)).await?;
+        match listed {
+            ListedPage::Fields(listed) => Ok(listed),
+            ListedPage::Texts(_) => Err(Error::internal("a page of texts was not asked for")),
+        }
+    }
+
+    /// The same, with documents that are shown whole as their JSON text: what goes out as it is stored isn't parsed.
+    pub async fn page(&self, caller: &Caller, collection: &CollectionName, query: ListQuery) -> Result<ListedPage> {
+        if query.nearest.is_some() {
+            return self.query(caller, collection, query).await.map(ListedPage::Fields);
+        }
+        let binding = Binding::new(caller.clone());
+        let plan = Plan::new(caller, collection, &query)?;
+        with_fresh(&self.0.store, || self.list(&binding, collection, &query, &plan, Form::Texts)).await
     }
 
     async fn list(
@@ -76,7 +97,8 @@ impl Documents {
         collection: &CollectionName,
         query: &ListQuery,
         plan: &Plan,
-    ) -> Result<Listed> {
+        form: Form,
+    ) -> Result<ListedPage> {
         let mut granted = self.granted(binding, collection).await?;
         let shape = Shape::compile(&self.0.collections, &granted.compiled, &plan.show)?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
@@ -86,20 +108,38 @@ impl Documents {
         let count = query.count == CountMode::Exact;
         if plan.limit == 0 {
             let total = self.count(collection, plan.counted(filter)).await?;
-            return Ok(Listed { total: Some(total), ..Listed::default() });
+            return Ok(ListedPage::Fields(Listed { total: Some(total), ..Listed::default() }));
         }
         if filter.is_never_true() {
-            return Ok(Listed { total: count.then_some(0), ..Listed::default() });
+            return Ok(ListedPage::Fields(Listed { total: count.then_some(0), ..Listed::default() }));
         }
         let list = List { collection: collection.clone(), filter, sort: Vec::new(), limit: plan.limit, after, count };
+        if let (Form::Texts, Sort::Fields(sort)) = (form, &plan.sort)
+            && shape.is_whole()
+            && granted.grant.shows_all()
+        {
+            let page = self.0.store.list_texts(List { sort: sort.clone(), ..list }).await?;
+            let shown = || page.documents.iter().filter_map(|text| serde_json::from_str(text).ok());
+            debug_assert!(granted.all_match(binding, wanted.as_ref(), shown()), "the database and the evaluator agree");
+            return self.texts(plan, &granted, page).map(ListedPage::Texts);
+        }
         let Found { page, distances } = self.find(plan, list).await?;
         let Page { documents, next, total, seq: _ } = page;
-        debug_assert!(granted.all_match(binding, wanted.as_ref(), &documents), "the database and the evaluator agree");
+        let shown = || documents.iter().map(|document| Value::Object(document.to_flat()));
+        debug_assert!(granted.all_match(binding, wanted.as_ref(), shown()), "the database and the evaluator agree");
         let readable = self.reveal(&mut granted, documents).await?;
         let mut items = self.present(binding, &shape, readable).await?;
         show_distances(&mut items, &distances);
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
-        Ok(Listed { items, next_cursor, total })
+        Ok(ListedPage::Fields(Listed { items, next_cursor, total }))
+    }
+
+    fn texts(&self, plan: &Plan, granted: &Granted, page: Page<String>) -> Result<ListedTexts> {
+        let Page { documents, next, total, seq: _ } = page;
+        let reveal = |text| granted.grant.reveal_text(text).map(Readable::into_inner);
+        let items = documents.into_iter().filter_map(reveal).collect();
+        let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
+        Ok(ListedTexts { items, next_cursor, total })
     }
 
     async fn find(&self, plan: &Plan, list: List) -> Result<Found> {
@@ -201,8 +241,8 @@ impl Row {
 
 impl Granted {
     /// Whether rule and filter are true in memory, too, of what the database selected.
-    fn all_match(&self, binding: &Binding, wanted: Option<&Wanted>, documents: &[Document]) -> bool {
-        documents.iter().map(|row| Value::Object(row.to_flat())).all(|flat| {
+    fn all_match(&self, binding: &Binding, wanted: Option<&Wanted>, mut flats: impl Iterator<Item = Value>) -> bool {
+        flats.all(|flat| {
             self.compiled.rules.may_list(binding, &flat) && wanted.is_none_or(|wanted| wanted.holds(binding, &flat))
         })
     }

@@ -12,7 +12,7 @@ use super::binding::Binding;
 use super::compiled::CompiledRules;
 use super::facts::{FactLookups, Facts, NoFacts};
 use super::limiter::BucketLimiter;
-use super::readable::{Mask, ReadVerdict, Revealed, document_reads};
+use super::readable::{Mask, ReadVerdict, Readable, Revealed, document_reads};
 use super::verdict::{Denial, DenialKind, Permit, Verdict};
 
 /// What is about to be done, with flat documents: `doc` as stored, `next` as it would be.
@@ -170,6 +170,16 @@ impl ListGrant {
     /// document, so a rule that needs the document to decide doesn't do.
     pub fn may_query(&self, path: &FieldPath) -> bool {
         self.mask.is_always_readable(path)
+    }
+
+    /// Whether all fields of every row are shown.
+    pub fn shows_all(&self) -> bool {
+        self.mask.is_everything()
+    }
+
+    /// The text of a row that was selected under [`ListGrant::filter`]; `None` where fields of it may be hidden.
+    pub fn reveal_text(&self, text: String) -> Option<Readable<String>> {
+        self.mask.apply_to_text(text)
     }
 
     /// A row that was selected under [`ListGrant::filter`], with the fields that the caller may read.

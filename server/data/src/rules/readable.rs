@@ -102,6 +102,14 @@ impl Mask {
         }
     }
 
+    pub(super) fn is_everything(&self) -> bool {
+        matches!(self, Self::Everything)
+    }
+
+    pub(super) fn apply_to_text(&self, text: String) -> Option<Readable<String>> {
+        self.is_everything().then_some(Readable(text))
+    }
+
     pub(super) fn apply(&self, mut document: Document, facts: &dyn Facts) -> Revealed {
         let Self::Ruled(ruled) = self else { return Revealed::Document(Readable(document)) };
         let is_there =

@@ -1,6 +1,5 @@
 //! Documents as the database keeps them: JSON is written once and spliced into what the log keeps.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
@@ -50,14 +49,22 @@ pub(crate) fn data(document: &Document) -> Result<String> {
 
 /// The flat document as JSON text, given its user's fields as such.
 pub(crate) fn flat(document: &Document, data: &str) -> String {
+    let (created, updated) = (document.created_at.to_string(), document.updated_at.to_string());
+    spliced([document.id.as_str(), document.rev.as_str(), &created, &updated], data)
+}
+
+/// The flat document as JSON text, of its id, revision and times and its user's fields as JSON text.
+pub(crate) fn spliced(own: [&str; 4], data: &str) -> String {
     let mut text = String::with_capacity(data.len() + 160);
+    text.push('{');
     // Ids, revisions and times hold nothing that JSON escapes.
-    let written = write!(
-        text,
-        "{{\"{ID}\":\"{}\",\"{REV}\":\"{}\",\"{CREATED_AT}\":\"{}\",\"{UPDATED_AT}\":\"{}\"",
-        document.id, document.rev, document.created_at, document.updated_at
-    );
-    debug_assert!(written.is_ok(), "writing to a String");
+    for (n, (name, value)) in [ID, REV, CREATED_AT, UPDATED_AT].iter().zip(own).enumerate() {
+        text.push_str(if n == 0 { "\"" } else { ",\"" });
+        text.push_str(name);
+        text.push_str("\":\"");
+        text.push_str(value);
+        text.push('"');
+    }
     if data.len() > 2 {
         text.push(',');
         text.push_str(&data[1..]);

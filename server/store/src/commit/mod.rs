@@ -7,7 +7,7 @@ mod encode;
 mod group;
 
 pub(crate) use attempt::{Asked, Attempt, Inspection, Ticket, check_epoch, unread};
-pub(crate) use encode::{ChangeRow, op_from_number, op_number};
+pub(crate) use encode::{ChangeRow, op_from_number, op_number, spliced};
 pub(crate) use group::{DocumentState, Group, Staged};
 
 /// A group closes at so many batches …

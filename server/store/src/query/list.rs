@@ -10,6 +10,7 @@ use super::order::{self, Term};
 use super::print::{Printer, Scope, and};
 use super::{Keyset, List};
 use crate::catalog::{Catalog, Collection};
+use crate::commit::spliced;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
 const TABLE: &str = "t";
@@ -110,18 +111,49 @@ pub(super) fn decode(list: &List, rows: &[Row]) -> Result<(Vec<Document>, Option
     Ok((documents, next))
 }
 
+/// As [`decode`], with each document as its flat JSON text, which nothing has to look inside of.
+pub(super) fn decode_texts(list: &List, rows: &[Row]) -> Result<(Vec<String>, Option<Keyset>)> {
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    let page = &rows[..rows.len().min(limit)];
+    let documents = page.iter().map(|row| flat_text(row)).collect::<Result<Vec<_>>>()?;
+    let end = page.last().filter(|_| rows.len() > limit).map(|row| document(row)).transpose()?;
+    Ok((documents, end.map(|end| order::keyset(&end, &list.sort))))
+}
+
+fn flat_text(row: &[SqlValue]) -> Result<String> {
+    match columns_of(row)? {
+        [id, rev, created_at, updated_at, data] if !has_long_number(data) => {
+            Ok(spliced([id, rev, created_at, updated_at], data))
+        }
+        _ => serde_json::to_string(&document(row)?.into_flat()).map_err(Error::internal),
+    }
+}
+
+/// Whether there may be a number that [`canonicalise`] changes: one with more digits than an `i64` has.
+fn has_long_number(json: &str) -> bool {
+    let mut digits = 0;
+    json.bytes().any(|byte| {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        digits >= 19
+    })
+}
+
+fn columns_of(row: &[SqlValue]) -> Result<[&str; 5]> {
+    match row {
+        [
+            SqlValue::Text(id),
+            SqlValue::Text(rev),
+            SqlValue::Text(created_at),
+            SqlValue::Text(updated_at),
+            SqlValue::Text(data),
+            ..,
+        ] => Ok([id, rev, created_at, updated_at, data]),
+        _ => Err(Error::internal("a document's row has other columns")),
+    }
+}
+
 pub(super) fn document(row: &[SqlValue]) -> Result<Document> {
-    let [
-        SqlValue::Text(id),
-        SqlValue::Text(rev),
-        SqlValue::Text(created_at),
-        SqlValue::Text(updated_at),
-        SqlValue::Text(data),
-        ..,
-    ] = row
-    else {
-        return Err(Error::internal("a document's row has other columns"));
-    };
+    let [id, rev, created_at, updated_at, data] = columns_of(row)?;
     let mut data: Map<String, Value> = serde_json::from_str(data).map_err(Error::internal)?;
     data.values_mut().for_each(canonicalise);
     let time = |text: &str| Timestamp::parse(text).ok_or_else(|| Error::internal(format!("not a time: {text:?}")));

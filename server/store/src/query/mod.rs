@@ -70,8 +70,8 @@ pub struct Keyset {
 }
 
 #[derive(Clone, Debug)]
-pub struct Page {
-    pub documents: Vec<Document>,
+pub struct Page<D = Document> {
+    pub documents: Vec<D>,
     /// `None` on the last page.
     pub next: Option<Keyset>,
     pub total: Option<u64>,
@@ -170,6 +170,11 @@ pub(crate) fn near_statement(catalog: &Catalog, near: &Near, reach: &[Row], dial
 
 pub(crate) fn decode_near(near: &Near, rows: &[Row]) -> Result<(Vec<Document>, Vec<f64>, Option<Keyset>)> {
     by_distance::decode(near, rows)
+}
+
+/// As [`decode_list`], with each document as its flat JSON text.
+pub(crate) fn decode_list_texts(list: &List, rows: &[Row]) -> Result<(Vec<String>, Option<Keyset>)> {
+    list::decode_texts(list, rows)
 }
 
 pub(crate) fn count_statement(

@@ -21,6 +21,9 @@ const CACHED_STATEMENTS: usize = 512;
 const CACHED_VALUES: usize = 16;
 /// A reader may hold up a schema change for a moment.
 pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(2);
+/// Pages of the write-ahead log, 16 MiB, after which they are written back. A page that many writes touch is written
+/// back once for all of them, so a longer log makes fewer of these writes, and they are what a writer waits for longest.
+const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// What a connection promises at a commit.
 #[derive(Clone, Copy)]
@@ -43,8 +46,8 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     };
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 1000; \
-             PRAGMA journal_size_limit = 16777216; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; \
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
+             PRAGMA journal_size_limit = 33554432; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536; \
              PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(|error| map(&error))?;

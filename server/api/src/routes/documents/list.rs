@@ -26,9 +26,8 @@ pub(crate) async fn handle(
     query: Query<ListParameters>,
     documents: Data<Documents>,
 ) -> Answer {
-    let listed = answer(&documents, &caller.0, &at.0, query.0.into_query()?).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")))
-        .insert_header((VARY, HeaderValue::from_static("Authorization")))
-        .json(listed))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")));
+    response.insert_header((VARY, HeaderValue::from_static("Authorization")));
+    Ok(answer(&documents, &caller.0, &at.0, query.0.into_query()?, response).await?)
 }

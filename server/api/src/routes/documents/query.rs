@@ -61,6 +61,5 @@ pub(crate) enum Names {
     ]))),
 )]
 pub(crate) async fn handle(caller: Caller, at: CollectionAt, body: ObjectBody, documents: Data<Documents>) -> Answer {
-    let listed = answer(&documents, &caller.0, &at.0, ListQuery::from_body(body.map)?).await?;
-    Ok(HttpResponse::Ok().json(listed))
+    Ok(answer(&documents, &caller.0, &at.0, ListQuery::from_body(body.map)?, HttpResponse::Ok()).await?)
 }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::http::header::{ContentType, ETAG, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use basalt_core::change::seq_to_text;
 use basalt_core::{Caller, CollectionName, Seq};
 use basalt_data::documents::{
-    Condition, CountMode, Documents, Explained, ListQuery, Listed, WriteKind, Written, not_available, split_names,
+    Condition, CountMode, Documents, Explained, ListQuery, Listed, ListedPage, ListedTexts, WriteKind, Written,
+    not_available, split_names,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -109,12 +110,39 @@ pub(super) async fn answer(
     caller: &Caller,
     collection: &CollectionName,
     query: ListQuery,
-) -> basalt_core::Result<ListAnswer> {
+    mut response: HttpResponseBuilder,
+) -> basalt_core::Result<HttpResponse> {
     if query.explain {
         let Explained { branches, suggestions } = documents.explain(caller, collection, &query).await?;
-        return Ok(ListAnswer::Explained(Explanation { plan: QueryPlan { branches }, suggestions }));
+        return Ok(response.json(ListAnswer::Explained(Explanation { plan: QueryPlan { branches }, suggestions })));
     }
-    Ok(ListAnswer::Page(documents.query(caller, collection, query).await?.into()))
+    Ok(match documents.page(caller, collection, query).await? {
+        ListedPage::Fields(listed) => response.json(ListAnswer::Page(listed.into())),
+        ListedPage::Texts(page) => response.content_type(ContentType::json()).body(page_of_texts(&page)),
+    })
+}
+
+/// What [`DocumentPage`] would be, of texts.
+fn page_of_texts(page: &ListedTexts) -> String {
+    let ListedTexts { items, next_cursor, total } = page;
+    let mut text = String::with_capacity(items.iter().map(String::len).sum::<usize>() + items.len() + 200);
+    text.push_str("{\"items\":[");
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            text.push(',');
+        }
+        text.push_str(item);
+    }
+    // A cursor is of letters and digits that JSON doesn't escape.
+    match next_cursor {
+        Some(cursor) => text.extend(["],\"nextCursor\":\"", cursor, "\""]),
+        None => text.push_str("],\"nextCursor\":null"),
+    }
+    if let Some(total) = total {
+        text.extend([",\"total\":", &total.to_string()]);
+    }
+    text.push('}');
+    text
 }
 
 /// The parameters of a list.

@@ -63,6 +63,11 @@ impl Shape {
         draft.finish(DEPTH_MAX)
     }
 
+    /// Whether it is all of a document and nothing else.
+    pub(crate) fn is_whole(&self) -> bool {
+        *self == Self::whole()
+    }
+
     pub(super) fn links(&self) -> &[Followed] {
         &self.links
     }
