@@ -49,7 +49,7 @@ async fn a_unique_index_over_conflicts_fails_and_names_them(server: TestServer) 
         server.service().delete(&format!("{}/{id}", documents("items"))).expect(204).await;
     }
     server.define("items", &json!({"indexes": [{"fields": ["slug"], "unique": true}]})).await;
-    let shown = built(&server).await.to_string();
+    let shown = built(&server, "items").await.to_string();
     assert!(shown.contains("ready") && !shown.contains("failed"), "{shown}");
     server.service().post(&documents("items")).json(&json!({"slug": "same"})).problem(409, "unique_conflict").await;
 }
