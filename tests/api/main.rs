@@ -9,6 +9,7 @@ mod collections;
 mod contract;
 mod documents;
 mod http;
+mod realtime;
 mod rules;
 mod support;
 mod transactions;

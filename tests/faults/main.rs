@@ -9,6 +9,7 @@ mod database;
 mod durability;
 mod idempotency;
 mod nodes;
+mod realtime;
 mod secrets;
 mod start;
 mod support;

@@ -15,6 +15,7 @@ use basalt_app::audit::Audit;
 use basalt_app::auth::Auth;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
+use basalt_app::realtime::Realtime;
 use basalt_core::random::Random;
 use basalt_core::{Clock, Code, Error, Result};
 use basalt_data::collections::Collections;
@@ -48,6 +49,7 @@ pub struct Services {
     pub keys: Keys,
     pub operators: Operators,
     pub principals: Principals,
+    pub realtime: Realtime,
     pub health: Arc<dyn Health>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -138,7 +140,9 @@ impl Mounted {
             .app_data(Data::new(services.audit))
             .app_data(Data::new(services.keys))
             .app_data(Data::new(services.operators))
+            .app_data(self.boundary.0.cors.clone())
             .app_data(Data::new(services.principals))
+            .app_data(Data::new(services.realtime))
             .app_data(Data::from(services.health))
             .app_data(Data::from(services.clock));
         routes::configure(config);

@@ -10,6 +10,7 @@ pub mod common;
 pub mod keys;
 pub mod operators;
 pub mod principals;
+pub mod realtime;
 
 pub use builtins::{behaviours, builtins};
 pub use common::{Db, Device, Live, MasterSecret, PasswordCost, Passwords, Secret};

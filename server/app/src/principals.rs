@@ -1,6 +1,8 @@
 //! The one door at which a request proves who it speaks for.
 
-use basalt_core::{Change, Principal, Result};
+use std::sync::Arc;
+
+use basalt_core::{Change, Principal, Result, Timestamp};
 use basalt_data::changes::Reader;
 
 use crate::auth::UserPrincipals;
@@ -24,10 +26,17 @@ impl Principals {
     /// `Authorization: Bearer …`: a service key by its prefix, else a user's access token. What is sent and bad is an
     /// error, never a visitor.
     pub async fn bearer(&self, token: &Secret) -> Result<Principal> {
+        Ok(self.bearer_until(token).await?.0)
+    }
+
+    /// Also until when, for who holds on to a principal; he has to ask anew when it changes before.
+    pub async fn bearer_until(&self, token: &Secret) -> Result<(Principal, Option<Timestamp>)> {
         if token.expose().starts_with(keys::PREFIX) {
-            return Ok(Principal::Service(self.keys.authenticate(token).await?));
+            let (key, until) = self.keys.authenticate_until(token).await?;
+            return Ok((Principal::Service(key), until));
         }
-        Ok(Principal::User(self.users.authenticate(token).await?))
+        let (user, until) = self.users.authenticate_until(token).await?;
+        Ok((Principal::User(user), Some(until)))
     }
 
     /// The cookie of an operator's session.
@@ -38,8 +47,8 @@ impl Principals {
 
 /// Fed by the node's tailer, whose [`basalt_data::changes::Lag`] the three know too.
 impl Reader for Principals {
-    fn apply(&mut self, changes: &[Change]) {
-        for change in changes {
+    fn apply(&mut self, changes: &Arc<[Change]>) {
+        for change in changes.iter() {
             self.users.apply(change);
             self.keys.apply(change);
             self.operators.apply(change);

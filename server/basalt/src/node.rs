@@ -88,6 +88,8 @@ impl RunningNode {
         if let Some(socket) = self.socket {
             socket.close().await;
         }
+        // Connections would never end by themselves.
+        self.rooms.realtime.drain().await;
         for server in self.servers {
             server.stop().await;
         }

@@ -62,6 +62,24 @@ impl Document {
         flat.insert(UPDATED_AT.into(), self.updated_at.to_string().into());
     }
 
+    /// From the flat object, as the log holds it.
+    pub fn from_flat(mut flat: Map<String, Value>) -> Result<Self> {
+        let odd = |name: &str| Error::internal(format!("a flat document has no {name}"));
+        let mut text = |name: &str| match flat.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(odd(name)),
+        };
+        let (id, rev, created_at, updated_at) = (text(ID)?, text(REV)?, text(CREATED_AT)?, text(UPDATED_AT)?);
+        let time = |name: &str, text: &str| Timestamp::parse(text).ok_or_else(|| odd(name));
+        Ok(Self {
+            id: DocumentId::parse(&id)?,
+            rev: Rev::parse(&rev)?,
+            created_at: time(CREATED_AT, &created_at)?,
+            updated_at: time(UPDATED_AT, &updated_at)?,
+            data: flat,
+        })
+    }
+
     pub fn etag(&self) -> String {
         format!("\"{}\"", self.rev)
     }

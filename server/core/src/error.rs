@@ -43,6 +43,7 @@ codes! {
     BadExpression "bad_expression" 400 "Bad expression";
     BadCursor "bad_cursor" 400 "Bad cursor";
     BadPatch "bad_patch" 400 "Bad patch";
+    ResultTooLarge "result_too_large" 400 "Result too large";
     IdMismatch "id_mismatch" 400 "Id mismatch";
     NotAvailable "not_available" 400 "Not available";
     Overflow "overflow" 400 "Number overflow";
@@ -70,6 +71,7 @@ codes! {
     UserNotFound "user_not_found" 404 "User not found";
     SessionNotFound "session_not_found" 404 "Session not found";
     KeyNotFound "key_not_found" 404 "Key not found";
+    SubscriptionNotFound "subscription_not_found" 404 "Subscription not found";
     OperatorNotFound "operator_not_found" 404 "Operator not found";
     RoleNotFound "role_not_found" 404 "Role not found";
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed";
@@ -91,6 +93,7 @@ codes! {
     WeakPassword "weak_password" 422 "Password refused";
     InvalidDefinition "invalid_definition" 422 "Invalid definition";
     IdempotencyKeyReused "idempotency_key_reused" 422 "Idempotency key reused";
+    UpgradeRequired "upgrade_required" 426 "Upgrade required";
     RateLimited "rate_limited" 429 "Too many requests";
     QuotaExceeded "quota_exceeded" 429 "Quota exceeded";
     HeadersTooLarge "headers_too_large" 431 "Headers too large";

@@ -14,9 +14,11 @@ pub mod json;
 pub mod key;
 pub mod limits;
 pub mod origin;
+pub mod past;
 pub mod principal;
 pub mod random;
 pub mod time;
+pub mod truth;
 pub mod vector;
 
 pub use change::{Actor, Change, ChangeOp, Seq};

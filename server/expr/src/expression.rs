@@ -141,6 +141,11 @@ impl Expression {
         fields::distance_fields(&self.inner.root)
     }
 
+    /// The collections whose documents it looks up.
+    pub fn looked_up(&self) -> Vec<&CollectionName> {
+        fields::looked_up(&self.inner.root)
+    }
+
     /// Which names it uses at all: `auth`, `request`, `doc`, `next`, `vars`, `params`.
     pub fn names(&self) -> Vec<&str> {
         fields::names(&self.inner.root)

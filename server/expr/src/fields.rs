@@ -1,6 +1,6 @@
 //! Which names and fields an expression reads.
 
-use basalt_core::FieldPath;
+use basalt_core::{CollectionName, FieldPath};
 
 use crate::tree::{Kind, Macro, MacroKind, Name, Node};
 
@@ -106,6 +106,18 @@ pub(crate) fn names(root: &Node) -> Vec<&'static str> {
         _ => {}
     });
     NAMES.into_iter().zip(used).filter(|(_, is_used)| *is_used).map(|(name, _)| name).collect()
+}
+
+/// The collections that `get()` and `exists()` name.
+pub(crate) fn looked_up(root: &Node) -> Vec<&CollectionName> {
+    let mut found = Vec::new();
+    visit(root, &mut |node| match &node.kind {
+        Kind::Get { collection, .. } | Kind::Exists { collection, .. } => found.push(collection),
+        _ => {}
+    });
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn visit<'n>(node: &'n Node, see: &mut impl FnMut(&'n Node)) {

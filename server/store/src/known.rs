@@ -109,7 +109,7 @@ impl Tables {
 
 impl Collection {
     /// The column that holds the keys of a path.
-    pub(crate) fn key_column(&self, path: &FieldPath) -> Option<&KeyColumn> {
+    pub fn key_column(&self, path: &FieldPath) -> Option<&KeyColumn> {
         self.column_of(path, Keeps::Value)
     }
 

@@ -32,6 +32,11 @@ impl Client {
         &self.base
     }
 
+    /// The headers that go with every request.
+    pub(crate) fn header_pairs(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        self.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+    }
+
     /// The same server, with a bearer token.
     pub fn with_token(&self, token: &str) -> Self {
         self.with_header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
@@ -134,6 +139,14 @@ impl Call {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| format!("{name}: the answer broke off: {error:?}"))?;
         Ok(Answer::new(name, status, headers, body.to_vec()))
+    }
+
+    /// Sends, and hands the answer over while its body is still coming.
+    pub async fn stream(self) -> reqwest::Response {
+        match self.request.send().await {
+            Ok(response) => response,
+            Err(error) => panic!("{}: no answer: {error:?}", self.name),
+        }
     }
 
     /// Sends and expects this status.

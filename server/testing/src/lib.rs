@@ -8,6 +8,7 @@ mod engine;
 mod outside;
 mod process;
 mod server;
+mod socket;
 
 pub use answer::Answer;
 pub use client::{Call, Client};
@@ -15,6 +16,7 @@ pub use engine::{Database, Engine, cluster_url, is_long, psql};
 pub use outside::{ManualClock, SeededRandom};
 pub use process::{Process, binary};
 pub use server::{TestServer, User, run};
+pub use socket::{List, Socket};
 
 /// Makes each of the named `async fn(TestServer)` a test on both engines: `sqlite::NAME` and `postgres::NAME`.
 #[macro_export]

@@ -25,7 +25,7 @@ impl Cors {
         Self { allowed }
     }
 
-    fn allows(&self, origin: &str) -> bool {
+    pub(crate) fn allows(&self, origin: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed.matches(origin))
     }
 

@@ -72,16 +72,20 @@ enum Missing {
 /// Whether the page that sent the request is ours. Browsers send `Origin` with every unsafe request.
 fn own_origin(request: &HttpRequest, missing: Missing) -> Result<()> {
     let refused = || Error::new(Code::OriginRefused, "The request does not come from this server's own pages.");
-    let Some(origin) = request.headers().get(ORIGIN) else {
+    if !request.headers().contains_key(ORIGIN) {
         return if missing == Missing::Fine { Ok(()) } else { Err(refused()) };
-    };
-    let origin = origin.to_str().map_err(|_| refused())?;
+    }
+    if is_own_origin(request) { Ok(()) } else { Err(refused()) }
+}
+
+/// Whether `Origin` is this server, as its clients reach it.
+pub(super) fn is_own_origin(request: &HttpRequest) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
     let public = request.app_data::<PublicOrigin>().and_then(|public| public.0.as_deref());
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(actix_web::http::uri::Authority::as_str));
     let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let same = public == Some(origin) || (authority.is_some() && authority == host);
-    if same { Ok(()) } else { Err(refused()) }
+    public == Some(origin) || (authority.is_some() && authority == host)
 }
 
 /// `Set-Cookie` of a session; an empty value ends it. `Secure` where clients reach us by https.

@@ -22,6 +22,12 @@ pub(crate) struct SignedIn(pub(crate) basalt_core::Caller);
 /// Whoever calls, without asking who he is: his proof is in the body.
 pub(crate) struct Anyone(pub(crate) basalt_core::Caller);
 
+/// Whoever calls, with the token that proved it, for who holds on to it.
+pub(crate) struct Bearer {
+    pub(crate) caller: basalt_core::Caller,
+    pub(crate) token: Option<Secret>,
+}
+
 /// What the caller says about his device.
 pub(crate) struct DeviceOf(pub(crate) Device);
 
@@ -38,6 +44,17 @@ impl FromRequest for Caller {
             let principal = bearer(&request).await?;
             Ok(Self(called_by(&request, principal)?))
         })
+    }
+}
+
+impl FromRequest for Bearer {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let token = request.headers().contains_key(AUTHORIZATION).then(|| token(request)).transpose();
+        let caller = Caller::from_request(request, payload);
+        Box::pin(async move { Ok(Self { caller: caller.await?.0, token: token? }) })
     }
 }
 
@@ -124,6 +141,12 @@ impl Argument for Caller {
     fn describe(contract: &mut Contract) {
         contract.credentials.extend([Credential::None, Credential::User, Credential::Service]);
         contract.refuses(&TOKENS);
+    }
+}
+
+impl Argument for Bearer {
+    fn describe(contract: &mut Contract) {
+        Caller::describe(contract);
     }
 }
 

@@ -89,6 +89,11 @@ impl Argument for HttpRequest {
     fn describe(_: &mut Contract) {}
 }
 
+/// Bytes that go on coming after the answer has begun.
+impl Argument for web::Payload {
+    fn describe(_: &mut Contract) {}
+}
+
 macro_rules! tuples {
     ($($name:ident)*) => {
         impl<$($name: Argument),*> Arguments for ($($name,)*) {

@@ -10,12 +10,14 @@ mod parameters;
 mod path;
 mod preconditions;
 mod typed;
+mod upgrade;
 
 pub(crate) use admin::{AdminRead, AdminWrite, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie};
 pub(crate) use body::{BodyLimit, Json, ObjectBody, OptionalJson, PatchDocument};
-pub(crate) use caller::{Anyone, Caller, DeviceOf, SignedIn};
+pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
 pub(crate) use path::{CollectionAt, DocumentAt, IdAt, RoleAt};
 pub(crate) use preconditions::{IfNoneMatch, Terms};
+pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};

@@ -6,6 +6,7 @@ mod documents;
 pub(crate) mod endpoint;
 mod health;
 mod openapi;
+mod realtime;
 mod transactions;
 mod well_known;
 
@@ -14,11 +15,12 @@ use endpoint::Endpoint;
 
 /// All endpoints, the busiest first: the router asks in this order.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    const ROOMS: [&[Endpoint]; 7] = [
+    const ROOMS: [&[Endpoint]; 8] = [
         health::ENDPOINTS,
         documents::ENDPOINTS,
         transactions::ENDPOINTS,
         auth::ENDPOINTS,
+        realtime::ENDPOINTS,
         admin::ENDPOINTS,
         well_known::ENDPOINTS,
         openapi::ENDPOINTS,

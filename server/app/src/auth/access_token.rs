@@ -62,6 +62,10 @@ pub(super) struct Verified {
 }
 
 impl Verified {
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires.saturating_mul(1_000))
+    }
+
     pub(super) fn check_time(&self, now: Timestamp) -> Result<()> {
         if now.seconds() >= self.expires {
             return Err(Error::new(Code::TokenExpired, "The access token has expired; refresh it."));

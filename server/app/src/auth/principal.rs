@@ -53,6 +53,11 @@ impl UserPrincipals {
     }
 
     pub async fn authenticate(&self, token: &Secret) -> Result<Arc<UserPrincipal>> {
+        Ok(self.authenticate_until(token).await?.0)
+    }
+
+    /// Also until when: the end of the token or of its session, whichever comes first.
+    pub async fn authenticate_until(&self, token: &Secret) -> Result<(Arc<UserPrincipal>, Timestamp)> {
         let now = self.inner.db.now();
         let trusted = match self.inner.tokens.get(token.expose()) {
             Some(trusted) if self.still_counts(&trusted) => trusted,
@@ -70,7 +75,7 @@ impl UserPrincipals {
         if known.ends <= now {
             return Err(session_ended());
         }
-        Ok(Arc::clone(&known.principal))
+        Ok((Arc::clone(&known.principal), trusted.verified.expires_at().min(known.ends)))
     }
 
     /// Forgets what a change of the log makes untrue.

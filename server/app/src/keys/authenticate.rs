@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use basalt_core::principal::ServicePrincipal;
-use basalt_core::{Code, DocumentId, Error, Result};
+use basalt_core::{Code, DocumentId, Error, Result, Timestamp};
 
 use super::{ANY, Keys, Known, fingerprint_key, read};
 use crate::common::names::KEYS;
@@ -10,6 +10,11 @@ use crate::common::{Secret, Tx};
 impl Keys {
     /// Who a service key speaks for.
     pub async fn authenticate(&self, key: &Secret) -> Result<Arc<ServicePrincipal>> {
+        Ok(self.authenticate_until(key).await?.0)
+    }
+
+    /// Also until when, where the key has an end.
+    pub async fn authenticate_until(&self, key: &Secret) -> Result<(Arc<ServicePrincipal>, Option<Timestamp>)> {
         let (fingerprint, now) = (key.fingerprint(), self.inner.db.now());
         let known = match self.inner.known.get(&fingerprint, now) {
             Some(known) => known,
@@ -19,7 +24,7 @@ impl Keys {
             return Err(Error::new(Code::TokenExpired, "This service key has expired."));
         }
         self.note_use(&known.principal.id, now);
-        Ok(Arc::clone(&known.principal))
+        Ok((Arc::clone(&known.principal), known.expires_at))
     }
 
     async fn read(&self, fingerprint: &str) -> Result<Arc<Known>> {

@@ -169,7 +169,7 @@ impl Node {
     /// Reads the log from its beginning, as the node's tailer does.
     pub(crate) async fn follow(&self) {
         let changes: Vec<Change> = self.store.changes(0, 10_000).await.expect("the log");
-        self.principals.clone().apply(&changes);
+        self.principals.clone().apply(&changes.into());
     }
 }
 

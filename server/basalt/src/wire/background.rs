@@ -39,10 +39,14 @@ impl Background {
         let (stop, stopped) = watch::channel(false);
         let mut background = Self { stop, tasks: JoinSet::new() };
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
-        let (mut principals, since, follower) = (rooms.principals.clone(), rooms.changes.end(), stopped.clone());
+        // Rights first: what live queries then ask about them is asked anew.
+        let mut readers = (rooms.principals.clone(), rooms.realtime.feed());
+        let (since, follower) = (rooms.changes.end(), stopped.clone());
         background.tasks.spawn(async move {
-            changes.follow(since, &mut principals, &*clock, &lag, follower).await;
+            changes.follow(since, &mut readers, &*clock, &lag, follower).await;
         });
+        let (realtime, stopping) = (rooms.realtime.clone(), stopped.clone());
+        background.tasks.spawn(async move { realtime.run(stopping).await });
         let (jobs, stopped) = (rooms.jobs.clone(), background.stop.subscribe());
         background.tasks.spawn(async move { jobs.run(stopped).await });
         let documents = rooms.documents.clone();

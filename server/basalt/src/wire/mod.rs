@@ -5,6 +5,7 @@ mod background;
 mod documents;
 mod health;
 mod identity;
+mod realtime;
 mod store;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use basalt_app::audit::Audit;
 use basalt_app::auth::{Auth, KeyRing};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
+use basalt_app::realtime::Realtime;
 use basalt_app::{Db, Passwords, Principals};
 use basalt_core::{Caller, Clock, Result};
 use basalt_data::changes::{Changes, Lag};
@@ -44,6 +46,7 @@ pub struct Rooms {
     pub audit: Audit,
     pub principals: Principals,
     pub passwords: Passwords,
+    pub realtime: Realtime,
     /// How far this node is behind the log.
     pub lag: Lag,
     pub clock: Arc<dyn Clock>,
@@ -92,6 +95,7 @@ async fn wire(
     let health = Arc::new(health::NodeHealth::new(store.clone(), lag.clone(), Arc::clone(&outside.clock)));
     let identity::Identity { auth, keyring, keys, operators, principals, passwords } = identity;
     let clock = Arc::clone(&outside.clock);
+    let realtime = realtime::wire(&store, &changes, &documents, &principals, outside);
     let rooms = Rooms {
         store,
         changes,
@@ -105,6 +109,7 @@ async fn wire(
         audit,
         principals,
         passwords,
+        realtime,
         lag,
         clock,
         health,
@@ -122,6 +127,7 @@ impl Rooms {
             operators: self.operators.clone(),
             audit: self.audit.clone(),
             principals: self.principals.clone(),
+            realtime: self.realtime.clone(),
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&outside.random),

@@ -13,10 +13,24 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Something in this process that goes by the log: a cache that forgets, an index that follows.
 pub trait Reader: Send {
-    fn apply(&mut self, changes: &[Change]);
+    /// The next changes, shared with those who keep them.
+    fn apply(&mut self, changes: &Arc<[Change]>);
 
     /// Changes were missed (the log no longer reaches back): everything that was learnt may be untrue.
     fn reset(&mut self);
+}
+
+/// Both, one after the other: what the first forgets at a change the second doesn't find any more.
+impl<A: Reader, B: Reader> Reader for (A, B) {
+    fn apply(&mut self, changes: &Arc<[Change]>) {
+        self.0.apply(changes);
+        self.1.apply(changes);
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+        self.1.reset();
+    }
 }
 
 /// How far a follower is behind the log; shared with those who have to know (caches, readiness).
@@ -69,8 +83,9 @@ async fn step(changes: &Changes, tail: &mut Tail, reader: &mut dyn Reader, clock
             tail.wait().await;
         }
         Ok(batch) => {
-            reader.apply(&batch);
-            if Tail::was_last(&batch) {
+            let was_last = Tail::was_last(&batch);
+            reader.apply(&Arc::from(batch));
+            if was_last {
                 lag.caught_up(asked_at);
             }
         }

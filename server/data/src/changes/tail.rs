@@ -27,6 +27,11 @@ impl Tail {
         self.position
     }
 
+    /// Passes over what was handed out otherwise.
+    pub fn skip_to(&mut self, position: Seq) {
+        self.position = self.position.max(position);
+    }
+
     /// The next changes; waits until there are some. Dropping the future loses nothing. An error leaves the place as it
     /// was; [`basalt_core::Code::CursorExpired`] says that the log no longer reaches back to it.
     pub async fn next(&mut self) -> Result<Vec<Change>> {

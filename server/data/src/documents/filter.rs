@@ -72,6 +72,11 @@ impl Wanted {
         Ok(filter)
     }
 
+    /// Whether it uses a name such as `request`.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.expression.names().contains(&name)
+    }
+
     /// Whether it is true of a document in memory, as it has to be of each that the database selected.
     pub(super) fn holds(&self, binding: &Binding, flat: &Value) -> bool {
         self.expression.evaluate(&self.env(binding, Some(flat))) == Outcome::True

@@ -12,13 +12,18 @@ use crate::rules::Facts;
 const ROUNDS: usize = 12;
 
 /// What was looked up so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Gathered {
     documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
     rounds: usize,
 }
 
 impl Gathered {
+    /// What was looked up, whether it is there or not.
+    pub(super) fn names(&self) -> Vec<(CollectionName, DocumentId)> {
+        self.documents.keys().cloned().collect()
+    }
+
     /// Reads these too, in one read transaction.
     pub(super) async fn read(&mut self, store: &Store, catalog: &Arc<Catalog>, reads: Vec<Read>) -> Result<()> {
         self.rounds += 1;

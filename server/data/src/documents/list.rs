@@ -247,6 +247,16 @@ impl Granted {
         })
     }
 
+    /// The same, to look up for further rows.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            compiled: Arc::clone(&self.compiled),
+            catalog: Arc::clone(&self.catalog),
+            grant: self.grant.clone(),
+            facts: self.facts.clone(),
+        }
+    }
+
     /// The rows that the caller may list and asks for.
     pub(super) fn filter(&self, binding: &Binding, wanted: Option<&Wanted>) -> Result<Filter> {
         let wanted = wanted.map_or(Ok(Filter::True), |wanted| wanted.lower(binding, &self.grant))?;

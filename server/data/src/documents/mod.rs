@@ -22,6 +22,7 @@ mod hooks;
 mod idempotency;
 mod input;
 mod list;
+pub mod live;
 mod nearest;
 mod patch;
 mod present;

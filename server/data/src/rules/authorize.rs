@@ -182,6 +182,16 @@ impl ListGrant {
         self.mask.apply_to_text(text)
     }
 
+    /// Grants with the same text list and show the same, whoever holds them.
+    pub fn identity(&self) -> String {
+        format!("{:?} {}", self.filter, self.mask.identity())
+    }
+
+    /// The field rules that are asked on each row.
+    pub fn asked_on_rows(&self) -> impl Iterator<Item = &Expression> {
+        self.mask.asked()
+    }
+
     /// A row that was selected under [`ListGrant::filter`], with the fields that the caller may read.
     pub fn reveal(&self, document: Document, facts: &dyn Facts) -> Revealed {
         self.mask.apply(document, facts)

@@ -110,6 +110,32 @@ impl Mask {
         self.is_everything().then_some(Readable(text))
     }
 
+    /// Callers whose masks have the same text are shown the same of every document.
+    pub(super) fn identity(&self) -> String {
+        let Self::Ruled(Ruled { binding, hidden, by_document }) = self else { return String::new() };
+        let mut hidden = hidden.clone();
+        hidden.sort();
+        hidden.dedup();
+        let mut text = format!("{hidden:?}");
+        for (rule, fields) in by_document {
+            let request = rule.names().contains(&"request").then(|| binding.request());
+            text = format!("{text} {:?} {fields:?} {request:?}", rule.source());
+        }
+        if !by_document.is_empty() {
+            text = format!("{text} {}", binding.auth());
+        }
+        text
+    }
+
+    /// The rules that are asked on each document.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Expression> {
+        let by_document = match self {
+            Self::Everything => &[][..],
+            Self::Ruled(ruled) => &ruled.by_document,
+        };
+        by_document.iter().map(|(rule, _)| rule)
+    }
+
     pub(super) fn apply(&self, mut document: Document, facts: &dyn Facts) -> Revealed {
         let Self::Ruled(ruled) = self else { return Revealed::Document(Readable(document)) };
         let is_there =

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use basalt_core::CollectionName;
 use basalt_core::filter::Filter;
-use basalt_expr::testkit::{self, Case, Times};
+use basalt_core::truth::{self, LookUps, Truth};
+use basalt_expr::testkit::{self, Case, Times, World};
 use basalt_expr::{Expression, Lowered, Outcome, Scope};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -25,6 +27,26 @@ fn three_valued(outcome: &Outcome) -> Option<bool> {
         Outcome::False => Some(false),
         Outcome::Error(_) => None,
         Outcome::Need(_) | Outcome::Limited => panic!("{outcome:?} in a world where everything is known"),
+    }
+}
+
+fn truth_of(answer: Option<bool>) -> Truth {
+    match answer {
+        Some(true) => Truth::True,
+        Some(false) => Truth::False,
+        None => Truth::Error,
+    }
+}
+
+/// All documents of a world, for filters in memory.
+struct Everything<'w>(&'w World);
+
+impl LookUps for Everything<'_> {
+    fn find(&self, collection: &CollectionName, id: &str) -> truth::Found<'_> {
+        match self.0.find(collection, id).and_then(Value::as_object) {
+            Some(document) => truth::Found::Document(document),
+            None => truth::Found::Missing,
+        }
     }
 }
 
@@ -54,6 +76,11 @@ fn a_lowered_filter_answers_as_the_evaluator_does() {
         let find = |collection: &_, id: &str| world.find(collection, id).cloned();
         let answer = testkit::matches(&filter, &world.doc, &find);
         prop_assert_eq!(answer, expected, "{:?} for {:?}", outcome, filter);
+        let document = world.doc.as_object().unwrap();
+        let in_memory = truth::of(&filter, document, &Everything(world));
+        prop_assert_eq!(in_memory, truth_of(expected), "in memory, for {:?}", filter);
+        let open = truth::of(&filter, document, &truth::NothingKnown);
+        prop_assert!(open == Truth::Open || open == in_memory, "{:?} though {:?} in the end", open, in_memory);
         Ok(true)
     });
 }

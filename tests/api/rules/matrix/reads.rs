@@ -1,4 +1,4 @@
-//! The paths of reading. A new one (search, export, a live query, …) is one more entry of [`PATHS`].
+//! The paths of reading. A new one (search, export, …) is one more entry of [`PATHS`].
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -88,6 +88,14 @@ const PATHS: &[ReadPath] = &[
     ReadPath { name: "count", asks: Asks::List, seen: |client, world| Box::pin(by_count(client, world)) },
     ReadPath { name: "groups", asks: Asks::List, seen: |client, _| Box::pin(by_groups(client, "n > 0")) },
     ReadPath { name: "groups of all", asks: Asks::List, seen: |client, _| Box::pin(by_groups(client, "true")) },
+    ReadPath { name: "live query", asks: Asks::List, seen: |client, _| Box::pin(by_live_query(client)) },
+    ReadPath { name: "live changes", asks: Asks::List, seen: |client, world| Box::pin(by_live_changes(client, world)) },
+    ReadPath {
+        name: "live document",
+        asks: Asks::Get,
+        seen: |client, world| Box::pin(by_live_document(client, world)),
+    },
+    ReadPath { name: "event stream", asks: Asks::List, seen: |client, _| Box::pin(by_event_stream(client)) },
     ReadPath { name: "measures", asks: Asks::List, seen: |client, world| Box::pin(by_measures(client, world)) },
 ];
 
@@ -217,6 +225,69 @@ async fn by_measures(client: &Client, world: &World) -> Ids {
     let item = json!({"n": seen.len(), "ids": seen.len(), "last": seen.last()});
     assert_eq!(all.at("/items/0"), item, "{all}");
     seen
+}
+
+/// The documents of a snapshot; none for whom his scopes keep out.
+fn snapshot(frame: &Value) -> Ids {
+    if frame["type"] == "error" {
+        assert_eq!(frame["code"], "scope_missing", "{frame}");
+        return Ids::new();
+    }
+    assert_eq!(frame["type"], "snapshot", "{frame}");
+    frame["docs"].as_array().into_iter().flatten().filter_map(|doc| doc["id"].as_str()).map(str::to_owned).collect()
+}
+
+async fn by_live_query(client: &Client) -> Ids {
+    let mut socket = client.socket().await;
+    socket.send(&json!({"type": "subscribe", "id": "s", "collection": COLLECTION})).await;
+    snapshot(&socket.next().await)
+}
+
+async fn by_live_document(client: &Client, world: &World) -> Ids {
+    let mut socket = client.socket().await;
+    let mut seen = Ids::new();
+    for (id, _) in &world.documents {
+        socket.send(&json!({"type": "subscribe", "id": id, "collection": COLLECTION, "document": id})).await;
+        seen.extend(snapshot(&socket.next().await));
+    }
+    seen
+}
+
+/// Every document is written as it is, and the caller told what he may see of it.
+async fn by_live_changes(client: &Client, world: &World) -> Ids {
+    let is_writer = |bound| matches!(bound, Bound::ByRights { reads: true, writes: true });
+    let writer = &world.actors.iter().find(|actor| is_writer(actor.bound)).expect("who may do everything").client;
+    let (mut socket, mut guide) = (client.socket().await, writer.socket().await);
+    socket.send(&json!({"type": "subscribe", "id": "s", "collection": COLLECTION})).await;
+    snapshot(&socket.next().await);
+    guide.subscribe(json!({"id": "s", "collection": COLLECTION})).await;
+    for (id, _) in &world.documents {
+        writer.patch(&document(COLLECTION, id)).json(&json!({})).expect(200).await;
+        guide.next_of("change").await;
+    }
+    // Commits are told one after the other: what the caller is told of these waits for him already.
+    socket.send(&json!({"type": "ping"})).await;
+    let mut seen = Ids::new();
+    loop {
+        let frame = socket.next().await;
+        if frame["type"] == "pong" {
+            return seen;
+        }
+        assert_eq!((&frame["type"], &frame["op"]), (&json!("change"), &json!("modified")), "{frame}");
+        seen.extend(frame["doc"]["id"].as_str().map(str::to_owned));
+    }
+}
+
+async fn by_event_stream(client: &Client) -> Ids {
+    let body = json!({"subscriptions": [{"id": "s", "collection": COLLECTION}]});
+    let mut response = client.post("/v1/realtime/sse").json(&body).stream().await;
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        let chunk = response.chunk().await.expect("a stream").expect("that goes on");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    let data = text.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+    snapshot(&serde_json::from_str(data).expect("JSON"))
 }
 
 async fn by_presence(client: &Client, world: &World) -> Ids {

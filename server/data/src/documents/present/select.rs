@@ -56,6 +56,17 @@ impl Selection {
         }
     }
 
+    /// Whether a top-level field was named.
+    pub(crate) fn names(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
+    /// The wanted fields of a map that others use, too.
+    pub(crate) fn pick(&self, map: &Map<String, Value>) -> Map<String, Value> {
+        let named = map.iter().filter(|(name, _)| self.0.contains_key(*name));
+        self.apply(named.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     pub(crate) fn apply(&self, mut map: Map<String, Value>) -> Map<String, Value> {
         let mut kept = Map::new();
         for (name, wanted) in &self.0 {

@@ -72,8 +72,31 @@ impl Shape {
         &self.links
     }
 
+    /// Whether it leads to other documents.
+    pub(crate) fn follows(&self) -> bool {
+        !self.links.is_empty()
+    }
+
+    /// Whether a field was asked for by name.
+    pub(crate) fn names(&self, field: &str) -> bool {
+        self.selection.as_ref().is_some_and(|selection| selection.names(field))
+    }
+
+    /// Whether fields were chosen.
+    pub(crate) fn selects(&self) -> bool {
+        self.selection.is_some()
+    }
+
+    /// The wanted fields of a document that others use, too.
+    pub(crate) fn pick(&self, flat: &Map<String, Value>) -> Map<String, Value> {
+        match &self.selection {
+            Some(selection) => selection.pick(flat),
+            None => flat.clone(),
+        }
+    }
+
     /// The wanted fields.
-    pub(super) fn narrow(&self, flat: Map<String, Value>) -> Map<String, Value> {
+    pub(crate) fn narrow(&self, flat: Map<String, Value>) -> Map<String, Value> {
         match &self.selection {
             Some(selection) => selection.apply(flat),
             None => flat,

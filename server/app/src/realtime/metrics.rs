@@ -1,0 +1,57 @@
+//! What the room counts.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+
+/// Says what the names mean; once a process.
+pub(super) fn describe() {
+    describe_gauge!("basalt_realtime_connections", "Open connections.");
+    describe_gauge!("basalt_realtime_subscriptions", "Subscriptions of all connections.");
+    describe_gauge!("basalt_realtime_queries", "Distinct queries behind the subscriptions.");
+    describe_gauge!("basalt_realtime_queue_frames", "Frames that wait in the queues of all connections.");
+    describe_gauge!("basalt_realtime_lag_seconds", "From the last change that was handed on to its commit.");
+    describe_counter!("basalt_realtime_changes_total", "Changes looked at.");
+    describe_counter!("basalt_realtime_evaluations_total", "Queries asked about a change.");
+    describe_counter!("basalt_realtime_frames_total", "Change frames sent.");
+    describe_counter!("basalt_realtime_snapshots_total", "Results read.");
+    describe_counter!("basalt_realtime_resyncs_total", "Connections whose queue ran over.");
+}
+
+pub(super) fn evaluated(evaluations: usize, changes: usize) {
+    counter!("basalt_realtime_changes_total").increment(changes as u64);
+    counter!("basalt_realtime_evaluations_total").increment(evaluations as u64);
+}
+
+pub(super) fn sent(frames: usize) {
+    counter!("basalt_realtime_frames_total").increment(frames as u64);
+}
+
+pub(super) fn taken() {
+    counter!("basalt_realtime_snapshots_total").increment(1);
+}
+
+pub(super) fn resynced() {
+    counter!("basalt_realtime_resyncs_total").increment(1);
+}
+
+/// What there is now.
+pub(super) struct Census {
+    pub(super) connections: usize,
+    pub(super) subscriptions: usize,
+    pub(super) queries: usize,
+    pub(super) waiting: usize,
+}
+
+impl Census {
+    pub(super) fn tell(&self) {
+        gauge!("basalt_realtime_connections").set(self.connections as f64);
+        gauge!("basalt_realtime_subscriptions").set(self.subscriptions as f64);
+        gauge!("basalt_realtime_queries").set(self.queries as f64);
+        gauge!("basalt_realtime_queue_frames").set(self.waiting as f64);
+    }
+}
+
+pub(super) fn lag(lag: Duration) {
+    gauge!("basalt_realtime_lag_seconds").set(lag.as_secs_f64());
+}
