@@ -184,7 +184,7 @@ async fn bad_requests_get_clear_problems() {
         ("GET", "/v1/collections/notes/documents?limt=3", 400, "unknown_parameter"),
         ("GET", "/v1/auth/me?x=1", 400, "unknown_parameter"),
         ("GET", "/v1/collections/notes/documents?filter=((", 400, "bad_filter"),
-        ("GET", "/v1/collections/notes/documents?search=x", 400, "not_available"),
+        ("GET", "/v1/collections/notes/documents?search=x", 400, "not_searchable"),
         ("GET", "/v1/collections/_sessions/documents", 404, "collection_not_found"),
         ("GET", "/v1/collections/%5Fsessions/documents", 404, "collection_not_found"),
         ("GET", "/v1/collections/nope/documents", 404, "collection_not_found"),

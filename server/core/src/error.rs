@@ -45,6 +45,7 @@ codes! {
     BadPatch "bad_patch" 400 "Bad patch";
     ResultTooLarge "result_too_large" 400 "Result too large";
     IdMismatch "id_mismatch" 400 "Id mismatch";
+    NotSearchable "not_searchable" 400 "Not searchable";
     NotAvailable "not_available" 400 "Not available";
     Overflow "overflow" 400 "Number overflow";
     Unauthenticated "unauthenticated" 401 "Sign-in needed";

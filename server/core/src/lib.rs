@@ -17,6 +17,7 @@ pub mod origin;
 pub mod past;
 pub mod principal;
 pub mod random;
+pub mod text;
 pub mod time;
 pub mod truth;
 pub mod vector;

@@ -96,7 +96,15 @@ fn at() -> FieldPath {
 }
 
 fn list(collection: &CollectionName, filter: Filter) -> List {
-    List { collection: collection.clone(), filter, sort: Vec::new(), limit: 30, after: None, count: false }
+    List {
+        collection: collection.clone(),
+        filter,
+        search: None,
+        sort: Vec::new(),
+        limit: 30,
+        after: None,
+        count: false,
+    }
 }
 
 async fn collection(name: &str, kind: IndexKind, store: &Store) -> CollectionName {

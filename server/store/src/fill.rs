@@ -29,7 +29,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 /// meanwhile brings its own keys along, and is left alone here because its rev is another by then.
 pub(crate) async fn fill(driver: &Driver, shared: &Shared, collection: &Collection) -> Result<()> {
     let columns: Vec<_> = collection.key_columns.iter().filter(|column| !column.ready).collect();
-    let kinds = [IndexKind::Contains, IndexKind::Vector];
+    let kinds = [IndexKind::Contains, IndexKind::Vector, IndexKind::Search];
     let sides: Vec<&Index> = kinds.into_iter().flat_map(|kind| building(collection, kind)).collect();
     if columns.is_empty() && sides.is_empty() {
         return Ok(());
@@ -153,7 +153,10 @@ impl Filling<'_> {
             statements.extend(documents.chunks(rows).map(fill));
         }
         for side in &self.sides {
-            statements.extend(fill_side(&self.table, side, documents, dialect));
+            statements.extend(match side.spec.kind {
+                IndexKind::Search => crate::search::fill(&self.table, side, documents, dialect),
+                _ => fill_side(&self.table, side, documents, dialect),
+            });
         }
         statements
     }
@@ -223,7 +226,7 @@ fn fill_side(table: &str, index: &Index, documents: &[Document], dialect: Dialec
 }
 
 /// `($1, $2), ($3, $4)` …
-fn tuples(rows: usize, columns: usize) -> String {
+pub(crate) fn tuples(rows: usize, columns: usize) -> String {
     let tuple = |row: usize| {
         let values: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
         format!("({})", values.join(", "))

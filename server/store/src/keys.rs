@@ -65,7 +65,9 @@ pub(crate) fn beside(document: &Document, path: &FieldPath, kind: IndexKind) -> 
             let vector = key::at(&document.data, path).and_then(vector::read);
             vector.iter().map(|vector| vector::to_bytes(vector)).collect()
         }
-        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo => elements(document, path),
+        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo | IndexKind::Search => {
+            elements(document, path)
+        }
     }
 }
 

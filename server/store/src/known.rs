@@ -8,6 +8,7 @@ use basalt_core::{CollectionName, Error, FieldPath, Result};
 
 use crate::catalog::{Catalog, Collection, IndexKind, IndexState, Keeps, KeyColumn};
 use crate::postgres::SetStatements;
+use crate::search::SearchTable;
 use crate::sql::Dialect;
 
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Tables {
     pub(crate) filling: bool,
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) sides: Vec<SideTable>,
+    pub(crate) search: Option<SearchTable>,
     pub(crate) sql: TableStatements,
     /// Statements on sets of rows (PostgreSQL), made when first needed.
     sets: OnceLock<SetStatements>,
@@ -92,6 +94,7 @@ impl Tables {
             filling: collection.key_columns.iter().any(|column| !column.ready),
             unique: collection.unique_indexes().map(|index| unique(collection, index, &documents, dialect)).collect(),
             sides: side_tables(collection, dialect),
+            search: collection.search_index().map(|index| SearchTable::new(index, &documents)),
             sets: OnceLock::new(),
             documents,
         }
@@ -141,14 +144,15 @@ fn side_tables(collection: &Collection, dialect: Dialect) -> Vec<SideTable> {
             table,
         })
     };
-    collection.indexes.iter().filter(|index| index.spec.kind.has_side_table()).filter_map(of_index).collect()
+    let by_key = |index: &&crate::Index| matches!(index.spec.kind, IndexKind::Contains | IndexKind::Vector);
+    collection.indexes.iter().filter(by_key).filter_map(of_index).collect()
 }
 
 /// What to do with a row of a side table that is there already: a document has many elements, and one vector.
 pub(crate) fn on_conflict(kind: IndexKind) -> &'static str {
     match kind {
         IndexKind::Vector => "ON CONFLICT (id) DO UPDATE SET k = excluded.k",
-        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo => {
+        IndexKind::Contains | IndexKind::Ordered | IndexKind::Unique | IndexKind::Geo | IndexKind::Search => {
             "ON CONFLICT (k, id) DO NOTHING"
         }
     }

@@ -21,6 +21,7 @@ mod postgres;
 pub mod query;
 mod recent;
 pub mod records;
+mod search;
 mod shared;
 pub mod sql;
 mod sqlite;
@@ -36,6 +37,6 @@ pub use migrate::{Examined, SchemaPlan};
 pub use query::{Access, Branch, Explanation, explain, has_point};
 pub use query::{
     Aggregate, AggregatePage, Count, GroupKey, Keyset, List, Measure, MeasureOp, Near, NearPage, Nearest, NearestPage,
-    Page, SortField,
+    Page, Search, SortField,
 };
 pub use store::{Engine, Options, Store};

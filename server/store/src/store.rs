@@ -228,7 +228,13 @@ impl Store {
         let statements = |catalog: &Catalog, dialect| {
             let mut statements = vec![query::list_statement(catalog, &list, dialect)?, statement(changes::SELECT_END)];
             if list.count {
-                statements.push(query::count_statement(catalog, &list.collection, &list.filter, dialect)?);
+                statements.push(query::count_statement(
+                    catalog,
+                    &list.collection,
+                    &list.filter,
+                    list.search.as_ref(),
+                    dialect,
+                )?);
             }
             Ok(statements)
         };
@@ -288,7 +294,13 @@ impl Store {
         let (catalog, dialect) = (self.catalog(), self.inner.driver.dialect());
         let mut first = vec![query::reach_statement(&catalog, near, dialect)?, statement(changes::SELECT_END)];
         if near.list.count {
-            first.push(query::count_statement(&catalog, &near.list.collection, &near.filter(), dialect)?);
+            first.push(query::count_statement(
+                &catalog,
+                &near.list.collection,
+                &near.filter(),
+                near.list.search.as_ref(),
+                dialect,
+            )?);
         }
         let near = Arc::clone(near);
         let then =
@@ -298,7 +310,8 @@ impl Store {
 
     pub async fn count(&self, count: Count) -> Result<u64> {
         let statements = |catalog: &Catalog, dialect| {
-            Ok(vec![query::count_statement(catalog, &count.collection, &count.filter, dialect)?])
+            let Count { collection, filter, search } = &count;
+            Ok(vec![query::count_statement(catalog, collection, filter, search.as_ref(), dialect)?])
         };
         query::decode_count(rows(&self.query(statements).await?, 0))
     }

@@ -140,7 +140,7 @@ async fn bad_parameters_are_refused(server: TestServer) {
         ("page", "2", "unknown_parameter"),
         ("offset", "10", "unknown_parameter"),
         ("expand", "owner", "bad_parameter"),
-        ("search", "x", "not_available"),
+        ("search", "x", "not_searchable"),
     ] {
         ann.get(&documents("notes")).query(&[(name, value)]).problem(400, code).await;
     }

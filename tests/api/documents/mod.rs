@@ -17,5 +17,6 @@ mod protected_fields;
 mod query;
 mod references;
 mod replace;
+mod search;
 mod times;
 mod ttl;

@@ -56,6 +56,7 @@ impl Audit {
         let list = List {
             collection: AUDIT.clone(),
             filter: Filter::True,
+            search: None,
             sort: vec![newest_first],
             limit,
             after: cursor.map(place).transpose()?,

@@ -40,6 +40,7 @@ impl Auth {
         let list = List {
             collection: SESSIONS.clone(),
             filter: Filter::Leaf(Leaf::Order { place, order: Order::Le, value: now }),
+            search: None,
             sort: vec![SortField { path, descending: false }],
             limit: BATCH,
             after: None,

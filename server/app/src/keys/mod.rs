@@ -71,6 +71,7 @@ impl Keys {
         let list = List {
             collection: KEYS.clone(),
             filter: Filter::True,
+            search: None,
             sort: vec![oldest_first],
             limit: MOST,
             after: None,

@@ -28,6 +28,7 @@ impl Operators {
         let list = List {
             collection: OPERATORS.clone(),
             filter: Filter::True,
+            search: None,
             sort: vec![oldest_first],
             limit: MOST,
             after: None,

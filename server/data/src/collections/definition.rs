@@ -26,6 +26,8 @@ pub struct Definition {
     pub vectors: Vectors,
     /// The time at which a document is over and swept away.
     pub ttl: Option<FieldPath>,
+    /// Fields of full text, the first counting most.
+    pub search: Vec<FieldPath>,
     /// Fields that only services, operators and the server read.
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
@@ -44,6 +46,7 @@ impl Definition {
             inverse: BTreeMap::new(),
             vectors: Vectors::new(),
             ttl: None,
+            search: Vec::new(),
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
         }
@@ -76,6 +79,9 @@ impl Definition {
         if let Some(ttl) = &self.ttl {
             map.insert("ttl".to_owned(), ttl.to_string().into());
         }
+        if !self.search.is_empty() {
+            map.insert("search".to_owned(), self.search.iter().map(ToString::to_string).collect());
+        }
         if !self.hidden.is_empty() {
             map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());
         }
@@ -86,7 +92,8 @@ impl Definition {
     }
 }
 
-/// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`, `{"geo":"location"}`.
+/// `{"fields":["owner","-updatedAt"]}`, with `"unique":true`; or `{"contains":"tags"}`, `{"geo":"location"}`; or
+/// `{"search":["title","text"]}`, which comes of the option of that name.
 pub(crate) fn index_to_json(index: &IndexSpec) -> Value {
     let fields: Vec<String> = index.fields.iter().map(field_to_text).collect();
     match index.kind {
@@ -95,6 +102,7 @@ pub(crate) fn index_to_json(index: &IndexSpec) -> Value {
         IndexKind::Contains => json!({ "contains": fields.first() }),
         IndexKind::Geo => json!({ "geo": fields.first() }),
         IndexKind::Vector => json!({ "vector": fields.first() }),
+        IndexKind::Search => json!({ "search": fields }),
     }
 }
 

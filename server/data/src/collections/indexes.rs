@@ -39,6 +39,11 @@ pub(super) fn effective(definition: &Definition, builtin: Option<&Builtin>, rule
     if let Some(ttl) = definition.ttl.as_ref().filter(|ttl| !begins(&indexes, ttl)) {
         indexes.push(single(IndexKind::Ordered, ttl.clone()));
     }
+    if !definition.search.is_empty() {
+        let field = |path: &FieldPath| SortField { path: path.clone(), descending: false };
+        let fields = definition.search.iter().map(field).collect();
+        indexes.push(IndexSpec { kind: IndexKind::Search, fields });
+    }
     let Some(list) = &rules.list else { return indexes };
     for field in list.equality_fields().into_iter().filter(|field| ![ID, REV].contains(&field.top())) {
         if !begins(&indexes, &field) {

@@ -17,7 +17,7 @@ use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 const INDEXES_MAX: usize = 32;
 const INDEX_FIELDS_MAX: usize = 8;
 /// Options whose features come later; an option that would do nothing is refused.
-const LATER: [&str; 3] = ["search", "history", "softDelete"];
+const LATER: [&str; 2] = ["history", "softDelete"];
 
 impl Definition {
     /// Reads the entry of one collection; all problems at once.
@@ -52,6 +52,9 @@ impl Definition {
         }
         let ttl_path = table.path_of("ttl");
         definition.ttl = table.text("ttl", problems).and_then(|field| read_ttl(field, &ttl_path, problems));
+        if let Some(fields) = table.texts("search", problems) {
+            definition.search = read_search(&fields, &table.path_of("search"), problems);
+        }
         if let Some(fields) = table.texts("hidden", problems) {
             let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
             definition.hidden = fields.map(|(field, _)| field.to_owned()).collect();
@@ -206,6 +209,25 @@ fn read_index_fields(fields: &[(&str, String)], path: &str, problems: &mut Probl
         read.push(field);
     }
     Some(read)
+}
+
+/// Paths of fields of the user's, the first counting most.
+fn read_search(fields: &[(&str, String)], path: &str, problems: &mut Problems) -> Vec<FieldPath> {
+    if fields.len() > INDEX_FIELDS_MAX {
+        problems.add(path, "bad_search", format!("A search is in at most {INDEX_FIELDS_MAX} fields."));
+        return Vec::new();
+    }
+    let mut read: Vec<FieldPath> = Vec::new();
+    for (field, path) in fields {
+        match read_path(field).filter(|field| !OWN_FIELDS.contains(&field.top())) {
+            Some(found) if read.contains(&found) => {
+                problems.add(path, "bad_search", format!("{field} is there twice."));
+            }
+            Some(found) => read.push(found),
+            None => problems.add(path, "bad_field_name", format!("{field:?} is not the path of a field of yours.")),
+        }
+    }
+    read
 }
 
 fn read_sort_field(field: &str, path: &str, problems: &mut Problems) -> Option<SortField> {

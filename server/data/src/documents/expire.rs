@@ -111,6 +111,7 @@ fn over(collection: &CollectionName, ttl: &FieldPath, now: Timestamp, after: Opt
     List {
         collection: collection.clone(),
         filter: Filter::Leaf(Leaf::Order { place: Place::document(ttl.clone()), order: Order::Le, value }),
+        search: None,
         sort: vec![SortField { path: ttl.clone(), descending: false }],
         limit: BATCH,
         after,

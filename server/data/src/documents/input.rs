@@ -59,8 +59,10 @@ pub enum PatchBody {
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     pub filter: Option<String>,
+    /// Words and phrases of full text.
+    pub search: Option<String>,
     pub vars: Map<String, Value>,
-    /// Each a field's path, `-` before it for descending.
+    /// Each a field's path, `-` before it for descending; of a search without one: by relevance.
     pub sort: Vec<String>,
     /// 1 to 500, 30 where nothing is said; 0 with [`CountMode::Exact`] only.
     pub limit: Option<u32>,
@@ -91,9 +93,6 @@ pub enum CountMode {
     /// All that match are counted, in the same read transaction.
     Exact,
 }
-
-/// Parameters of the contract that are built later.
-const LATER: [&str; 1] = ["search"];
 
 impl EntityTags {
     /// Reads a header's value. Weak tags count like strong ones: a proxy that compresses weakens our tags, and the
@@ -140,6 +139,7 @@ impl ListQuery {
         for (name, value) in body {
             match name.as_str() {
                 "filter" => query.filter = optional_text(&name, value)?,
+                "search" => query.search = optional_text(&name, value)?,
                 "vars" => query.vars = map(&name, value)?,
                 "sort" => query.sort = names(&name, value)?,
                 "limit" => query.limit = optional_count(&name, &value)?,
@@ -149,7 +149,6 @@ impl ListQuery {
                 "nearest" => query.nearest = NearestTo::from_value(value)?,
                 "explain" => query.explain = optional_flag(&name, &value)?.unwrap_or_default(),
                 "count" => query.count = CountMode::from_value(&value)?,
-                later if LATER.contains(&later) => return Err(not_available(later)),
                 _ => return Err(unknown_field(&name)),
             }
         }
@@ -193,11 +192,6 @@ pub fn split_names(text: &str) -> Vec<String> {
         sign == ',' && depth == 0
     });
     parts.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-/// The answer to a parameter that the contract has and this server hasn't yet.
-pub fn not_available(name: &str) -> Error {
-    Error::new(Code::NotAvailable, format!("{name:?} is not available on this server yet."))
 }
 
 pub(super) fn unknown_field(name: &str) -> Error {
@@ -304,7 +298,7 @@ mod tests {
             (json!({"vars": []}), Code::BadParameter),
             (json!({"count": "about"}), Code::BadParameter),
             (json!({"expand": 1}), Code::BadParameter),
-            (json!({"search": "a"}), Code::NotAvailable),
+            (json!({"search": 1}), Code::BadParameter),
             (json!({"nearest": {}}), Code::BadParameter),
         ] {
             assert_eq!(query(body.clone()).unwrap_err().code(), code, "{body}");

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use basalt_core::filter::Filter;
 use basalt_core::limits::{PAGE_DEFAULT, PAGE_MAX};
+use basalt_core::text::Query;
 use basalt_core::{Caller, Code, CollectionName, Document, Error, FieldPath, Result};
-use basalt_store::{Catalog, Count, List, Near, NearPage, Page, has_point};
+use basalt_store::{Catalog, Count, List, Near, NearPage, Page, Search, has_point};
 use serde_json::{Map, Value};
 
 use super::answer::{Listed, ListedPage, ListedTexts};
@@ -15,6 +16,7 @@ use super::filter::{Wanted, check_readable};
 use super::gather::Gathered;
 use super::input::{CountMode, ListQuery, Show};
 use super::present::Shape;
+use super::search;
 use super::service::Documents;
 use super::sort::Sort;
 use crate::collections::Compiled;
@@ -39,6 +41,7 @@ pub(super) enum Asked {
 
 /// A parsed query.
 struct Plan {
+    search: Option<Query>,
     sort: Sort,
     show: Show,
     limit: u32,
@@ -103,18 +106,20 @@ impl Documents {
         let shape = Shape::compile(&self.0.collections, &granted.compiled, &plan.show)?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
+        let search = plan.search.as_ref().map(|query| search::within(query, &granted)).transpose()?;
         check_readable(plan.sort.paths(), &granted.grant, "/sort")?;
         let after = query.cursor.as_deref().map(|cursor| self.0.cursor_key.open(&plan.question, cursor)).transpose()?;
         let count = query.count == CountMode::Exact;
         if plan.limit == 0 {
-            let total = self.count(collection, plan.counted(filter)).await?;
+            let total = self.count(collection, plan.counted(filter), search).await?;
             return Ok(ListedPage::Fields(Listed { total: Some(total), ..Listed::default() }));
         }
         if filter.is_never_true() {
             return Ok(ListedPage::Fields(Listed { total: count.then_some(0), ..Listed::default() }));
         }
-        let list = List { collection: collection.clone(), filter, sort: Vec::new(), limit: plan.limit, after, count };
-        if let (Form::Texts, Sort::Fields(sort)) = (form, &plan.sort)
+        let (collection, searched) = (collection.clone(), search.clone());
+        let list = List { collection, filter, search: searched, sort: Vec::new(), limit: plan.limit, after, count };
+        if let (Form::Texts, Sort::Fields(sort), None) = (form, &plan.sort, &search)
             && shape.is_whole()
             && granted.grant.shows_all()
         {
@@ -128,8 +133,10 @@ impl Documents {
         let shown = || documents.iter().map(|document| Value::Object(document.to_flat()));
         debug_assert!(granted.all_match(binding, wanted.as_ref(), shown()), "the database and the evaluator agree");
         let readable = self.reveal(&mut granted, documents).await?;
+        let highlights = search.as_ref().map(|search| search::highlights(search, &readable));
         let mut items = self.present(binding, &shape, readable).await?;
         show_distances(&mut items, &distances);
+        search::show(&mut items, highlights);
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;
         Ok(ListedPage::Fields(Listed { items, next_cursor, total }))
     }
@@ -156,11 +163,11 @@ impl Documents {
         }
     }
 
-    async fn count(&self, collection: &CollectionName, filter: Filter) -> Result<u64> {
+    async fn count(&self, collection: &CollectionName, filter: Filter, search: Option<Search>) -> Result<u64> {
         if filter.is_never_true() {
             return Ok(0);
         }
-        self.0.store.count(Count { collection: collection.clone(), filter }).await
+        self.0.store.count(Count { collection: collection.clone(), filter, search }).await
     }
 
     pub(super) fn wanted(
@@ -281,10 +288,11 @@ impl Plan {
         let question =
             Question::new("list", caller).with(collection).with(&query.filter).with(&query.vars).with(&query.sort);
         Ok(Self {
+            search: query.search.as_deref().map(Query::parse).transpose()?,
             sort: Sort::parse(&query.sort)?,
             show: Show { select: query.select.clone(), expand: query.expand.clone() },
             limit: limit(query.limit, query.count)?,
-            question,
+            question: question.with(&query.search),
         })
     }
 }

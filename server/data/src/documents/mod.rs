@@ -29,6 +29,7 @@ mod present;
 mod reads;
 mod references;
 mod run;
+mod search;
 mod service;
 mod sort;
 mod state;
@@ -41,9 +42,7 @@ pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersB
 pub use explain::Explained;
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
 pub use idempotency::IDEMPOTENCY_SPACE;
-pub use input::{
-    Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, Show, WriteOptions, not_available, split_names,
-};
+pub use input::{Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, Show, WriteOptions, split_names};
 pub use nearest::NearestTo;
 pub use present::Shape;
 pub use references::{RELEASE, Release};

@@ -71,9 +71,9 @@ impl Documents {
         nearest: &NearestTo,
     ) -> Result<Listed> {
         let lone = query.sort.is_empty() && query.cursor.is_none() && query.limit.is_none();
-        if !lone || query.count == CountMode::Exact {
+        if !lone || query.count == CountMode::Exact || query.search.is_some() {
             return Err(bad(
-                "nearest is an order of its own and gives k documents: without sort, limit, cursor and count.",
+                "nearest is an order of its own and gives k documents: without search, sort, limit, cursor and count.",
             ));
         }
         let binding = Binding::new(caller.clone());

@@ -159,6 +159,7 @@ impl Documents {
         let list = List {
             collection: operation.collection.clone(),
             filter: Filter::Leaf(Leaf::Equal { place, value }),
+            search: None,
             sort: Vec::new(),
             limit: 1,
             after: None,

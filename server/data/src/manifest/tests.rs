@@ -105,7 +105,7 @@ fn sections_of_later_versions_are_said_to_be_later() {
     assert_eq!(error.code(), Code::NotAvailable);
     assert_eq!(error.errors()[0].line, Some(1));
     assert_eq!(
-        problems("[collections.a]\nsearch = [\"x\"]\nhistory = true\n"),
+        problems("[collections.a]\nsoftDelete = true\nhistory = true\n"),
         ["2:1 not_available", "3:1 not_available"]
     );
     assert_eq!(

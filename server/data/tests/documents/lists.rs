@@ -91,7 +91,7 @@ async fn bad_queries_say_what_is_wrong() {
             (json!({"limit": 501}), "400 bad_parameter"),
             (json!({"limit": 0}), "400 bad_parameter"),
             (json!({"select": ["a..b"]}), "400 bad_parameter"),
-            (json!({"search": "x"}), "400 not_available"),
+            (json!({"search": "x"}), "400 not_searchable"),
             (json!({"filters": "x"}), "400 unknown_field"),
         ] {
             assert_eq!(refusal(world.list(&user, "notes", query.clone()).await), expected, "{query}");

@@ -90,7 +90,7 @@ async fn bad_definitions_are_refused_with_places_in_the_body() {
         assert_eq!(error.code().as_str(), "plan_refused");
         assert_eq!(error.errors().len(), 3);
         assert!(error.extensions().contains_key("plan"));
-        assert_eq!(put("notes", json!({"search": ["title"]})).await.code().as_str(), "not_available");
+        assert_eq!(put("notes", json!({"softDelete": true})).await.code().as_str(), "not_available");
         assert_eq!(put("_sessions", json!({})).await.code().as_str(), "invalid_definition");
         assert_eq!(put("users", json!({"rules": {"create": "false"}})).await.errors()[0].path, "/rules/create");
         assert_eq!(rooms.epoch(), db.store.catalog().epoch);

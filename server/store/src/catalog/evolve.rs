@@ -114,7 +114,7 @@ impl Evolution<'_> {
         ));
         for index in &collection.indexes {
             match index.spec.kind {
-                IndexKind::Contains | IndexKind::Vector => self.create_side_table(&index.name, index.spec.kind),
+                IndexKind::Contains | IndexKind::Vector | IndexKind::Search => self.create_side_table(index),
                 IndexKind::Ordered | IndexKind::Geo => self.run(create_ordered("CREATE INDEX", collection, index)),
                 IndexKind::Unique => {
                     self.run(create_ordered("CREATE INDEX", collection, index));
@@ -127,7 +127,14 @@ impl Evolution<'_> {
         }
     }
 
-    fn create_side_table(&mut self, name: &str, kind: IndexKind) {
+    fn create_side_table(&mut self, index: &Index) {
+        let (name, kind) = (&index.name, index.spec.kind);
+        if kind == IndexKind::Search {
+            for sql in crate::search::create(name, index.spec.fields.len(), self.dialect) {
+                self.run(sql);
+            }
+            return;
+        }
         let (text, bytes) = (self.dialect.text_type(), self.dialect.bytes_type());
         if kind == IndexKind::Vector {
             // Read whole more often than by id.
@@ -162,10 +169,9 @@ impl Evolution<'_> {
         let before = collection.key_columns.len();
         for spec in specs {
             if collection.indexes.iter().all(|index| index.spec != spec) {
-                let kind = spec.kind;
-                let name = add_index(&mut collection, &mut next_number, spec, Birth::Filled);
-                if let Some(side) = name {
-                    self.create_side_table(&side, kind);
+                let index = add_index(&mut collection, &mut next_number, spec, Birth::Filled);
+                if index.spec.kind.has_side_table() {
+                    self.create_side_table(&index);
                 }
             }
         }
@@ -202,7 +208,9 @@ impl Evolution<'_> {
 
     fn discard_index(&mut self, index: &Index) {
         match index.spec.kind {
-            IndexKind::Contains | IndexKind::Vector => self.chore(&Task::DropTable(index.name.clone())),
+            IndexKind::Contains | IndexKind::Vector | IndexKind::Search => {
+                self.chore(&Task::DropTable(index.name.clone()));
+            }
             IndexKind::Ordered | IndexKind::Geo => self.chore(&Task::DropIndex(index.name.clone())),
             IndexKind::Unique => {
                 self.chore(&Task::DropIndex(backing_name(index)));
@@ -233,8 +241,8 @@ enum Birth {
     Filled,
 }
 
-/// Adds the index and the key columns it lacks; answers the name of the side table to make.
-fn add_index(collection: &mut Collection, next_number: &mut i64, spec: IndexSpec, birth: Birth) -> Option<String> {
+/// Adds the index and the key columns it lacks.
+fn add_index(collection: &mut Collection, next_number: &mut i64, spec: IndexSpec, birth: Birth) -> Index {
     let mut draw = || {
         *next_number += 1;
         *next_number - 1
@@ -255,8 +263,9 @@ fn add_index(collection: &mut Collection, next_number: &mut i64, spec: IndexSpec
         Birth::Empty => IndexState::Ready,
         Birth::Filled => IndexState::Building,
     };
-    collection.indexes.push(Index { name: name.clone(), spec, state });
-    beside.then_some(name)
+    let index = Index { name, spec, state };
+    collection.indexes.push(index.clone());
+    index
 }
 
 /// The names of an index's key columns, in its order.
@@ -296,10 +305,15 @@ fn check(specs: &[IndexSpec]) -> Result<()> {
             IndexKind::Geo if fields != 1 || spec.fields[0].descending => {
                 return fault("A geo index is on exactly one field, without a direction.");
             }
-            IndexKind::Ordered | IndexKind::Unique if !(1..=8).contains(&fields) => {
+            IndexKind::Ordered | IndexKind::Unique | IndexKind::Search if !(1..=8).contains(&fields) => {
                 return fault("An index is on 1 to 8 fields.");
             }
-            IndexKind::Contains | IndexKind::Geo | IndexKind::Vector | IndexKind::Ordered | IndexKind::Unique => {}
+            IndexKind::Contains
+            | IndexKind::Geo
+            | IndexKind::Vector
+            | IndexKind::Ordered
+            | IndexKind::Unique
+            | IndexKind::Search => {}
         }
         if spec.fields.iter().any(|field| field.path.names().is_empty()) {
             return fault("An index's field has a name.");

@@ -21,7 +21,8 @@ pub struct Catalog {
 #[derive(Clone, Debug)]
 pub struct Collection {
     pub name: CollectionName,
-    /// Of the tables: `c_<short id>` holds the documents, `s_<short id>_<n>` the elements of a `contains` index.
+    /// Of the tables: `c_<short id>` holds the documents, `s_<short id>_<n>` the elements of a `contains` index or the
+    /// tokens of a `search` index.
     pub short_id: String,
     /// What the rooms above keep here (schema, rules, options); the store doesn't look inside.
     pub definition: Arc<Value>,
@@ -70,6 +71,8 @@ pub enum IndexKind {
     Vector,
     /// One field that holds a list: its scalar elements are found (of a map: its names, which `in` looks for, too).
     Contains,
+    /// Full text of up to 8 fields, the first counting most.
+    Search,
 }
 
 impl IndexKind {
@@ -77,13 +80,13 @@ impl IndexKind {
     pub fn keeps(self) -> Keeps {
         match self {
             Self::Geo => Keeps::Point,
-            Self::Ordered | Self::Unique | Self::Contains | Self::Vector => Keeps::Value,
+            Self::Ordered | Self::Unique | Self::Contains | Self::Vector | Self::Search => Keeps::Value,
         }
     }
 
     /// Whether it is a table beside the documents' one.
     pub(crate) fn has_side_table(self) -> bool {
-        matches!(self, Self::Contains | Self::Vector)
+        matches!(self, Self::Contains | Self::Vector | Self::Search)
     }
 }
 
@@ -95,7 +98,7 @@ pub struct SortField {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
-    /// `i_<short id>_<n>`, also its name in the database; for `Contains` the side table's.
+    /// `i_<short id>_<n>`, also its name in the database; for `Contains` and `Search` the side table's.
     pub name: String,
     pub spec: IndexSpec,
     pub state: IndexState,
@@ -127,6 +130,11 @@ impl Catalog {
 }
 
 impl Collection {
+    /// The index that searches go by.
+    pub fn search_index(&self) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.spec.kind == IndexKind::Search)
+    }
+
     /// The unique indexes that enforce.
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|index| index.spec.kind == IndexKind::Unique && index.state == IndexState::Ready)

@@ -2,6 +2,7 @@
 //! family and, last, the number by which it picks its rows.
 
 use crate::known::{SideTable, Tables, UniqueIndex, on_conflict};
+use crate::search::{PART_COLUMNS, SearchTable};
 use crate::sql::Dialect;
 
 pub(crate) struct SetStatements {
@@ -15,6 +16,9 @@ pub(crate) struct SetStatements {
     /// By side table.
     pub(crate) remove_elements: Vec<String>,
     pub(crate) add_elements: Vec<String>,
+    /// Of the search index; empty without one.
+    pub(crate) remove_search: String,
+    pub(crate) add_search: String,
 }
 
 impl SetStatements {
@@ -32,6 +36,8 @@ impl SetStatements {
             expect_holder: tables.unique.iter().map(|index| expect_holder(table, index)).collect(),
             remove_elements: tables.sides.iter().map(remove_elements).collect(),
             add_elements: tables.sides.iter().map(add_elements).collect(),
+            remove_search: tables.search.as_ref().map(remove_search).unwrap_or_default(),
+            add_search: tables.search.as_ref().map(add_search).unwrap_or_default(),
         }
     }
 }
@@ -78,5 +84,19 @@ fn add_elements(side: &SideTable) -> String {
     format!(
         "INSERT INTO {table} (k, id) SELECT e.k, e.id FROM unnest($1, $2, $3) AS e (t, k, id) WHERE e.t = $4 {}",
         on_conflict(side.kind)
+    )
+}
+
+/// A document's parts, all of them.
+fn remove_search(search: &SearchTable) -> String {
+    let table = &search.table;
+    format!("DELETE FROM {table} d USING unnest($1, $2, $3) AS e (t, k, id) WHERE e.t = $4 AND d.id = e.id")
+}
+
+fn add_search(search: &SearchTable) -> String {
+    let table = &search.table;
+    format!(
+        "INSERT INTO {table} (id, field, part, tokens) SELECT e.id, {PART_COLUMNS} FROM \
+         (SELECT t, k, id FROM unnest($1, $2, $3) AS u (t, k, id)) AS e WHERE e.t = $4"
     )
 }

@@ -121,6 +121,7 @@ impl<'a> Documents<'a> {
                 Some(last) => documents.puts.row(&state.tables, &last.document, &last.data),
             }
             documents.elements(state);
+            documents.search(state);
         }
         for state in group.releases() {
             documents.releases.family.row(&state.tables.sets().release);
@@ -146,6 +147,18 @@ impl<'a> Documents<'a> {
             for key in new.iter().filter(|key| !side.ready || !old.contains(*key)) {
                 self.come.row(&sets.add_elements[n], key.clone(), state.id.as_str());
             }
+        }
+    }
+
+    /// All parts of a document go and come together, as elements do.
+    fn search(&mut self, state: &'a DocumentState) {
+        let Some(search) = state.tables.search.as_ref().filter(|search| search.is_touched(state)) else { return };
+        let sets = state.tables.sets();
+        if state.initial.is_some() {
+            self.gone.row(&sets.remove_search, Vec::new(), state.id.as_str());
+        }
+        for part in state.last.iter().flat_map(|last| search.parts(&last.document)) {
+            self.come.row(&sets.add_search, part, state.id.as_str());
         }
     }
 }

@@ -15,7 +15,7 @@ use super::dialect;
 use super::list::{columns, document};
 use super::lookup::table_of;
 use super::print::{Printer, Scope, and};
-use super::{Keyset, List};
+use super::{Keyset, List, search};
 use crate::catalog::Catalog;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
 
@@ -60,6 +60,9 @@ fn parts<'a>(catalog: &'a Catalog, near: &Near, printer: &mut Printer<'a>) -> Re
     let chord = dialect::chord(printer, &column, near.point.place());
     let condition = hinted(&Condition::of(&near.list.filter, Form::True), collection);
     let mut conditions = vec![printer.condition(&condition, &scope)];
+    if let Some(search) = &near.list.search {
+        conditions.push(search::found(search, &scope, printer)?);
+    }
     if let Some(after) = &near.list.after {
         let [Value::Number(mark)] = after.values.as_slice() else { return Err(bad_cursor()) };
         let mark = printer.bind(mark.as_i64().ok_or_else(bad_cursor)?.into());

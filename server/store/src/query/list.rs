@@ -8,7 +8,7 @@ use super::condition::{Condition, Form};
 use super::lookup::table_of;
 use super::order::{self, Term};
 use super::print::{Printer, Scope, and};
-use super::{Keyset, List};
+use super::{Keyset, List, Search, search};
 use crate::catalog::{Catalog, Collection};
 use crate::commit::spliced;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
@@ -20,7 +20,12 @@ pub(super) fn statement(catalog: &Catalog, list: &List, dialect: Dialect) -> Res
     let collection = super::collection(catalog, &list.collection)?;
     let mut printer = Printer::new(catalog, dialect);
     let scope = Scope::new(collection, TABLE);
-    let branches = split(&Condition::of(&list.filter, Form::True), Some(&list.sort), collection);
+    let condition = Condition::of(&list.filter, Form::True);
+    if let Some(search) = &list.search {
+        let sql = searched(search, &condition, list, &scope, &mut printer)?;
+        return printer.finish(&sql);
+    }
+    let branches = split(&condition, Some(&list.sort), collection);
     let terms = order::terms(&list.sort, list.after.as_ref(), &scope, &mut printer)?;
     let limit = u64::from(list.limit) + 1;
     let sql = match branches.as_slice() {
@@ -40,6 +45,35 @@ fn plain(
 ) -> String {
     let rows = ordered_rows(condition, terms, limit, scope, printer);
     format!("SELECT {} FROM {rows}", columns())
+}
+
+/// What a search finds, by its relevance (which is a column more) or as sorted.
+fn searched(
+    search: &Search,
+    condition: &Condition<'_>,
+    list: &List,
+    scope: &Scope<'_>,
+    printer: &mut Printer<'_>,
+) -> Result<String> {
+    let (found, terms, more, rows) = if list.by_relevance() {
+        let scored = search::scored(search, scope, printer)?;
+        let terms = order::by_relevance(search::SCORE, list.after.as_ref(), scope, printer)?;
+        let rows = format!("({scored}) AS h JOIN {} ON {}", from(scope.collection), search::joined(scope, printer));
+        (None, terms, format!(", {}", search::SCORE), rows)
+    } else {
+        let found = search::found(search, scope, printer)?;
+        let terms = order::terms(&list.sort, list.after.as_ref(), scope, printer)?;
+        (Some(found), terms, String::new(), from(scope.collection))
+    };
+    let holds = (*condition != Condition::True).then(|| printer.condition(condition, scope));
+    let conditions: Vec<String> = found.into_iter().chain(holds).chain(order::after(&terms)).collect();
+    Ok(format!(
+        "SELECT {}{more} FROM {rows} WHERE {} {} LIMIT {}",
+        columns(),
+        and(&conditions),
+        order::order_by(terms.iter().map(|term| (term.sql.as_str(), term.descending))),
+        u64::from(list.limit) + 1
+    ))
 }
 
 /// Each branch gives its own first rows, in order; the union drops what several gave and keeps the first of all.
@@ -95,7 +129,7 @@ fn ordered_rows(
     )
 }
 
-fn from(collection: &Collection) -> String {
+pub(super) fn from(collection: &Collection) -> String {
     format!("{} AS {TABLE}", table_of(collection))
 }
 
@@ -107,7 +141,12 @@ pub(super) fn decode(list: &List, rows: &[Row]) -> Result<(Vec<Document>, Option
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
     let documents = rows.iter().take(limit).map(|row| document(row)).collect::<Result<Vec<_>>>()?;
     let more = rows.len() > limit;
-    let next = documents.last().filter(|_| more).map(|last| order::keyset(last, &list.sort));
+    let next = documents.last().filter(|_| more).map(|document| {
+        match rows.get(limit - 1).and_then(|row| row.get(COLUMNS.len())) {
+            Some(score) if list.by_relevance() => order::relevance_keyset(document, score),
+            _ => order::keyset(document, &list.sort),
+        }
+    });
     Ok((documents, next))
 }
 

@@ -7,7 +7,8 @@
 //! What is expected of the tables: `c_<short id>` has `id`, `rev`, `created_at`, `updated_at` (texts in code-point
 //! order), `data` (JSON text on SQLite, `jsonb` on PostgreSQL, of the user's fields) and the key columns, of which a
 //! ready one is never NULL. The side table of a `contains` index, `s_<short id>_<n> (k, id)`, has a row for each element of a list
-//! and for each name of a map, which `'x' in doc.field` asks for as well.
+//! and for each name of a map, which `'x' in doc.field` asks for as well. That of a search index is described in
+//! `crate::search`.
 
 mod aggregate;
 mod branches;
@@ -28,11 +29,13 @@ mod nearest;
 mod operand;
 mod order;
 mod print;
+mod search;
 #[cfg(test)]
 mod tests;
 
 use basalt_core::bucket::Bucket;
 use basalt_core::filter::Filter;
+use basalt_core::text::Query;
 use basalt_core::{CollectionName, Document, DocumentId, Error, FieldPath, Result, Seq};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -54,12 +57,25 @@ pub use crate::catalog::SortField;
 pub struct List {
     pub collection: CollectionName,
     pub filter: Filter,
-    /// By [`basalt_core::key`]'s order of values; empty: by id.
+    pub search: Option<Search>,
+    /// By [`basalt_core::key`]'s order of values; empty: by id, of a search by relevance (see [`Search`]).
     pub sort: Vec<SortField>,
     pub limit: u32,
     pub after: Option<Keyset>,
     /// Whether to count all that match, in the same read transaction.
     pub count: bool,
+}
+
+/// What is searched for, and where. What the query asks is true of each document found, in these fields alone.
+///
+/// Relevance is the sum, over words and fields, of the weights of the fields that hold the word; a whole word where its
+/// beginning would do counts twice. A field weighs twice what the next one of the index does. Among equals the greatest
+/// id, which is the newest, comes first.
+#[derive(Clone, Debug)]
+pub struct Search {
+    pub query: Query,
+    /// Of the collection's search index.
+    pub fields: Vec<FieldPath>,
 }
 
 /// Where a page ended: serialised into cursors by the rooms above (which sign or hash it).
@@ -91,6 +107,7 @@ pub struct NearPage {
 pub struct Count {
     pub collection: CollectionName,
     pub filter: Filter,
+    pub search: Option<Search>,
 }
 
 /// Groups of documents where `filter` is true, with measures of each.
@@ -181,9 +198,10 @@ pub(crate) fn count_statement(
     catalog: &Catalog,
     collection: &CollectionName,
     filter: &Filter,
+    search: Option<&Search>,
     dialect: Dialect,
 ) -> Result<Statement> {
-    count::statement(catalog, collection, filter, dialect)
+    count::statement(catalog, collection, filter, search, dialect)
 }
 
 pub(crate) fn decode_count(rows: &[Row]) -> Result<u64> {
@@ -211,6 +229,12 @@ pub(crate) fn decode_aggregate(aggregate: &Aggregate, rows: &[Row]) -> Result<Ag
 /// A document from the columns `id, rev, created_at, updated_at, data` that begin a row.
 pub(crate) fn decode_document(row: &[SqlValue]) -> Result<Document> {
     list::document(row)
+}
+
+impl List {
+    pub(crate) fn by_relevance(&self) -> bool {
+        self.search.is_some() && self.sort.is_empty()
+    }
 }
 
 fn collection<'a>(catalog: &'a Catalog, name: &CollectionName) -> Result<&'a Collection> {

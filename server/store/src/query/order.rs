@@ -11,7 +11,7 @@ use super::dialect::{self, Kind};
 use super::operand::{Operand, key_column};
 use super::print::{Printer, Scope, and, or};
 use super::{Keyset, SortField};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, SqlValue};
 
 /// What a keyset says of one field.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,23 @@ pub(super) fn terms(
         mark: after.map(|keyset| printer.bind_text(&keyset.id)),
     });
     Ok(terms)
+}
+
+/// The best first, among equals the newest.
+pub(super) fn by_relevance(
+    column: &str,
+    after: Option<&Keyset>,
+    scope: &Scope<'_>,
+    printer: &mut Printer<'_>,
+) -> Result<Vec<Term>> {
+    let mark = after.map(|keyset| match keyset.values.as_slice() {
+        [Value::Number(number)] => number.as_i64().ok_or_else(foreign),
+        _ => Err(foreign()),
+    });
+    let mark = mark.transpose()?.map(|number| printer.bind(SqlValue::Int(number)));
+    let id = after.map(|keyset| printer.bind_text(&keyset.id));
+    let term = |sql: String, mark| Term { sql, descending: true, mark };
+    Ok(vec![term(column.to_owned(), mark), term(format!("{}.id", scope.table), id)])
 }
 
 fn field_terms(
@@ -154,11 +171,17 @@ pub(super) fn keyset(document: &Document, sort: &[SortField]) -> Keyset {
     Keyset { values, id: document.id.to_string() }
 }
 
+pub(super) fn relevance_keyset(document: &Document, score: &SqlValue) -> Keyset {
+    Keyset { values: vec![score.as_int().into()], id: document.id.to_string() }
+}
+
+fn foreign() -> Error {
+    Error::new(Code::BadCursor, "The cursor does not belong to this query.")
+}
+
 fn marks(keyset: &Keyset, fields: usize) -> Result<Vec<Mark>> {
     let marks: Option<Vec<Mark>> = keyset.values.iter().map(Mark::from_json).collect();
-    marks
-        .filter(|marks| marks.len() == fields)
-        .ok_or_else(|| Error::new(Code::BadCursor, "The cursor does not belong to this query."))
+    marks.filter(|marks| marks.len() == fields).ok_or_else(foreign)
 }
 
 impl Mark {

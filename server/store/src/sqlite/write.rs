@@ -20,6 +20,8 @@ pub(crate) fn group(connection: &Connection, group: &Group, first_seq: Seq, tota
 
 fn documents(connection: &Connection, group: &Group) -> Result<()> {
     for state in group.documents().filter(|state| state.last.is_none()) {
+        // While the row still tells which number the index has it under.
+        search(connection, state)?;
         execute(connection, &state.tables.sql.delete, &[&state.id.as_str()], Rows::One)?;
         sides(connection, state)?;
     }
@@ -30,6 +32,7 @@ fn documents(connection: &Connection, group: &Group) -> Result<()> {
         if let Some(last) = &state.last {
             put(connection, state, &last.document, &last.data)?;
             sides(connection, state)?;
+            search(connection, state)?;
         }
     }
     Ok(())
@@ -72,6 +75,16 @@ fn sides(connection: &Connection, state: &DocumentState) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn search(connection: &Connection, state: &DocumentState) -> Result<()> {
+    let Some(search) = state.tables.search.as_ref().filter(|search| search.is_touched(state)) else { return Ok(()) };
+    let id = state.id.as_str();
+    let Some(last) = &state.last else { return execute(connection, &search.remove, &[&id], Rows::Any) };
+    let texts = search.columns(&last.document);
+    let values: Vec<&dyn ToSql> =
+        std::iter::once(&id as &dyn ToSql).chain(texts.iter().map(|text| text as _)).collect();
+    execute(connection, &search.put, &values, Rows::Any)
 }
 
 fn changes(connection: &Connection, group: &Group, first_seq: Seq, mut total_bytes: i64) -> Result<()> {

@@ -102,7 +102,8 @@ async fn more_writes_than_can_wait_are_refused_and_the_others_made() {
         }
     }
     assert!(refused > 0, "all {made} were made");
-    let count = basalt_store::Count { collection: name("notes"), filter: basalt_core::filter::Filter::True };
+    let count =
+        basalt_store::Count { collection: name("notes"), filter: basalt_core::filter::Filter::True, search: None };
     assert_eq!(db.store.count(count).await.unwrap(), made);
 }
 

@@ -18,3 +18,5 @@ mod opening;
 mod query;
 mod query_expressions;
 mod records;
+mod search;
+mod search_oracle;

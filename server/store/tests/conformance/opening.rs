@@ -104,7 +104,8 @@ async fn the_plan_says_what_opening_would_do() {
 /// Lists again and again until it is dropped.
 async fn read_on(db: &TestDb) {
     let filter = basalt_core::filter::Filter::True;
-    let list = List { collection: name("notes"), filter, sort: vec![], limit: 20, after: None, count: false };
+    let list =
+        List { collection: name("notes"), filter, search: None, sort: vec![], limit: 20, after: None, count: false };
     loop {
         db.store.list(list.clone()).await.unwrap();
     }

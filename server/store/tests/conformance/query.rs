@@ -24,7 +24,7 @@ fn equal(field: &str, value: Scalar) -> Filter {
 
 fn list(filter: Filter, sort: &[&str], limit: u32) -> List {
     let sort = index(basalt_store::IndexKind::Ordered, sort).fields;
-    List { collection: name("notes"), filter, sort, limit, after: None, count: false }
+    List { collection: name("notes"), filter, search: None, sort, limit, after: None, count: false }
 }
 
 async fn ids(db: &TestDb, list: &List) -> Vec<String> {
@@ -56,8 +56,8 @@ async fn a_page_is_of_one_moment_of_the_log() {
         asked.limit = 0;
         let counted = db.store.list(asked).await.unwrap();
         assert_eq!((counted.documents.len(), counted.next, counted.total), (0, None, Some(4)));
-        assert_eq!(db.store.count(Count { collection: name("notes"), filter: above }).await.unwrap(), 4);
-        let nowhere = Count { collection: name("nowhere"), filter: Filter::True };
+        assert_eq!(db.store.count(Count { collection: name("notes"), filter: above, search: None }).await.unwrap(), 4);
+        let nowhere = Count { collection: name("nowhere"), filter: Filter::True, search: None };
         assert_eq!(db.store.count(nowhere).await.unwrap_err().code(), Code::CollectionNotFound);
     })
     .await;

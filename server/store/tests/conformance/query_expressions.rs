@@ -157,7 +157,7 @@ async fn check(databases: &[TestDb; 2], number: usize, batch: &Batch, case: &Cas
 
 async fn found(db: &TestDb, number: usize, filter: Filter) -> BTreeSet<String> {
     let collection = name(&format!("docs{number}"));
-    let list = List { collection, filter, sort: vec![], limit: 500, after: None, count: true };
+    let list = List { collection, filter, search: None, sort: vec![], limit: 500, after: None, count: true };
     let page = db.store.list(list).await.unwrap();
     assert_eq!(page.total, Some(page.documents.len() as u64));
     page.documents.into_iter().map(|document| document.id.to_string()).collect()

@@ -17,8 +17,8 @@ use crate::problem::Answer;
     tag = "documents",
     params(ListParameters),
     responses((status = 200, description = "A page.", body = ListAnswer)),
-    extensions(("x-codes" = json!(["bad_filter", "bad_cursor", "rule_missing", "scope_missing", "bad_parameter",
-        "too_large", "not_available", "forbidden"]))),
+    extensions(("x-codes" = json!(["bad_filter", "bad_cursor", "not_searchable", "rule_missing", "scope_missing",
+        "bad_parameter", "too_large", "not_available", "forbidden"]))),
 )]
 pub(crate) async fn handle(
     caller: Caller,

@@ -17,6 +17,9 @@ pub(crate) struct QuerySchema {
     #[schema(example = "status == vars.s")]
     filter: Option<String>,
     vars: Option<Map<String, Value>>,
+    /// Full text: words that all have to be found, the last one by its beginning; `"…"` for a phrase. Sorts by relevance
+    /// unless `sort` is given, and adds `highlight` to each document.
+    search: Option<String>,
     #[schema(value_type = Option<Names>)]
     sort: Option<Names>,
     #[schema(maximum = 500)]
@@ -56,8 +59,8 @@ pub(crate) enum Names {
     request_body = QuerySchema,
     responses((status = 200, description = "A page.", body = ListAnswer)),
     extensions(("x-codes" = json!([
-        "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "rule_missing", "scope_missing", "too_large",
-        "not_available", "forbidden",
+        "bad_filter", "bad_cursor", "unknown_field", "bad_parameter", "not_searchable", "rule_missing", "scope_missing",
+        "too_large", "not_available", "forbidden",
     ]))),
 )]
 pub(crate) async fn handle(caller: Caller, at: CollectionAt, body: ObjectBody, documents: Data<Documents>) -> Answer {

@@ -9,7 +9,7 @@ use basalt_core::change::seq_to_text;
 use basalt_core::{Caller, CollectionName, Seq};
 use basalt_data::documents::{
     Condition, CountMode, Documents, Explained, ListQuery, Listed, ListedPage, ListedTexts, WriteKind, Written,
-    not_available, split_names,
+    split_names,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -158,7 +158,7 @@ pub(crate) struct ListParameters {
     /// 1 to 500; 30 where nothing is said; 0 with `count=exact` only counts.
     #[param(maximum = 500)]
     limit: Option<u32>,
-    /// The `nextCursor` of the page before, with the same filter, sort and caller.
+    /// The `nextCursor` of the page before, with the same filter, search, sort and caller.
     cursor: Option<String>,
     /// The fields of the answer, separated by commas; `id` and `rev` always stay.
     select: Option<String>,
@@ -168,15 +168,17 @@ pub(crate) struct ListParameters {
     explain: Option<bool>,
     /// References whose documents are shown along, separated by commas: `author,replies.author`.
     expand: Option<String>,
-    /// Not available yet.
+    /// Full text: words that all have to be found, the last one by its beginning; `"…"` for a phrase. Sorts by relevance
+    /// unless `sort` is given, and adds `highlight` to each document.
+    #[param(example = "red sho")]
     search: Option<String>,
 }
 
 impl ListParameters {
     pub(crate) fn into_query(self) -> basalt_core::Result<ListQuery> {
-        later(&[("search", self.search.is_some())])?;
         Ok(ListQuery {
             filter: self.filter,
+            search: self.search,
             vars: Map::new(),
             sort: self.sort.as_deref().map(split_names).unwrap_or_default(),
             limit: self.limit,
@@ -246,12 +248,4 @@ pub(super) fn selected(select: Option<&str>) -> Option<Vec<String>> {
 /// The paths in an `expand` parameter.
 pub(super) fn expanded(expand: Option<&str>) -> Vec<String> {
     expand.map(split_names).unwrap_or_default()
-}
-
-/// Parameters of the contract that this server hasn't yet.
-pub(super) fn later(parameters: &[(&str, bool)]) -> basalt_core::Result<()> {
-    match parameters.iter().find(|(_, sent)| *sent) {
-        Some((name, _)) => Err(not_available(name)),
-        None => Ok(()),
-    }
 }

@@ -60,6 +60,7 @@ impl Roles {
         let list = List {
             collection: ROLES.clone(),
             filter: Filter::True,
+            search: None,
             sort: Vec::new(),
             limit: u32::try_from(graph::MOST).unwrap_or(u32::MAX),
             after: None,

@@ -65,6 +65,7 @@ impl Documents {
         let list = List {
             collection: watched.collection.clone(),
             filter: watched.filter().clone(),
+            search: None,
             sort: sort.to_vec(),
             limit,
             after: None,

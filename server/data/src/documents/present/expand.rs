@@ -266,6 +266,7 @@ fn newest(collection: &CollectionName, filter: Filter) -> List {
     List {
         collection: collection.clone(),
         filter,
+        search: None,
         sort: vec![SortField { path: by_creation, descending: true }],
         limit: INVERSE_MAX,
         after: None,

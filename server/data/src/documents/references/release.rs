@@ -159,7 +159,7 @@ fn holders(referrer: &Referrer, id: &DocumentId, after: Option<Keyset>) -> List 
         HeldAs::Either => Filter::or([by_value, by_element]),
     };
     let collection = referrer.collection.clone();
-    List { collection, filter, sort: Vec::new(), limit: BATCH, after, count: false }
+    List { collection, filter, search: None, sort: Vec::new(), limit: BATCH, after, count: false }
 }
 
 /// The merge patch that takes the id out.

@@ -47,7 +47,7 @@ fn places(engines: &mut Engines, count: i64) -> World {
 }
 
 fn near(point: (f64, f64), filter: Filter, limit: u32, after: Option<Keyset>) -> Near {
-    let list = List { collection: collection(), filter, sort: Vec::new(), limit, after, count: false };
+    let list = List { collection: collection(), filter, search: None, sort: Vec::new(), limit, after, count: false };
     Near { list, path: at(), point: Point::new(point.0, point.1).unwrap() }
 }
 
@@ -121,6 +121,7 @@ fn what_is_near_is_read_by_ranges_of_the_index() {
     let list = |filter: Filter| List {
         collection: collection(),
         filter,
+        search: None,
         sort: Vec::new(),
         limit: 20,
         after: None,

@@ -19,7 +19,7 @@ use crate::sql::Dialect;
 
 fn list(filter: Filter, sort: Vec<SortField>, limit: u32) -> List {
     let collection = CollectionName::parse("one").unwrap();
-    List { collection, filter, sort, limit, after: None, count: false }
+    List { collection, filter, search: None, sort, limit, after: None, count: false }
 }
 
 /// All pages, one after the other.

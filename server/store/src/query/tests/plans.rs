@@ -37,7 +37,7 @@ fn one_of(name: &str, values: &[&str]) -> Filter {
 
 fn list(filter: Filter, sort: Vec<SortField>) -> List {
     let collection = CollectionName::parse("notes").unwrap();
-    List { collection, filter, sort, limit: 20, after: None, count: false }
+    List { collection, filter, search: None, sort, limit: 20, after: None, count: false }
 }
 
 /// 20,000 notes of 100 owners, of which a third is open, shared with three of 2,000 users each.
@@ -140,7 +140,7 @@ fn counts_and_aggregates_of_a_disjunction_use_its_indexes() {
     let filter = Filter::Or(vec![equal("owner", "u7"), member("u9", "shared")]);
     let collection = CollectionName::parse("notes").unwrap();
     for dialect in DIALECTS {
-        let count = query::count_statement(&world.catalog, &collection, &filter, dialect).unwrap();
+        let count = query::count_statement(&world.catalog, &collection, &filter, None, dialect).unwrap();
         let aggregate = query::Aggregate {
             collection: collection.clone(),
             filter: filter.clone(),

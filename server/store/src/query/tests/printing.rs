@@ -36,7 +36,7 @@ fn print(leaf: Leaf, form: Form, dialect: Dialect) -> Statement {
 
 fn list(filter: Filter, sort: Vec<SortField>, after: Option<Keyset>, dialect: Dialect) -> String {
     let collection = CollectionName::parse("one").unwrap();
-    let list = List { collection, filter, sort, limit: 9, after, count: false };
+    let list = List { collection, filter, search: None, sort, limit: 9, after, count: false };
     query::list_statement(&world().catalog, &list, dialect).unwrap().sql
 }
 
@@ -105,7 +105,7 @@ fn too_many_values_and_unknown_collections_are_refused() {
     let collection = |name: &str| CollectionName::parse(name).unwrap();
     let world = world();
     let count = |name: &str, filter: &Filter| {
-        query::count_statement(&world.catalog, &collection(name), filter, Dialect::Sqlite).unwrap_err().code()
+        query::count_statement(&world.catalog, &collection(name), filter, None, Dialect::Sqlite).unwrap_err().code()
     };
     assert_eq!(count("one", &Filter::Leaf(many)), Code::BadFilter);
     assert_eq!(count("nowhere", &Filter::True), Code::CollectionNotFound);

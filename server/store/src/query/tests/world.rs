@@ -89,7 +89,7 @@ impl World {
     }
 
     pub(super) fn count(&self, engines: &mut Engines, dialect: Dialect, list: &List) -> u64 {
-        let statement = query::count_statement(&self.catalog, &list.collection, &list.filter, dialect).unwrap();
+        let statement = query::count_statement(&self.catalog, &list.collection, &list.filter, None, dialect).unwrap();
         query::decode_count(&engines.run(dialect, &statement)).unwrap()
     }
 
