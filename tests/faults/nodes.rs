@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use basalt_testing::{Answer, Client, Engine, Process};
+use basalt_testing::{Answer, Client, Engine, Process, Socket};
 use serde_json::{Value, json};
 
 /// What a node promises about changes that another one made.
@@ -166,4 +166,52 @@ async fn of_fifty_sign_ups_of_one_address_over_both_exactly_one_wins() {
         made += usize::from(answer.status == 201);
     }
     assert_eq!(made, 1);
+}
+
+/// Joins and hands back the key; who is there comes after.
+async fn join(client: &Client, presence: Value) -> (Socket, Value) {
+    let mut socket = client.socket().await;
+    socket.send(&json!({"type": "join", "id": "j", "channel": "room:1", "presence": presence})).await;
+    let key = socket.next_of("ok").await["key"].clone();
+    (socket, key)
+}
+
+/// Follows the news of who is there until somebody came or went.
+async fn until(socket: &mut Socket, kind: &str, key: &Value) {
+    loop {
+        let frame = socket.next_of("presence").await;
+        let members = frame[kind].as_array().into_iter().flatten();
+        if members.into_iter().any(|member| member["key"] == *key) {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn channels_are_one_over_both() {
+    let mut nodes = start();
+    let rules = json!({"rules": {"join": "auth != null", "publish": "auth != null"}});
+    nodes.services[0].put("/v1/admin/channels/room:%7Broom%7D").json(&rules).expect(200).await;
+    let ([ann, _], _) = nodes.user("ann").await;
+    let ([_, ben], _) = nodes.user("ben").await;
+    within_a_second(&ben, "/v1/channels/room:1/presence", |answer| answer.status == 200).await;
+    let (mut anns, anns_key) = join(&ann, json!({"n": 1})).await;
+    within_a_second(&ben, "/v1/channels/room:1/presence", |answer| answer.at("/count") == 1).await;
+    let (mut bens, bens_key) = join(&ben, json!({"n": 2})).await;
+    until(&mut anns, "joined", &bens_key).await;
+    for n in 0..20 {
+        anns.send(&json!({"type": "publish", "channel": "room:1", "event": "n", "data": n})).await;
+    }
+    for n in 0..20 {
+        assert_eq!(bens.next_of("message").await["data"], n, "in order, and once");
+    }
+    bens.send(&json!({"type": "publish", "channel": "room:1", "event": "e", "data": "back"})).await;
+    assert_eq!(anns.next_of("message").await["data"], "back", "never one's own");
+    nodes.services[1].post("/v1/channels/room:1/messages").json(&json!({"event": "all"})).expect(202).await;
+    for socket in [&mut anns, &mut bens] {
+        assert_eq!(socket.next_of("message").await["event"], "all");
+    }
+    // A node that dies takes its clients with it, when its lease is over.
+    nodes.first.kill();
+    until(&mut bens, "left", &anns_key).await;
 }

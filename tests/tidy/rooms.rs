@@ -10,8 +10,9 @@ const DATA: &[(&str, &[&str])] = &[
     ("changes", &[]),
     ("jobs", &[]),
     ("rules", &["declared"]),
+    ("channels", &["declared", "rules"]),
     ("collections", &["declared", "rules"]),
-    ("manifest", &["declared", "collections", "rules"]),
+    ("manifest", &["declared", "channels", "collections", "rules"]),
     ("documents", &["changes", "jobs", "rules", "collections"]),
 ];
 

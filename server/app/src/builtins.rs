@@ -8,7 +8,7 @@ use basalt_data::documents::{Behaviour, Behaviours, UsersBehaviour};
 use basalt_data::rules::RuleOp;
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
-use crate::common::names::{AUDIT, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, ROLES, SESSIONS, USERS};
+use crate::common::names::{AUDIT, CHANNELS, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, ROLES, SESSIONS, USERS};
 
 /// The built-in collections of this crate's rooms, to be declared when the server is assembled.
 pub fn builtins() -> Result<Vec<Builtin>> {
@@ -19,6 +19,7 @@ pub fn builtins() -> Result<Vec<Builtin>> {
         system(&OPERATORS, Vec::new()),
         system(&OPERATOR_SESSIONS, Vec::new()),
         system(&ROLES, Vec::new()),
+        system(&CHANNELS, Vec::new()),
         system(&AUDIT, Vec::new()),
     ])
 }

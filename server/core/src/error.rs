@@ -72,6 +72,7 @@ codes! {
     UserNotFound "user_not_found" 404 "User not found";
     SessionNotFound "session_not_found" 404 "Session not found";
     KeyNotFound "key_not_found" 404 "Key not found";
+    ChannelNotFound "channel_not_found" 404 "Channel not found";
     SubscriptionNotFound "subscription_not_found" 404 "Subscription not found";
     OperatorNotFound "operator_not_found" 404 "Operator not found";
     RoleNotFound "role_not_found" 404 "Role not found";

@@ -67,6 +67,28 @@ text_newtype! {
     Rev
 }
 
+text_newtype! {
+    /// A channel's name: 1 to 128 of `A-Z a-z 0-9 _ - . ~ @ :`; a `:` parts segments, of which none is empty.
+    ChannelName
+}
+
+impl ChannelName {
+    pub fn parse(text: &str) -> Result<Self> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"_-.~@:".contains(&b);
+        let filled = text.split(':').all(|segment| !segment.is_empty());
+        if text.len() <= 128 && filled && text.bytes().all(good) {
+            return Ok(Self(text.into()));
+        }
+        let detail =
+            "A channel's name has 1 to 128 characters of A-Z, a-z, 0-9, _, -, ., ~ and @, in segments parted by :.";
+        Err(Error::new(Code::BadRequest, detail))
+    }
+
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split(':')
+    }
+}
+
 impl DocumentId {
     pub fn parse(text: &str) -> Result<Self> {
         let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::change::{Actor, ActorKind};
-use crate::ids::{CollectionName, DocumentId};
+use crate::ids::{ChannelName, CollectionName, DocumentId};
 use crate::time::Timestamp;
 
 /// Whom a request speaks for.
@@ -215,6 +215,32 @@ impl Caller {
                 let room = if collection.as_str() == "users" { ScopeRoom::Users } else { ScopeRoom::Documents };
                 key.require(&Scope::Room { room, access, name: Some(collection.to_string()) })?;
                 Ok(true)
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// The same for a channel, of which a key may name the name or the pattern.
+    pub fn bypasses_channel_rules(
+        &self,
+        channel: &ChannelName,
+        pattern: Option<&str>,
+        access: Access,
+    ) -> crate::Result<bool> {
+        match &self.principal {
+            Principal::Visitor | Principal::User(_) => Ok(false),
+            Principal::System => Ok(true),
+            Principal::Operator(operator) => {
+                let least = if access == Access::Read { OperatorRole::Viewer } else { OperatorRole::Editor };
+                if operator.role >= least { Ok(true) } else { Err(crate::Error::operator_role(least)) }
+            }
+            Principal::Service(key) => {
+                let named = |name: &str| Scope::Room { room: ScopeRoom::Channels, access, name: Some(name.to_owned()) };
+                if pattern.is_some_and(|pattern| key.require(&named(pattern)).is_ok()) {
+                    return Ok(true);
+                }
+                key.require(&named(channel.as_str())).map(|()| true)
             }
         }
     }

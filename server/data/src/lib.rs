@@ -2,6 +2,7 @@
 //! manifest in which an app declares them.
 
 pub mod changes;
+pub mod channels;
 pub mod collections;
 mod declared;
 pub mod documents;

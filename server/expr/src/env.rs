@@ -16,6 +16,8 @@ pub struct Env<'a> {
     pub next: Option<&'a Value>,
     pub vars: Option<&'a Value>,
     pub params: Option<&'a Value>,
+    /// `event` and `data`.
+    pub message: Option<MessageValues<'a>>,
     pub lookups: &'a dyn Lookups,
     /// Without one, `limit()` is an error.
     pub limiter: Option<&'a dyn Limiter>,
@@ -31,6 +33,7 @@ impl<'a> Env<'a> {
             next: None,
             vars: None,
             params: None,
+            message: None,
             lookups: &NoLookups,
             limiter: None,
         }
@@ -40,6 +43,14 @@ impl<'a> Env<'a> {
     pub fn of_document(doc: &'a Value) -> Self {
         Self { doc: Some(doc), ..Self::empty() }
     }
+}
+
+/// A message that is to be published.
+#[derive(Clone, Copy)]
+pub struct MessageValues<'a> {
+    /// A text.
+    pub event: &'a Value,
+    pub data: &'a Value,
 }
 
 /// `request` in expressions.

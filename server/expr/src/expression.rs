@@ -146,7 +146,7 @@ impl Expression {
         fields::looked_up(&self.inner.root)
     }
 
-    /// Which names it uses at all: `auth`, `request`, `doc`, `next`, `vars`, `params`.
+    /// Which names it uses at all: `auth`, `request`, `doc`, `next`, `vars`, `params`, `event`, `data`.
     pub fn names(&self) -> Vec<&str> {
         fields::names(&self.inner.root)
     }

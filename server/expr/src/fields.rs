@@ -91,10 +91,10 @@ pub(crate) fn distance_fields(root: &Node) -> Vec<FieldPath> {
     paths(found)
 }
 
-/// `auth`, `request`, `doc`, `next`, `vars`, `params`, in this order, where they are used.
+/// `auth`, `request`, `doc`, `next`, `vars`, `params`, `event`, `data`, in this order, where they are used.
 pub(crate) fn names(root: &Node) -> Vec<&'static str> {
-    const NAMES: [&str; 6] = ["auth", "request", "doc", "next", "vars", "params"];
-    let mut used = [false; 6];
+    const NAMES: [&str; 8] = ["auth", "request", "doc", "next", "vars", "params", "event", "data"];
+    let mut used = [false; 8];
     visit(root, &mut |node| match &node.kind {
         Kind::Name(Name::Auth) => used[0] = true,
         Kind::Request(_) => used[1] = true,
@@ -102,6 +102,8 @@ pub(crate) fn names(root: &Node) -> Vec<&'static str> {
         Kind::Name(Name::Next) => used[3] = true,
         Kind::Name(Name::Vars) => used[4] = true,
         Kind::Name(Name::Params) => used[5] = true,
+        Kind::Name(Name::Event) => used[6] = true,
+        Kind::Name(Name::Data) => used[7] = true,
         Kind::Unchanged(_) => (used[2], used[3]) = (true, true),
         _ => {}
     });

@@ -25,7 +25,7 @@ mod trace;
 mod tree;
 mod types;
 
-pub use env::{Env, Found, Limiter, Lookups, NoLookups, RequestValues};
+pub use env::{Env, Found, Limiter, Lookups, MessageValues, NoLookups, RequestValues};
 pub use expression::{Expression, Lowered, Outcome};
 pub use fault::Fault;
 pub use prospects::Prospects;

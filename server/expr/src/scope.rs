@@ -16,6 +16,8 @@ pub struct Scope {
     pub vars: bool,
     /// `params.x`: what a pattern captured (channels).
     pub params: bool,
+    /// `event` and `data`: a message that is to be published (channels). Elsewhere these are names like any other.
+    pub message: bool,
     /// A bare name that is nothing else means `doc.name` (filters).
     pub bare_fields: bool,
     /// `get(collection, id)` and `exists(collection, id)`.
@@ -61,20 +63,24 @@ pub(crate) enum Reserved {
     Request,
 }
 
-pub(crate) const RESERVED: [(&str, Reserved); 6] = [
+pub(crate) const RESERVED: [(&str, Reserved); 8] = [
     ("auth", Reserved::Value(Name::Auth)),
     ("request", Reserved::Request),
     ("doc", Reserved::Value(Name::Doc)),
     ("next", Reserved::Value(Name::Next)),
     ("vars", Reserved::Value(Name::Vars)),
     ("params", Reserved::Value(Name::Params)),
+    ("event", Reserved::Value(Name::Event)),
+    ("data", Reserved::Value(Name::Data)),
 ];
 
-pub(crate) fn reserved(name: &str) -> Option<Reserved> {
-    RESERVED.iter().find(|(text, _)| *text == name).map(|(_, reserved)| *reserved)
-}
-
 impl Scope {
+    /// What a name stands for, whether or not it may be used here.
+    pub(crate) fn reserved(&self, name: &str) -> Option<Reserved> {
+        let found = RESERVED.iter().find(|(text, _)| *text == name).map(|(_, reserved)| *reserved);
+        found.filter(|found| self.message || !matches!(found, Reserved::Value(Name::Event | Name::Data)))
+    }
+
     pub(crate) fn has(&self, name: Reserved) -> bool {
         match name {
             Reserved::Request => self.request,
@@ -83,6 +89,7 @@ impl Scope {
             Reserved::Value(Name::Next) => self.next,
             Reserved::Value(Name::Vars) => self.vars,
             Reserved::Value(Name::Params) => self.params,
+            Reserved::Value(Name::Event | Name::Data) => self.message,
         }
     }
 

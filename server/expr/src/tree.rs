@@ -118,6 +118,8 @@ pub(crate) enum Name {
     Next,
     Vars,
     Params,
+    Event,
+    Data,
 }
 
 impl Name {
@@ -128,6 +130,8 @@ impl Name {
             Self::Next => "next",
             Self::Vars => "vars",
             Self::Params => "params",
+            Self::Event => "event",
+            Self::Data => "data",
         }
     }
 }

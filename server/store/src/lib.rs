@@ -23,6 +23,7 @@ mod recent;
 pub mod records;
 mod search;
 mod shared;
+pub mod signals;
 pub mod sql;
 mod sqlite;
 mod store;

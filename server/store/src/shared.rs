@@ -15,6 +15,8 @@ pub(crate) struct Shared {
     known: RwLock<Arc<Known>>,
     pub(crate) catalog: watch::Sender<Arc<Catalog>>,
     pub(crate) end: watch::Sender<Seq>,
+    /// Counts the hints of other nodes' signals.
+    pub(crate) signals: watch::Sender<u64>,
     pub(crate) recent: Recent,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -75,7 +77,8 @@ impl Shared {
     pub(crate) fn new(known: Known, end: Seq, clock: Arc<dyn Clock>, random: Arc<dyn Random>, hooks: Hooks) -> Self {
         let catalog = watch::Sender::new(Arc::clone(&known.catalog));
         let (known, end, recent) = (RwLock::new(Arc::new(known)), watch::Sender::new(end), Recent::default());
-        Self { known, catalog, end, recent, clock, random, hooks }
+        let signals = watch::Sender::new(0);
+        Self { known, catalog, end, signals, recent, clock, random, hooks }
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {

@@ -101,6 +101,19 @@ impl Socket {
         assert_eq!(frame, json!({"type": "pong", "id": "silence"}));
     }
 
+    /// Whether no message of a channel comes until the answer to a ping; who is there may be told.
+    pub async fn expect_no_message(&mut self) {
+        self.send(&json!({"type": "ping", "id": "silence"})).await;
+        loop {
+            let frame = self.next().await;
+            match frame["type"].as_str() {
+                Some("pong") => return,
+                Some("presence") => {}
+                _ => panic!("an unexpected frame: {frame}"),
+            }
+        }
+    }
+
     /// Subscribes and waits for the first snapshot.
     pub async fn subscribe(&mut self, subscription: Value) -> List {
         let id = subscription["id"].clone();

@@ -1,4 +1,5 @@
 mod audit;
+mod channels;
 mod keys;
 mod operators;
 mod roles;

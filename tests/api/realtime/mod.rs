@@ -1,5 +1,6 @@
 //! `/v1/realtime`.
 
+mod channels;
 mod frames;
 mod look_ups;
 mod resume;

@@ -18,6 +18,6 @@ pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
-pub(crate) use path::{CollectionAt, DocumentAt, IdAt, RoleAt};
+pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, PatternAt, RoleAt};
 pub(crate) use preconditions::{IfNoneMatch, Terms};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};

@@ -4,12 +4,15 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use basalt_core::{Code, CollectionName, DocumentId, Error, Result};
+use basalt_core::{ChannelName, Code, CollectionName, DocumentId, Error, Result};
+use basalt_data::channels::Pattern;
 
 use super::contract::{Argument, Contract};
 use crate::problem::Problem;
 
 const NAME: &str = "^[A-Za-z][A-Za-z0-9_]{0,62}$";
+const CHANNEL: &str = "^[A-Za-z0-9_.~@-]+(:[A-Za-z0-9_.~@-]+)*$";
+const PATTERN: &str = "^[A-Za-z0-9_.~@{}-]+(:[A-Za-z0-9_.~@{}-]+)*$";
 const ID: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// `{collection}`: a collection that clients may name.
@@ -23,6 +26,12 @@ pub(crate) struct DocumentAt {
 
 /// `{id}` of anything.
 pub(crate) struct IdAt(pub(crate) DocumentId);
+
+/// `{channel}`
+pub(crate) struct ChannelAt(pub(crate) ChannelName);
+
+/// `{pattern}` of channels' names.
+pub(crate) struct PatternAt(pub(crate) Pattern);
 
 /// `{role}`
 pub(crate) struct RoleAt(pub(crate) DocumentId);
@@ -56,6 +65,11 @@ macro_rules! from_path {
 from_path!(CollectionAt, |request| Ok(Self(collection(request)?)));
 from_path!(DocumentAt, |request| Ok(Self { collection: collection(request)?, id: id(request)? }));
 from_path!(IdAt, |request| Ok(Self(id(request)?)));
+from_path!(ChannelAt, |request| Ok(Self(ChannelName::parse(part(request, "channel")?)?)));
+from_path!(PatternAt, |request| {
+    let pattern = Pattern::parse(part(request, "pattern")?);
+    Ok(Self(pattern.map_err(|why| Error::new(Code::BadRequest, why))?))
+});
 from_path!(RoleAt, |request| Ok(Self(DocumentId::parse(part(request, "role")?)?)));
 
 impl Argument for CollectionAt {
@@ -69,6 +83,20 @@ impl Argument for DocumentAt {
     fn describe(contract: &mut Contract) {
         CollectionAt::describe(contract);
         IdAt::describe(contract);
+    }
+}
+
+impl Argument for ChannelAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("channel", "The channel's name.", CHANNEL);
+        contract.refuses(&[Code::BadRequest]);
+    }
+}
+
+impl Argument for PatternAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("pattern", "Names of channels, such as `room:{room}`.", PATTERN);
+        contract.refuses(&[Code::BadRequest]);
     }
 }
 

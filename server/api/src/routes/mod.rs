@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod channels;
 mod documents;
 pub(crate) mod endpoint;
 mod health;
@@ -15,12 +16,13 @@ use endpoint::Endpoint;
 
 /// All endpoints, the busiest first: the router asks in this order.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    const ROOMS: [&[Endpoint]; 8] = [
+    const ROOMS: [&[Endpoint]; 9] = [
         health::ENDPOINTS,
         documents::ENDPOINTS,
         transactions::ENDPOINTS,
         auth::ENDPOINTS,
         realtime::ENDPOINTS,
+        channels::ENDPOINTS,
         admin::ENDPOINTS,
         well_known::ENDPOINTS,
         openapi::ENDPOINTS,

@@ -10,6 +10,7 @@ pub(crate) static KEYS: LazyLock<CollectionName> = LazyLock::new(|| name("_keys"
 pub(crate) static OPERATORS: LazyLock<CollectionName> = LazyLock::new(|| name("_operators"));
 pub(crate) static OPERATOR_SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_operator_sessions"));
 pub(crate) static ROLES: LazyLock<CollectionName> = LazyLock::new(|| name("_roles"));
+pub(crate) static CHANNELS: LazyLock<CollectionName> = LazyLock::new(|| name("_channels"));
 pub(crate) static AUDIT: LazyLock<CollectionName> = LazyLock::new(|| name("_audit"));
 
 /// The server's fields of `users`: no generic door changes them.
@@ -38,7 +39,7 @@ mod tests {
     #[test]
     fn names_are_valid_and_all_but_users_are_the_systems() {
         assert!(!USERS.is_system());
-        for name in [&SESSIONS, &KEYS, &OPERATORS, &OPERATOR_SESSIONS, &ROLES, &AUDIT] {
+        for name in [&SESSIONS, &KEYS, &OPERATORS, &OPERATOR_SESSIONS, &ROLES, &CHANNELS, &AUDIT] {
             assert!(name.is_system());
         }
     }

@@ -107,7 +107,7 @@ impl<'v> Tx<'v> {
         }
     }
 
-    fn need_more<T>(&mut self, reads: Vec<Read>) -> Flow<T> {
+    pub(crate) fn need_more<T>(&mut self, reads: Vec<Read>) -> Flow<T> {
         self.missing.extend(reads);
         Err(Stop::Need)
     }

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Arrival;
-use super::frames::{self, ClientFrame, Refused, Subscription};
-use super::hub::{ConnectionId, Mail, Post};
+use super::frames::{self, ClientFrame, Join, Refused, Subscription};
+use super::hub::{ConnectionId, Going, Mail, Post};
 use super::outbox::{Next, Outbox, Pushed};
 
 /// Frames of a client that the room hasn't taken up yet.
@@ -30,6 +30,7 @@ pub struct Connection {
     pending: Arc<AtomicUsize>,
     allowance: Allowance,
     refused: u32,
+    going: Going,
     _place: Budget,
 }
 
@@ -44,7 +45,7 @@ impl Connection {
         // A hub that is gone hears nothing; the client then gets nothing, and goes.
         let _ = mail.send(Mail::Open(id, Box::new(arrival), Arc::clone(&outbox)));
         let allowance = Allowance { tokens: BURST, last: Instant::now() };
-        Self { id, outbox, mail, pending: Arc::default(), allowance, refused: 0, _place: place }
+        Self { id, outbox, mail, pending: Arc::default(), allowance, refused: 0, going: Going::Broken, _place: place }
     }
 
     /// One text frame of the client's. An error sends him away; all else is answered by frames.
@@ -71,6 +72,16 @@ impl Connection {
     /// A subscription that came with the request.
     pub fn subscribe(&mut self, subscription: Subscription) -> Result<(), Refusal> {
         self.post(ClientFrame::Subscribe(subscription))
+    }
+
+    /// A channel that came with the request.
+    pub fn join(&mut self, join: Join) -> Result<(), Refusal> {
+        self.post(ClientFrame::Join(join))
+    }
+
+    /// The client says goodbye: he doesn't come back.
+    pub fn closes(&mut self) {
+        self.going = Going::Clean;
     }
 
     /// What is to be sent next; `None` at the end.
@@ -115,7 +126,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let _ = self.mail.send(Mail::Gone(self.id));
+        let _ = self.mail.send(Mail::Gone(self.id, self.going));
     }
 }
 

@@ -9,6 +9,10 @@ pub(super) fn describe() {
     describe_gauge!("basalt_realtime_connections", "Open connections.");
     describe_gauge!("basalt_realtime_subscriptions", "Subscriptions of all connections.");
     describe_gauge!("basalt_realtime_queries", "Distinct queries behind the subscriptions.");
+    describe_gauge!("basalt_realtime_channels", "Channels that somebody is in.");
+    describe_gauge!("basalt_realtime_members", "Those who are shown in channels.");
+    describe_counter!("basalt_realtime_messages_total", "Messages in channels.");
+    describe_counter!("basalt_realtime_signals_dropped_total", "News of channels that other nodes were not told.");
     describe_gauge!("basalt_realtime_queue_frames", "Frames that wait in the queues of all connections.");
     describe_gauge!("basalt_realtime_lag_seconds", "From the last change that was handed on to its commit.");
     describe_counter!("basalt_realtime_changes_total", "Changes looked at.");
@@ -35,12 +39,22 @@ pub(super) fn resynced() {
     counter!("basalt_realtime_resyncs_total").increment(1);
 }
 
+pub(super) fn said() {
+    counter!("basalt_realtime_messages_total").increment(1);
+}
+
+pub(super) fn untold() {
+    counter!("basalt_realtime_signals_dropped_total").increment(1);
+}
+
 /// What there is now.
 pub(super) struct Census {
     pub(super) connections: usize,
     pub(super) subscriptions: usize,
     pub(super) queries: usize,
     pub(super) waiting: usize,
+    pub(super) channels: usize,
+    pub(super) members: usize,
 }
 
 impl Census {
@@ -48,6 +62,8 @@ impl Census {
         gauge!("basalt_realtime_connections").set(self.connections as f64);
         gauge!("basalt_realtime_subscriptions").set(self.subscriptions as f64);
         gauge!("basalt_realtime_queries").set(self.queries as f64);
+        gauge!("basalt_realtime_channels").set(self.channels as f64);
+        gauge!("basalt_realtime_members").set(self.members as f64);
         gauge!("basalt_realtime_queue_frames").set(self.waiting as f64);
     }
 }

@@ -1,4 +1,4 @@
-//! Room `realtime`: live queries over long-lived connections.
+//! Room `realtime`: live queries and channels over long-lived connections.
 //!
 //! What it promises:
 //! * Each distinct (query, rights) is evaluated once per change, however many watch it; what is sent is encoded once.
@@ -9,14 +9,13 @@
 //! One task, the [`hub`], owns all state and never waits: connections and the log send it mail, and what has to be
 //! read is read by tasks that send the result back. Floors: [`frames`] (what is said), [`transport`] (how it looks on
 //! the wire), [`outbox`] (what waits for a client), [`Connection`] (one client, as the HTTP floor holds it),
-//! [`queries`] (shared queries; pure).
-//!
-//! **Another thing that speaks over connections** (channels, say) adds its frames to [`frames`] (`ClientFrame` and the
-//! texts it sends), a field with its state to [`hub::Hub`], an arm to `Hub::obey` that hands it the frame with the
-//! [`hub::connections::Link`] (caller, outbox, generation), and hears of `Hub::gone` and `Hub::rights_changed`. It
-//! sends by `Outbox::push`, with bytes made once by `Transport::frame` for all who get them.
+//! [`queries`] (shared queries; pure),
+//! [`channels`] (who says what to whom, and who is there; pure but for what goes between nodes), [`doors`] (channels for
+//! those who have no connection). What speaks over connections adds its frames to [`frames`] and an arm to `Hub::obey`.
 
+mod channels;
 mod connection;
+mod doors;
 mod feed;
 mod frames;
 mod hub;
@@ -35,14 +34,16 @@ use basalt_data::documents::Documents;
 use basalt_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use channels::declared::ChannelInfo;
 pub use connection::{Connection, Refusal};
 pub use feed::Feed;
-pub use frames::Subscription;
+pub use frames::{Join, Said, Subscription};
 pub use outbox::{Next, Outbox, Pushed};
 pub use transport::Transport;
 
 use crate::common::Secret;
 use crate::principals::Principals;
+use channels::declared::Known;
 use connection::Budget;
 use feed::Handover;
 use hub::{Hub, Mail};
@@ -71,6 +72,7 @@ struct Inner {
     handover: Arc<Handover>,
     next: AtomicU64,
     open: Arc<AtomicUsize>,
+    declared: Known,
 }
 
 /// A client that comes in.
@@ -95,6 +97,7 @@ impl Realtime {
             handover: Arc::default(),
             next: AtomicU64::new(1),
             open: Arc::default(),
+            declared: Known::default(),
         }))
     }
 
@@ -118,7 +121,8 @@ impl Realtime {
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let inbox = self.0.inbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let Some(inbox) = inbox else { return };
-        Hub::new(&self.0.parts, self.0.mail.clone(), Arc::clone(&self.0.handover)).run(inbox, stop).await;
+        let Inner { parts, declared, mail, handover, .. } = &*self.0;
+        Hub::new(parts, declared.clone(), mail.clone(), Arc::clone(handover)).run(inbox, stop).await;
     }
 
     /// Says goodbye to every client, with a hint when to come back, and lets no more in.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use basalt_app::auth::{AuthSettings, Role};
 use basalt_core::{DocumentId, Error, Origin, Result, limits};
+use basalt_data::channels;
 use basalt_data::collections::{Collections, Plan};
 use basalt_data::manifest::{self, Manifest};
 
@@ -54,6 +55,10 @@ impl Manifested {
 
     pub(super) fn request_time(&self, configuration: &Configuration) -> Duration {
         configuration.limits.request_time.or(self.manifest.limits.request_time).unwrap_or(REQUEST_TIME)
+    }
+
+    pub(super) fn channels(&self) -> Vec<channels::Definition> {
+        self.manifest.channels.clone()
     }
 
     /// The roles that users may be given.

@@ -96,6 +96,7 @@ async fn wire(
     let identity::Identity { auth, keyring, keys, operators, principals, passwords } = identity;
     let clock = Arc::clone(&outside.clock);
     let realtime = realtime::wire(&store, &changes, &documents, &principals, outside);
+    realtime.declare_manifest(&caller, manifested.channels()).await?;
     let rooms = Rooms {
         store,
         changes,

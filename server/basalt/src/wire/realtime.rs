@@ -1,4 +1,4 @@
-//! Live queries.
+//! Live queries and channels.
 
 use std::sync::Arc;
 

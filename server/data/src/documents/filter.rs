@@ -90,6 +90,7 @@ impl Wanted {
             next: None,
             vars: Some(&self.vars),
             params: None,
+            message: None,
             lookups: &NoLookups,
             limiter: None,
         }

@@ -34,6 +34,7 @@ pub(super) fn lower(binding: &Binding, query: &AggregateQuery) -> Result<Filter>
         next: None,
         vars: Some(&vars),
         params: None,
+        message: None,
         lookups: &NoLookups,
         limiter: None,
     };

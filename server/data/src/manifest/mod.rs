@@ -12,6 +12,7 @@ use std::path::Path;
 use basalt_core::{Code, CollectionName, Error, Result};
 use serde_json::Value;
 
+use crate::channels;
 use crate::collections::Definition;
 use crate::declared::{Problems, Source, Table, wrong_type};
 
@@ -25,6 +26,7 @@ pub const FILE_NAME: &str = "app.toml";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
     pub collections: Vec<Definition>,
+    pub channels: Vec<channels::Definition>,
     pub auth: AuthSection,
     pub cors: CorsSection,
     pub limits: LimitsSection,
@@ -32,8 +34,7 @@ pub struct Manifest {
 }
 
 /// Sections whose rooms come later.
-const LATER: [&str; 8] =
-    ["buckets", "channels", "schedules", "webhooks", "functions", "config", "messaging", "hosting"];
+const LATER: [&str; 7] = ["buckets", "schedules", "webhooks", "functions", "config", "messaging", "hosting"];
 
 /// Reads `app.toml` of a folder. `names` gives what `"${NAME}"` stands for (secrets, then the environment).
 pub fn read_folder(folder: &Path, names: &dyn Fn(&str) -> Option<String>) -> Result<Manifest> {
@@ -78,6 +79,9 @@ fn read_root(root: &Value, files: &dyn Files, problems: &mut Problems) -> Option
     }
     if let Some((roles, path)) = table.take("roles") {
         manifest.roles = sections::read_roles(roles, &path, problems);
+    }
+    if let Some((channels, path)) = table.take("channels") {
+        manifest.channels = sections::read_channels(channels, &path, problems);
     }
     for section in LATER {
         if let Some((_, path)) = table.take(section) {

@@ -7,6 +7,7 @@ use basalt_core::Origin;
 use basalt_core::document::pointer_token;
 use serde_json::Value;
 
+use crate::channels;
 use crate::declared::{Problems, Table, duration, size, wrong_type};
 
 /// `[auth]`.
@@ -127,6 +128,24 @@ pub(super) fn read_limits(value: &Value, path: &str, problems: &mut Problems) ->
     LimitsSection { body, request_time }
 }
 
+pub(super) fn read_channels(value: &Value, path: &str, problems: &mut Problems) -> Vec<channels::Definition> {
+    let Value::Object(entries) = value else {
+        wrong_type(path, "a table of channels", value, problems);
+        return Vec::new();
+    };
+    let mut definitions: Vec<channels::Definition> = Vec::new();
+    for (pattern, entry) in entries {
+        let path = format!("{path}/{}", pointer_token(pattern));
+        let Some(definition) = channels::Definition::read(pattern, entry, &path, problems) else { continue };
+        let key = definition.pattern.key();
+        if definitions.iter().any(|other| other.pattern.key() == key) {
+            problems.add(&path, "ambiguous", "The same names fit another pattern: write one of them.");
+        }
+        definitions.push(definition);
+    }
+    definitions
+}
+
 pub(super) fn read_roles(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<String, Role> {
     let Value::Object(entries) = value else {
         wrong_type(path, "a table of roles", value, problems);
@@ -197,10 +216,13 @@ fn count(table: &mut Table<'_>, key: &'static str, least: u32, most: u32, proble
     number
 }
 
-/// Puts in what `"${NAME}"` stands for. Not within collections: in rules and patterns `${` may mean itself.
+/// Puts in what `"${NAME}"` stands for. Not within collections and channels: in rules and patterns `${` may mean
+/// itself.
 pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     let Value::Object(sections) = root else { return };
-    for (section, value) in sections.iter_mut().filter(|(section, _)| *section != "collections") {
+    for (section, value) in
+        sections.iter_mut().filter(|(section, _)| *section != "collections" && *section != "channels")
+    {
         substitute_in(value, &format!("/{}", pointer_token(section)), names, problems);
     }
 }

@@ -47,9 +47,9 @@ impl CompiledRules {
             Err(error) => return refused(error),
             Ok(false) => {}
         }
-        let asking = Asking { binding, facts, limiter: BucketLimiter::new(facts, binding.caller()) };
+        let asking = Asking::new(binding, facts);
         match self.ask(&asking, operation) {
-            Ok(()) => Verdict::Allow(Permit::new(asking.limiter.into_cells())),
+            Ok(()) => Verdict::Allow(asking.permit()),
             Err(No::Denied(denial)) => Verdict::Deny(denial),
             Err(No::Need(reads)) => Verdict::Need(reads),
         }
@@ -221,18 +221,26 @@ pub fn changed_fields<'a>(doc: Option<&'a Value>, next: Option<&'a Value>) -> Ve
     names
 }
 
-enum No {
+pub(super) enum No {
     Denied(Denial),
     Need(Vec<Read>),
 }
 
-struct Asking<'a> {
+pub(super) struct Asking<'a> {
     binding: &'a Binding,
     facts: &'a dyn Facts,
     limiter: BucketLimiter<'a>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    pub(super) fn new(binding: &'a Binding, facts: &'a dyn Facts) -> Self {
+        Self { binding, facts, limiter: BucketLimiter::new(facts, binding.caller()) }
+    }
+
+    pub(super) fn permit(self) -> Permit {
+        Permit::new(self.limiter.into_cells())
+    }
+
     fn condition(
         &self,
         rule: Option<&Expression>,
@@ -240,11 +248,16 @@ impl Asking<'_> {
         doc: Option<&Value>,
         next: Option<&Value>,
     ) -> Result<(), No> {
+        let lookups = FactLookups::new(self.facts);
+        self.decide(rule, name, &env(self.binding, doc, next, &lookups))
+    }
+
+    /// Asks a rule on these values.
+    pub(super) fn decide(&self, rule: Option<&Expression>, name: &str, values: &Env<'_>) -> Result<(), No> {
         let Some(rule) = rule else {
             return Err(No::Denied(Denial::new(DenialKind::RuleMissing, format!("there is no {name} rule"))));
         };
-        let lookups = FactLookups::new(self.facts);
-        let outcome = rule.evaluate(&Env { limiter: Some(&self.limiter), ..env(self.binding, doc, next, &lookups) });
+        let outcome = rule.evaluate(&Env { limiter: Some(&self.limiter), ..*values });
         let denied = |kind, reason| Err(No::Denied(Denial::new(kind, reason)));
         match outcome {
             Outcome::True => match self.limiter.unread() {
@@ -275,11 +288,12 @@ pub(super) fn env<'a>(
         next,
         vars: None,
         params: None,
+        message: None,
         lookups,
         limiter: None,
     }
 }
 
-fn refused(error: basalt_core::Error) -> Verdict {
+pub(super) fn refused(error: basalt_core::Error) -> Verdict {
     Verdict::Deny(Denial::new(DenialKind::Refused(error), "the principal lacks a scope or a role"))
 }

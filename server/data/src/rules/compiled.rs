@@ -111,7 +111,7 @@ fn readers(fields: &BTreeMap<String, FieldRules>) -> Vec<(Expression, Vec<String
 }
 
 /// An empty text is a fault: who means everybody writes `true`.
-fn compile_one(source: &str, scope: &Scope, types: &dyn FieldTypes) -> Result<Expression, Vec<Fault>> {
+pub(super) fn compile_one(source: &str, scope: &Scope, types: &dyn FieldTypes) -> Result<Expression, Vec<Fault>> {
     if source.trim().is_empty() {
         let message = "an empty rule says nothing: write \"true\" for everybody, or leave the rule out for nobody";
         return Err(vec![Fault { line: 1, column: 1, message: message.to_owned() }]);
@@ -140,7 +140,7 @@ fn field_write_scope() -> Scope {
     Scope { auth: true, request: true, doc: true, next: true, unchanged: true, lookups: true, ..Scope::default() }
 }
 
-fn report(path: &str, note: &str, faults: &[Fault]) -> Vec<FieldError> {
+pub(super) fn report(path: &str, note: &str, faults: &[Fault]) -> Vec<FieldError> {
     let error = |fault: &Fault| {
         let message =
             if note.is_empty() { fault.message.clone() } else { format!("{} (as the {note} rule)", fault.message) };

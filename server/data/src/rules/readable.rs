@@ -172,6 +172,7 @@ fn evaluate(rule: &Expression, binding: &Binding, doc: Option<&Value>, facts: &d
         next: None,
         vars: None,
         params: None,
+        message: None,
         lookups: &lookups,
         limiter: None,
     })

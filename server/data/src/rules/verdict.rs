@@ -73,8 +73,8 @@ impl Denial {
             DenialKind::RuleMissing | DenialKind::RuleDenied | DenialKind::FieldDenied { .. } if visitor => {
                 Error::unauthenticated()
             }
-            DenialKind::RuleMissing => Error::new(Code::RuleMissing, "No rule of this collection allows this."),
-            DenialKind::RuleDenied => Error::new(Code::RuleDenied, "A rule of this collection denies this."),
+            DenialKind::RuleMissing => Error::new(Code::RuleMissing, "No rule allows this."),
+            DenialKind::RuleDenied => Error::new(Code::RuleDenied, "A rule denies this."),
             DenialKind::FieldDenied { field } => {
                 let path = format!("/{}", basalt_core::document::pointer_token(&field));
                 let fault = FieldError::new(path, "rule_denied", "You may not write this field.");

@@ -3,7 +3,6 @@
 use cel::common::ast::{CallExpr, Expr, IdedExpr};
 
 use super::{Checker, Variable, held_by, make};
-use crate::scope::reserved;
 use crate::tree::{Kind, Macro, MacroKind, Node};
 use crate::types::Type;
 
@@ -81,7 +80,9 @@ impl Checker<'_> {
         let span = self.outer(&range).to(self.spans.bracket(id));
         self.want(&range, Type::List, &format!("{name}() goes over"));
         let variable = match &element.expr {
-            Expr::Ident(variable) if reserved(variable).is_none() && !variable.starts_with('.') => variable.clone(),
+            Expr::Ident(variable) if self.scope.reserved(variable).is_none() && !variable.starts_with('.') => {
+                variable.clone()
+            }
             Expr::Ident(variable) => {
                 return Some(
                     self.faulty(self.spans.token(element.id), format!("`{variable}` is taken: choose another name.")),

@@ -4,7 +4,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
 use serde_json::Value;
 
 use super::{Checker, constant, held_by, make};
-use crate::scope::{AUTH_FIELDS, REQUEST_FIELDS, Reserved, reserved};
+use crate::scope::{AUTH_FIELDS, REQUEST_FIELDS, Reserved};
 use crate::tree::{Constant, Kind, Name, Node, RequestField, Span};
 use crate::types::{Type, TypeName};
 
@@ -18,7 +18,7 @@ impl Checker<'_> {
             node.open = open;
             return node;
         }
-        match reserved(name) {
+        match self.scope.reserved(name) {
             Some(found) if !self.scope.has(found) => {
                 let field =
                     if self.scope.doc { format!(" (The document's field is doc.{name}.)") } else { String::new() };
@@ -145,7 +145,7 @@ impl Checker<'_> {
 
     fn is_bare_field(&self, name: &str) -> bool {
         let is_variable = self.variables.iter().any(|variable| variable.name == name);
-        self.scope.bare_fields && !is_variable && reserved(name).is_none() && !name.starts_with('.')
+        self.scope.bare_fields && !is_variable && self.scope.reserved(name).is_none() && !name.starts_with('.')
     }
 
     /// The names of types, which mean types only beside a `type(…)`; `None` if it is something else.
@@ -172,7 +172,8 @@ impl Checker<'_> {
 fn type_of(name: Name) -> Type {
     match name {
         // Null for a visitor.
-        Name::Auth => Type::Json,
+        Name::Auth | Name::Data => Type::Json,
+        Name::Event => Type::Text,
         Name::Doc | Name::Next | Name::Vars | Name::Params => Type::Map,
     }
 }

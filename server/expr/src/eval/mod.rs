@@ -178,6 +178,8 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
             Name::Next => self.env.next,
             Name::Vars => self.env.vars,
             Name::Params => self.env.params,
+            Name::Event => self.env.message.map(|message| message.event),
+            Name::Data => self.env.message.map(|message| message.data),
         }
     }
 

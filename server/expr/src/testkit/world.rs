@@ -38,6 +38,7 @@ impl World {
             next: None,
             vars: Some(&self.vars),
             params: None,
+            message: None,
             lookups: self,
             limiter: None,
         }

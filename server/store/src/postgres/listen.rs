@@ -24,7 +24,7 @@ pub(crate) async fn listen(core: Arc<Core>) {
 
 async fn hear(core: &Core) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(&core.pool).await?;
-    listener.listen_all(["basalt_changes", "basalt_catalog"]).await?;
+    listener.listen_all(["basalt_changes", "basalt_catalog", "basalt_signals"]).await?;
     while let Some(heard) = listener.try_recv().await? {
         match heard.channel() {
             "basalt_changes" => {
@@ -32,6 +32,7 @@ async fn hear(core: &Core) -> sqlx::Result<()> {
                     core.shared.reached(seq);
                 }
             }
+            "basalt_signals" => core.shared.signals.send_modify(|count| *count = count.wrapping_add(1)),
             _ => {
                 if let Err(error) = core.refresh().await {
                     tracing::warn!(?error, "the catalog can't be read; it is in a moment");

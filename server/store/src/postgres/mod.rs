@@ -42,6 +42,7 @@ const COMMIT_LOCK: i64 = 7_089_051_234_867_429_377;
 const BUILD_LOCK: i64 = COMMIT_LOCK + 1;
 /// Held while migrating.
 const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
+// COMMIT_LOCK + 3 orders signals; `basalt_signal` spells it.
 
 /// A connection that was idle for longer is tried before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);

@@ -27,6 +27,33 @@ async fn nodes_learn_of_each_others_definitions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_reach_the_other_node_in_order_and_not_oneself() {
+    let (db, other) = two_nodes().await;
+    let (here, there) = (db.store.signals().unwrap(), other.signals().unwrap());
+    let mut hints = there.hints();
+    let mut place = there.end().await.unwrap();
+    for n in 0..3 {
+        here.send("a", format!("{n}")).await.unwrap();
+    }
+    tokio::time::timeout(Duration::from_secs(5), hints.changed()).await.expect("within seconds").unwrap();
+    let heard = there.read("b", place).await.unwrap();
+    let bodies: Vec<&str> = heard.signals.iter().map(|signal| signal.body.as_str()).collect();
+    assert_eq!((bodies, heard.more, heard.missed), (vec!["0", "1", "2"], false, false));
+    place = heard.place;
+    assert!(there.read("b", place).await.unwrap().signals.is_empty());
+    let own = here.read("a", 0).await.unwrap();
+    assert!(own.signals.is_empty() && own.place == place, "{own:?}");
+    here.trim().await.unwrap();
+    assert_eq!(here.read("b", 0).await.unwrap().signals.len(), 3, "kept for seconds");
+    other.close().await;
+}
+
+#[tokio::test]
+async fn sqlite_has_no_other_node_to_signal_to() {
+    assert!(TestDb::sqlite().await.store.signals().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_behind_neither_writes_nor_defines_under_the_old_epoch() {
     let (db, other) = two_nodes().await;
     define(&db, "notes", vec![]).await;

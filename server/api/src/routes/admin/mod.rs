@@ -1,6 +1,7 @@
 //! `/v1/admin`: for operators, and for services whose key has the scope `admin`.
 
 mod audit;
+mod channels;
 mod collections;
 mod keys;
 mod login;
@@ -31,6 +32,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(users::delete),
     endpoint!(users::sessions::list),
     endpoint!(users::sessions::end),
+    endpoint!(channels::list),
+    endpoint!(channels::get),
+    endpoint!(channels::put),
+    endpoint!(channels::delete),
     endpoint!(roles::list),
     endpoint!(roles::get),
     endpoint!(roles::put),

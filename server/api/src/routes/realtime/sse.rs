@@ -1,7 +1,7 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use basalt_app::realtime::{Arrival, Realtime, Subscription, Transport};
+use basalt_app::realtime::{Arrival, Join, Realtime, Subscription, Transport};
 use basalt_core::{Code, Error};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,8 +21,13 @@ const MOST: usize = 100;
 pub(crate) struct Body {
     /// Each as in a `subscribe` frame: `{"id","collection","filter"?,"vars"?,"sort"?,"limit"?,"select"?,"since"?}`, or
     /// with `document` in place of the query.
+    #[serde(default)]
     #[schema(max_items = 100)]
     subscriptions: Vec<Map<String, Value>>,
+    /// Channels to be in, each as in a `join` frame: `{"channel","id"?,"presence"?}`.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    channels: Vec<Map<String, Value>>,
 }
 
 /// Watch as an event stream
@@ -43,16 +48,24 @@ pub(crate) struct Body {
 pub(crate) async fn handle(bearer: Bearer, request: HttpRequest, body: Json<Body>, realtime: Data<Realtime>) -> Answer {
     let Bearer { caller, token } = bearer;
     let browser = browser(&request)?;
-    if body.0.subscriptions.len() > MOST {
-        return Err(Error::new(Code::QuotaExceeded, format!("A stream has at most {MOST} subscriptions.")).into());
+    if body.0.subscriptions.len() > MOST || body.0.channels.len() > MOST {
+        let detail = format!("A stream has at most {MOST} subscriptions and {MOST} channels.");
+        return Err(Error::new(Code::QuotaExceeded, detail).into());
     }
     let subscriptions = body.0.subscriptions.into_iter().map(Subscription::parse).collect::<Result<Vec<_>, _>>()?;
+    let channels = body.0.channels.into_iter().map(Join::parse).collect::<Result<Vec<_>, _>>()?;
     let mut connection = realtime.connect(Arrival { caller, token, transport: Transport::Sse, browser })?;
     for subscription in subscriptions {
-        let refused = |_| Error::new(Code::Overloaded, "The server stops.");
-        connection.subscribe(subscription).map_err(refused)?;
+        connection.subscribe(subscription).map_err(|_| stopping())?;
+    }
+    for join in channels {
+        connection.join(join).map_err(|_| stopping())?;
     }
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header(("X-Accel-Buffering", "no"));
     Ok(answer.streaming(Events::new(connection)))
+}
+
+fn stopping() -> Error {
+    Error::new(Code::Overloaded, "The server stops.")
 }

@@ -145,6 +145,7 @@ impl Socket {
             }
             OpCode::Pong => Ok(()),
             OpCode::Close => {
+                self.connection.closes();
                 self.last = Some(Transport::WebSocket.close(1000, ""));
                 Ok(())
             }

@@ -1,15 +1,13 @@
 //! What a client sends: one JSON object with a `type`.
-//!
-//! Another room that speaks over connections (channels) adds its frames here, and is handed them by
-//! [`super::super::hub`].
 
 use std::sync::Arc;
 
 use basalt_core::json::parse_object;
-use basalt_core::{Code, Error, Result};
+use basalt_core::{ChannelName, Code, Error, Result};
 use basalt_data::documents::live::WatchQuery;
 use serde_json::{Map, Value};
 
+use super::channels::{self, Join, Publish, Track};
 use crate::common::Secret;
 
 /// Bytes of a frame's `id`.
@@ -24,7 +22,16 @@ pub(crate) enum ClientFrame {
     Subscribe(Subscription),
     Unsubscribe { id: SubscriptionId },
     Ping { id: Option<SubscriptionId> },
+    Join(Join),
+    Leave { id: Option<SubscriptionId>, channel: ChannelName },
+    Track(Track),
+    Publish(Publish),
 }
+
+/// The types of frames that clients send, as [`ClientFrame::parse`] reads them.
+#[cfg(test)]
+pub(crate) const CLIENT_TYPES: [&str; 8] =
+    ["auth", "subscribe", "unsubscribe", "ping", "join", "leave", "track", "publish"];
 
 /// What is to be watched, under which name, and from where on.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,12 +69,22 @@ impl ClientFrame {
             "subscribe" => return Ok(Self::Subscribe(Subscription::of_members(named(id)?, members)?)),
             "unsubscribe" => Self::Unsubscribe { id: named(id)? },
             "ping" => Self::Ping { id },
+            "join" => Self::Join(Join::of_members(id, &mut members)?),
+            "leave" => Self::Leave { id, channel: channels::channel(&mut members)? },
+            "track" => Self::Track(Track::of_members(id, &mut members)?),
+            "publish" => Self::Publish(Publish::of_members(id, &mut members)?),
             other => return Err(bad(format!("There is no frame of the type {other:?}."))),
         };
-        match members.keys().next() {
-            None => Ok(frame),
-            Some(name) => Err(Error::new(Code::UnknownField, format!("There is no field {name:?} in this frame."))),
-        }
+        finish(&members)?;
+        Ok(frame)
+    }
+}
+
+/// What nobody took is unknown.
+pub(super) fn finish(members: &Map<String, Value>) -> Result<()> {
+    match members.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(Error::new(Code::UnknownField, format!("There is no field {name:?} in this frame."))),
     }
 }
 
@@ -91,7 +108,7 @@ impl Subscription {
     }
 }
 
-fn read_id(members: &mut Map<String, Value>) -> Result<Option<SubscriptionId>> {
+pub(super) fn read_id(members: &mut Map<String, Value>) -> Result<Option<SubscriptionId>> {
     match members.remove("id") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) if (1..=ID_BYTES).contains(&id.len()) => Ok(Some(id.into())),
@@ -99,7 +116,7 @@ fn read_id(members: &mut Map<String, Value>) -> Result<Option<SubscriptionId>> {
     }
 }
 
-fn bad(detail: impl Into<String>) -> Error {
+pub(super) fn bad(detail: impl Into<String>) -> Error {
     Error::new(Code::BadRequest, detail)
 }
 
@@ -129,6 +146,12 @@ mod tests {
             (r#"{"type":"dance","id":"s"}"#, Some("s"), Code::BadRequest),
             (r#"{"type":"ping","id":7}"#, None, Code::BadRequest),
             (r#"{"type":"auth","id":"a"}"#, Some("a"), Code::BadRequest),
+            (r#"{"type":"join","id":"j"}"#, Some("j"), Code::BadRequest),
+            (r#"{"type":"join","channel":"a b"}"#, None, Code::BadRequest),
+            (r#"{"type":"join","channel":"a","presence":[]}"#, None, Code::BadRequest),
+            (r#"{"type":"join","channel":"a","x":1}"#, None, Code::UnknownField),
+            (r#"{"type":"track","channel":"a"}"#, None, Code::BadRequest),
+            (r#"{"type":"publish","channel":"a","event":""}"#, None, Code::BadRequest),
         ] {
             assert_eq!(code(text), (id.map(str::to_owned), expected), "{text}");
         }

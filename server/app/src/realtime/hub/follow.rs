@@ -52,6 +52,8 @@ impl Hub {
         self.reconsider_all();
         self.queries.refresh_all(Instant::now());
         self.queries.decide_all();
+        self.reload_declared(std::time::Duration::ZERO);
+        self.reconsider_everybody();
     }
 
     fn apply(&mut self, batch: &Arc<[Change]>, position: basalt_core::Seq) {
@@ -61,6 +63,7 @@ impl Hub {
             for change in commit {
                 self.recent.note(change.get());
                 self.reconsider(change.get());
+                self.follow_in_channels(change.get());
             }
             self.queries.commit(commit, Instant::now());
             self.grant_wishes();
@@ -74,5 +77,6 @@ impl Hub {
     pub(super) fn definitions_changed(&mut self) {
         self.catalog.borrow_and_update();
         self.queries.decide_all();
+        self.reconsider_everybody();
     }
 }

@@ -1,7 +1,9 @@
 //! The one task that owns the room's state. It never waits for the store: tasks of its own do, and send mail.
 
+mod channels;
 pub(super) mod connections;
 mod follow;
+mod messages;
 mod recent;
 mod rights;
 mod subscriptions;
@@ -11,22 +13,29 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use basalt_core::random::{self, Random};
-use basalt_core::{Change, Clock, Code, Principal, Result, Seq, Timestamp};
+use basalt_core::{Change, ChannelName, Clock, Code, DocumentId, Principal, Result, Seq, Timestamp};
 use basalt_data::changes::{Changes, Tail};
 use basalt_data::documents::Documents;
 use basalt_data::documents::live::Watched;
 use basalt_store::{Catalog, Store};
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::frames::{self, ClientFrame, SubscriptionId};
+use super::channels::Rooms;
+use super::channels::between::{News, Word};
+use super::channels::declared::Known;
+use super::channels::rights::Granted;
+use super::frames::{self, ClientFrame, Said, SubscriptionId};
 use super::metrics::{self, Census};
 use super::outbox::Outbox;
 use super::queries::resume::MOST_BEHIND;
 use super::queries::{Answer, Place, Queries, QueryId, Reply, Wish};
 use super::{Arrival, Handover, RealtimeParts};
+use crate::common::Db;
 use crate::principals::Principals;
+pub(super) use channels::Going;
 pub(super) use connections::ConnectionId;
 use connections::Connections;
 use recent::Recent;
@@ -46,7 +55,7 @@ const COME_BACK_MS: u64 = 5_000;
 pub(super) enum Mail {
     Open(ConnectionId, Box<Arrival>, Arc<Outbox>),
     Frame(ConnectionId, Post),
-    Gone(ConnectionId),
+    Gone(ConnectionId, Going),
     /// Its queue ran over with answers to its own frames.
     Overflowed(ConnectionId),
     /// It reads again after its queue ran over.
@@ -74,6 +83,31 @@ pub(super) enum Mail {
         since: Seq,
         outcome: Result<Vec<(Place, Answer)>>,
     },
+    /// Whether one may be in a channel.
+    MembershipDecided {
+        connection: ConnectionId,
+        channel: ChannelName,
+        ticket: u64,
+        outcome: Result<Granted>,
+    },
+    /// Whether the first of a connection's messages may be said.
+    PublishDecided {
+        connection: ConnectionId,
+        ticket: u64,
+        outcome: Result<Granted>,
+    },
+    /// Somebody who has no connection says something, and may.
+    Say {
+        channel: ChannelName,
+        said: Said,
+        user: Option<DocumentId>,
+        done: oneshot::Sender<Result<()>>,
+    },
+    WhoIsThere(ChannelName, oneshot::Sender<(Vec<Value>, usize)>),
+    /// The declared channels were read anew.
+    Declared(Result<()>),
+    /// Of another node.
+    Word(Word),
     Drain(oneshot::Sender<()>),
 }
 
@@ -113,12 +147,26 @@ pub(super) struct Hub {
     slots: Arc<Semaphore>,
     tasks: JoinSet<()>,
     tickets: u64,
+    db: Db,
+    declared: Known,
+    rooms: Rooms,
+    /// The way to other nodes, where there can be some.
+    nodes: Option<mpsc::Sender<Vec<News>>>,
+    /// What sends on it.
+    between: JoinSet<()>,
+    /// Other nodes have to be told anew who is here.
+    tell_all: bool,
     /// Somebody waits for the last client to go.
     draining: Option<(oneshot::Sender<()>, Instant)>,
 }
 
 impl Hub {
-    pub(super) fn new(parts: &RealtimeParts, mail: mpsc::UnboundedSender<Mail>, handover: Arc<Handover>) -> Self {
+    pub(super) fn new(
+        parts: &RealtimeParts,
+        declared: Known,
+        mail: mpsc::UnboundedSender<Mail>,
+        handover: Arc<Handover>,
+    ) -> Self {
         let position = parts.changes.end();
         Self {
             documents: parts.documents.clone(),
@@ -137,6 +185,12 @@ impl Hub {
             slots: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: JoinSet::new(),
             tickets: 0,
+            db: Db::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.random)),
+            declared,
+            rooms: Rooms::default(),
+            nodes: None,
+            between: JoinSet::new(),
+            tell_all: false,
             draining: None,
         }
     }
@@ -146,6 +200,7 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let handover = Arc::clone(&self.handover);
         let mut stopped = *stop.borrow_and_update();
+        self.meet();
         while !stopped {
             tokio::select! {
                 () = handover.wake.notified() => self.follow().await,
@@ -166,6 +221,9 @@ impl Hub {
             }
             self.grant_wishes();
         }
+        // The last that other nodes hear of this one is that it goes.
+        drop(self.nodes.take());
+        drop(tokio::time::timeout(FAREWELL, self.between.join_next()).await);
         self.tasks.shutdown().await;
     }
 
@@ -176,7 +234,7 @@ impl Hub {
                 let frame = post.open();
                 self.obey(id, frame);
             }
-            Mail::Gone(id) => self.gone(id),
+            Mail::Gone(id, going) => self.gone(id, going),
             Mail::Overflowed(id) => self.stall(id),
             Mail::Resumed(id) => self.resume(id),
             Mail::Authenticated { connection, ticket, since, outcome } => {
@@ -198,6 +256,20 @@ impl Hub {
                 });
                 self.queries.found(query, outcome);
             }
+            Mail::MembershipDecided { connection, channel, ticket, outcome } => {
+                self.membership_decided(connection, &channel, ticket, outcome);
+            }
+            Mail::PublishDecided { connection, ticket, outcome } => self.publish_decided(connection, ticket, outcome),
+            Mail::Say { channel, said, user, done } => {
+                // Who asked may have gone.
+                let _ = done.send(self.say(&channel, &said, user.as_ref(), None));
+            }
+            Mail::WhoIsThere(channel, done) => {
+                let found = self.rooms.find(&channel).map(|room| room.presence.state());
+                let _ = done.send(found.unwrap_or_default());
+            }
+            Mail::Declared(outcome) => self.declared(outcome),
+            Mail::Word(word) => self.heard(word),
             Mail::Drain(done) => self.drain(done),
         }
         self.grant_wishes();
@@ -214,6 +286,10 @@ impl Hub {
             ClientFrame::Auth { id: name, token } => self.authenticate(id, name, token),
             ClientFrame::Subscribe(subscription) => self.subscribe(id, subscription),
             ClientFrame::Unsubscribe { id: subscription } => self.unsubscribe(id, &subscription),
+            ClientFrame::Join(join) => self.join(id, join),
+            ClientFrame::Leave { id: name, channel } => self.leave(id, name.as_ref(), &channel),
+            ClientFrame::Track(track) => self.track(id, track),
+            ClientFrame::Publish(publish) => self.publish(id, publish),
             ClientFrame::Ping { id: name } => link.say(&frames::pong(name.as_deref())),
         }
     }
@@ -278,11 +354,15 @@ impl Hub {
         self.queries.due(Instant::now());
         self.expire();
         self.renew_times();
+        self.tick_channels();
+        self.tell_all_nodes();
         let census = Census {
             connections: self.connections.len(),
             subscriptions: self.connections.subscriptions(),
             queries: self.queries.len(),
             waiting: self.connections.waiting_frames(),
+            channels: self.rooms.len(),
+            members: self.rooms.members(),
         };
         census.tell();
         if self.draining.as_ref().is_some_and(|(_, until)| self.connections.len() == 0 || Instant::now() >= *until) {

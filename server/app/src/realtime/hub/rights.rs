@@ -9,7 +9,7 @@ use super::super::Arrival;
 use super::super::frames::{self, SubscriptionId};
 use super::super::outbox::Outbox;
 use super::connections::{Asking, ConnectionId, Link, Why};
-use super::{Hub, Mail};
+use super::{Going, Hub, Mail};
 use crate::common::Secret;
 use crate::common::names::{KEYS, ROLES, SESSIONS, USERS};
 
@@ -30,7 +30,8 @@ impl Hub {
         }
     }
 
-    pub(super) fn gone(&mut self, id: ConnectionId) {
+    pub(super) fn gone(&mut self, id: ConnectionId, going: Going) {
+        self.left_all(id, going);
         let Some(link) = self.connections.remove(id) else { return };
         for watching in link.subscriptions.into_values() {
             if let Some(query) = watching.query {
@@ -122,12 +123,14 @@ impl Hub {
             link.say(&frames::auth_expired());
         }
         self.leave_all(id);
-        self.rights_changed(id);
+        self.decide_all(id);
+        self.reconsider_channels(id, true);
     }
 
     /// A connection's caller is another, or may do something else.
     fn rights_changed(&mut self, id: ConnectionId) {
         self.decide_all(id);
+        self.reconsider_channels(id, false);
     }
 
     /// Looks whether the token that a connection goes by still counts.

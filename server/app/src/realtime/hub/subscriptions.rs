@@ -176,6 +176,7 @@ impl Hub {
             link.subscriptions.values_mut().for_each(|watching| watching.holds = None);
         }
         self.decide_all(id);
+        self.resume_channels(id);
     }
 
     /// What has the time in it is decided again when that is over.

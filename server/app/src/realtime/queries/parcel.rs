@@ -6,12 +6,12 @@ use std::sync::Arc;
 use basalt_core::Seq;
 use bytes::Bytes;
 
-use super::super::frames::{SubscriptionId, Tail};
+use super::super::frames::{ServerType, SubscriptionId, Tail};
 use super::super::transport::Transport;
 
 /// The frames of one commit, or one snapshot.
 pub(crate) struct Parcel {
-    kind: &'static str,
+    kind: ServerType,
     /// What of the log it brings its readers to.
     pub(crate) seq: Seq,
     seq_text: Arc<str>,
@@ -29,11 +29,11 @@ const MOST_NAMES: usize = 64;
 
 impl Parcel {
     pub(crate) fn changes(seq: Seq, seq_text: Arc<str>, tails: Vec<Tail>) -> Self {
-        Self { kind: "change", seq, seq_text, tails }
+        Self { kind: ServerType::Change, seq, seq_text, tails }
     }
 
     pub(crate) fn snapshot(seq: Seq, seq_text: Arc<str>, tail: Tail) -> Self {
-        Self { kind: "snapshot", seq, seq_text, tails: vec![tail] }
+        Self { kind: ServerType::Snapshot, seq, seq_text, tails: vec![tail] }
     }
 
     pub(crate) fn frames(&self) -> usize {

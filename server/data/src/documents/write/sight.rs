@@ -99,6 +99,7 @@ pub(super) fn check_condition(prepared: &Prepared<'_>, context: &Context<'_>, se
         next: None,
         vars: Some(vars),
         params: None,
+        message: None,
         lookups: &NoLookups,
         limiter: None,
     });

@@ -1,0 +1,1 @@
+-- There is one node: what is told of channels stays in its memory.
