@@ -5,6 +5,7 @@
 
 mod admin;
 mod auth;
+mod changes;
 mod collections;
 mod contract;
 mod documents;

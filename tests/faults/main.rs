@@ -7,6 +7,7 @@ mod cluster;
 mod commands;
 mod database;
 mod durability;
+mod feed;
 mod idempotency;
 mod nodes;
 mod realtime;

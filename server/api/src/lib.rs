@@ -11,6 +11,7 @@ mod pages;
 mod problem;
 mod routes;
 mod server;
+mod streams;
 
 pub use boundary::{Cors, Network};
 pub use server::{Health, Options, ReadyFuture, Services, metrics_server, server};

@@ -69,6 +69,15 @@ fn recorder() -> Option<&'static PrometheusHandle> {
             metrics::describe_gauge!("basalt_commit_queue", "Writes that wait for their commit or are committed.");
             metrics::describe_gauge!("basalt_wal_bytes", "SQLite's write-ahead log.");
             metrics::describe_gauge!("basalt_password_hash_queue", "Passwords that wait to be hashed.");
+            metrics::describe_gauge!("basalt_log_bytes", "Size of the change log.");
+            metrics::describe_gauge!("basalt_log_age_seconds", "Age of the oldest change that is kept.");
+            metrics::describe_gauge!(
+                "basalt_log_reader_behind",
+                "Changes that a durable reader has not read, at most."
+            );
+            metrics::describe_gauge!("basalt_log_reader_lag_seconds", "Age of the oldest change it has not read.");
+            metrics::describe_gauge!("basalt_log_reader_broken", "1 where a durable reader misses changes.");
+            metrics::describe_counter!("basalt_log_readers_broken_total", "Durable readers that were given up.");
             recorder
         })
         .as_ref()

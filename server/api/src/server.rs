@@ -18,12 +18,15 @@ use basalt_app::operators::Operators;
 use basalt_app::realtime::Realtime;
 use basalt_core::random::Random;
 use basalt_core::{Clock, Code, Error, Result};
+use basalt_data::changes::Changes;
 use basalt_data::collections::Collections;
 use basalt_data::documents::Documents;
+use tokio::sync::watch;
 
 use crate::boundary::{Boundary, Cors, Network, Settings};
 use crate::extract::{BodyLimit, PublicOrigin};
 use crate::problem::{Answer, Problem};
+use crate::streams::Streams;
 use crate::{metrics, pages, routes};
 
 /// How long the headers of a request may take to arrive.
@@ -45,6 +48,7 @@ pub struct Services {
     pub auth: Auth,
     pub collections: Collections,
     pub documents: Documents,
+    pub changes: Changes,
     pub audit: Audit,
     pub keys: Keys,
     pub operators: Operators,
@@ -53,6 +57,8 @@ pub struct Services {
     pub health: Arc<dyn Health>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// True once the server stops: streams end then, so that it needn't wait for them.
+    pub stopping: watch::Receiver<bool>,
 }
 
 #[derive(Clone)]
@@ -107,6 +113,7 @@ struct Mounted {
     boundary: Boundary,
     body_limit: BodyLimit,
     origin: PublicOrigin,
+    streams: Streams,
     services: Services,
 }
 
@@ -125,6 +132,7 @@ impl Mounted {
             boundary: Boundary(Arc::new(settings)),
             body_limit: BodyLimit(options.body_bytes),
             origin: PublicOrigin(options.public_origin.clone()),
+            streams: Streams::new(services.stopping.clone(), options.request_timeout),
             services,
         }
     }
@@ -137,6 +145,8 @@ impl Mounted {
             .app_data(Data::new(services.auth))
             .app_data(Data::new(services.collections))
             .app_data(Data::new(services.documents))
+            .app_data(Data::new(services.changes))
+            .app_data(Data::new(self.streams.clone()))
             .app_data(Data::new(services.audit))
             .app_data(Data::new(services.keys))
             .app_data(Data::new(services.operators))

@@ -6,6 +6,7 @@ use actix_web::dev::ServerHandle;
 use basalt_app::Secret;
 use basalt_core::{Error, Result};
 use basalt_data::collections::Plan;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::Socket;
@@ -48,7 +49,8 @@ impl Node {
         let base_url = self.configuration.base_url(address);
         let setup = self.rooms.operators.setup_token().await?;
         let options = wire::options(&self.configuration, &self.manifested);
-        let server = basalt_api::server(self.listener, self.rooms.services(&self.outside), &options)?;
+        let (stopping, stopped) = watch::channel(false);
+        let server = basalt_api::server(self.listener, self.rooms.services(&self.outside, stopped), &options)?;
         let mut servers = vec![Serving::start(server)];
         if let Some(address) = self.configuration.metrics_listen {
             servers.push(Serving::start(basalt_api::metrics_server(bind(address)?)?));
@@ -60,7 +62,7 @@ impl Node {
         let background = Background::start(&self.rooms);
         let setup_url = setup.map(|token| Secret::new(format!("{base_url}/_/setup#{}", token.expose())));
         let url = format!("http://{address}");
-        Ok(RunningNode { url, base_url, setup_url, rooms: self.rooms, servers, socket, background })
+        Ok(RunningNode { url, base_url, setup_url, rooms: self.rooms, stopping, servers, socket, background })
     }
 }
 
@@ -73,6 +75,7 @@ pub struct RunningNode {
     /// The one-time link that makes the first owner, while there is no operator.
     pub setup_url: Option<Secret>,
     rooms: Rooms,
+    stopping: watch::Sender<bool>,
     servers: Vec<Serving>,
     socket: Option<Socket>,
     background: Background,
@@ -85,6 +88,8 @@ impl RunningNode {
 
     /// Accepts no more, finishes what is under way, and closes the database.
     pub async fn stop(self) {
+        // Streams would be waited for in vain. Nobody listening is as good as told.
+        let _ = self.stopping.send(true);
         if let Some(socket) = self.socket {
             socket.close().await;
         }

@@ -76,6 +76,7 @@ codes! {
     SubscriptionNotFound "subscription_not_found" 404 "Subscription not found";
     OperatorNotFound "operator_not_found" 404 "Operator not found";
     RoleNotFound "role_not_found" 404 "Role not found";
+    ConsumerNotFound "consumer_not_found" 404 "Consumer not found";
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed";
     NotAcceptable "not_acceptable" 406 "Not acceptable";
     DocumentExists "document_exists" 409 "Document exists";

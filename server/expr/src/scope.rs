@@ -16,6 +16,9 @@ pub struct Scope {
     pub vars: bool,
     /// `params.x`: what a pattern captured (channels).
     pub params: bool,
+    /// The names of an event beside its `doc`: `seq`, `op`, `collection`, `id`, `before`, `actor`, `requestId`, `at`. They
+    /// are bound together, as [`crate::Env::params`].
+    pub event: bool,
     /// `event` and `data`: a message that is to be published (channels). Elsewhere these are names like any other.
     pub message: bool,
     /// A bare name that is nothing else means `doc.name` (filters).
@@ -44,6 +47,9 @@ impl FieldTypes for Undeclared {
         matches!(path.names(), [name] if name == "createdAt" || name == "updatedAt")
     }
 }
+
+/// What an event has beside its `doc`.
+pub(crate) const EVENT_FIELDS: [&str; 8] = ["seq", "op", "collection", "id", "before", "actor", "requestId", "at"];
 
 /// The fields that `auth` has.
 pub(crate) const AUTH_FIELDS: [&str; 9] =
@@ -96,6 +102,7 @@ impl Scope {
     /// What is in scope, for messages.
     pub(crate) fn listed(&self) -> String {
         let names = RESERVED.iter().filter(|(_, name)| self.has(*name)).map(|(text, _)| *text);
+        let event = EVENT_FIELDS.iter().filter(|_| self.event).copied();
         let functions = [
             (self.lookups, "get()"),
             (self.lookups, "exists()"),
@@ -104,7 +111,7 @@ impl Scope {
         ];
         let functions = functions.iter().filter(|(in_scope, _)| *in_scope).map(|(_, text)| *text);
         let fields = self.bare_fields.then_some("the document's fields");
-        let all: Vec<&str> = names.chain(functions).chain(fields).collect();
+        let all: Vec<&str> = names.chain(event).chain(functions).chain(fields).collect();
         if all.is_empty() { "Nothing is in scope.".to_owned() } else { format!("In scope: {}.", all.join(", ")) }
     }
 }

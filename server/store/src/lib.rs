@@ -19,6 +19,7 @@ mod maintenance;
 mod migrate;
 mod postgres;
 pub mod query;
+mod readers;
 mod recent;
 pub mod records;
 mod search;
@@ -31,13 +32,16 @@ mod store;
 pub mod testkit;
 
 pub use catalog::{Catalog, CatalogChange, Collection, Index, IndexKind, IndexSpec, IndexState};
+pub use changes::{LogOf, LogPage, LogRead};
 pub use decide::{
     Cell, CellKey, CellWrite, Committed, Decide, DocumentWrite, HeldAs, NewJob, Origin, Read, Step, View, Writes,
 };
+pub use maintenance::LogLimits;
 pub use migrate::{Examined, SchemaPlan};
 pub use query::{Access, Branch, Explanation, explain, has_point};
 pub use query::{
     Aggregate, AggregatePage, Count, GroupKey, Keyset, List, Measure, MeasureOp, Near, NearPage, Nearest, NearestPage,
     Page, Search, SortField,
 };
+pub use readers::{DurableReader, LogStats, READERS_SPACE};
 pub use store::{Engine, Options, Store};

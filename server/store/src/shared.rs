@@ -1,5 +1,6 @@
 //! What all parts of an opened store have in common.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     /// Counts the hints of other nodes' signals.
     pub(crate) signals: watch::Sender<u64>,
     pub(crate) recent: Recent,
+    /// Changes up to here are gone from the log, as far as this node knows.
+    pub(crate) trimmed: AtomicU64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) hooks: Hooks,
@@ -78,7 +81,7 @@ impl Shared {
         let catalog = watch::Sender::new(Arc::clone(&known.catalog));
         let (known, end, recent) = (RwLock::new(Arc::new(known)), watch::Sender::new(end), Recent::default());
         let signals = watch::Sender::new(0);
-        Self { known, catalog, end, signals, recent, clock, random, hooks }
+        Self { known, catalog, end, signals, recent, trimmed: AtomicU64::new(0), clock, random, hooks }
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {

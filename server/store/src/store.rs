@@ -10,13 +10,16 @@ use tokio::task::JoinHandle;
 
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::{Catalog, CatalogChange};
+use crate::changes::{LogOf, LogPage, LogRead};
 use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
 use crate::driver::{Driver, Sieve};
 use crate::jobs::{self, Job};
+use crate::maintenance::LogLimits;
 use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
 use crate::query::{self, Aggregate, AggregatePage, Count, Keyset, List, Near, NearPage, Nearest, NearestPage, Page};
+use crate::readers::{self, DurableReader, LogStats};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};
 use crate::sql::{Dialect, Row, Statement};
@@ -40,9 +43,8 @@ pub struct Options {
     pub engine: Engine,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
-    /// How long the log (and records) are kept.
-    pub log_max_age: Duration,
-    pub log_max_bytes: u64,
+    /// How much of the log is kept; records are kept as long.
+    pub log_limits: LogLimits,
 }
 
 /// The opened database; cheap to clone. [`Store::close`] it: dropping it leaves what is under way to itself.
@@ -54,13 +56,12 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) driver: Driver,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) log_max_age: Duration,
-    pub(crate) log_max_bytes: u64,
+    pub(crate) log_limits: LogLimits,
     /// Wakes the builder of indexes.
     pub(crate) build: Notify,
     /// Commits that were asked for and not answered yet.
     commits: AtomicUsize,
-    log_id: String,
+    pub(crate) log_id: String,
     records: Recorder,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -72,7 +73,7 @@ impl Store {
     }
 
     pub(crate) async fn open_with(options: Options, hooks: Hooks) -> Result<Self> {
-        let Options { engine, clock, random, log_max_age, log_max_bytes } = options;
+        let Options { engine, clock, random, log_limits } = options;
         let (driver, shared) = match engine {
             Engine::Sqlite { folder } => {
                 let now = clock.now();
@@ -88,12 +89,11 @@ impl Store {
             }
         };
         let log_id = log_id(&driver, &*shared.random).await?;
-        let records = Recorder::start(&driver, Arc::clone(&shared.clock), log_max_age).await?;
+        let records = Recorder::start(&driver, Arc::clone(&shared.clock), log_limits.max_age).await?;
         let build = Notify::new();
         let background = Mutex::new(Vec::new());
         let commits = AtomicUsize::new(0);
-        let inner = Inner { driver, shared, log_max_age, log_max_bytes, build, commits, log_id, records, background };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner { driver, shared, log_limits, build, commits, log_id, records, background });
         #[expect(clippy::disallowed_methods, reason = "the store owns these tasks and ends them when it is closed")]
         let tasks = vec![
             tokio::spawn(define::build_indexes(Arc::downgrade(&inner))),
@@ -342,23 +342,50 @@ impl Store {
         &self.inner.log_id
     }
 
-    /// The changes after `since`, in order, at most `limit`. A `since` older than what is kept is
-    /// [`basalt_core::Code::CursorExpired`].
+    /// The changes after `since`, in order, at most `limit` (fewer where they are large). A `since` older than what is
+    /// kept is [`basalt_core::Code::CursorExpired`].
     pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
         if let Some(recent) = self.inner.shared.recent.after(since, limit) {
             return recent;
         }
-        self.changes_by(changes::select(since, limit, self.inner.driver.dialect()), since).await
+        Ok(self.read_log(&LogRead::new(since, limit)).await?.changes)
     }
 
     /// The same of those alone that operators made: reading them costs nothing for the others.
     pub async fn changes_by_operators(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
-        self.changes_by(changes::select_by_operators(since, limit, self.inner.driver.dialect()), since).await
+        let read = LogRead { of: LogOf::Operators, bytes: usize::MAX, ..LogRead::new(since, limit) };
+        Ok(self.read_log(&read).await?.changes)
     }
 
-    async fn changes_by(&self, select: Statement, since: Seq) -> Result<Vec<Change>> {
+    /// A page of the log, and up to where it tells all.
+    pub async fn read_log(&self, read: &LogRead) -> Result<LogPage> {
+        let select = changes::select(read, self.inner.driver.dialect());
         let answers = self.inner.driver.read(vec![select]).await?;
-        changes::decode(since, answers.into_iter().next().unwrap_or_default())
+        let page = changes::decode(read, answers.into_iter().next().unwrap_or_default());
+        if let Ok(page) = &page {
+            self.inner.shared.trimmed.fetch_max(page.trimmed, Ordering::AcqRel);
+        }
+        page
+    }
+
+    /// Changes up to here are gone from the log, as far as this node knows: within moments of its being trimmed.
+    pub fn log_trimmed(&self) -> Seq {
+        self.inner.shared.trimmed.load(Ordering::Acquire)
+    }
+
+    /// How large and how old the log is.
+    pub async fn log_stats(&self) -> Result<LogStats> {
+        readers::stats(&self.inner.driver).await
+    }
+
+    /// The durable readers of the log.
+    pub async fn readers(&self) -> Result<Vec<DurableReader>> {
+        readers::all(&self.inner.driver).await
+    }
+
+    /// Whether the log waits for a reader.
+    pub fn waits_for(&self, reader: &DurableReader) -> bool {
+        reader.holds(&self.inner.log_id, self.inner.shared.clock.now(), self.inner.log_limits.reader_idle)
     }
 
     /// The log's end; a hint that there is something to read ([`Store::changes`] tells).

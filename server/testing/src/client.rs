@@ -149,6 +149,24 @@ impl Call {
         }
     }
 
+    /// Sends, and reads the answer as it comes. Fails the test where the status is another.
+    pub async fn open(self, status: u16) -> Lines {
+        let response = self.request.send().await.unwrap_or_else(|error| panic!("{}: no answer: {error:?}", self.name));
+        assert_eq!(response.status().as_u16(), status, "{}", self.name);
+        Lines { response, name: self.name, rest: Vec::new() }
+    }
+
+    /// Sends a body that comes in pieces.
+    pub fn pieces<S, E>(mut self, content_type: &str, pieces: S) -> Self
+    where
+        S: futures_util::Stream<Item = Result<Vec<u8>, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let body = reqwest::Body::wrap_stream(pieces);
+        self.request = self.request.header(CONTENT_TYPE, content_type).body(body);
+        self
+    }
+
     /// Sends and expects this status.
     pub async fn expect(self, status: u16) -> Answer {
         self.send().await.expect(status)
@@ -157,5 +175,67 @@ impl Call {
     /// Sends and expects a problem with this status and code.
     pub async fn problem(self, status: u16, code: &str) -> Answer {
         self.send().await.problem(status, code)
+    }
+}
+
+/// An answer that is read a line at a time.
+pub struct Lines {
+    response: reqwest::Response,
+    name: String,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// The next line, without its end; `None` where the answer is over. The error: it broke off.
+    pub async fn try_next(&mut self) -> Result<Option<String>, String> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).take(end).collect();
+                return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => self.rest.extend_from_slice(&chunk),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(format!("{}: the answer broke off: {error:?}", self.name)),
+            }
+        }
+    }
+
+    /// The next line; fails the test where the answer breaks off.
+    pub async fn next(&mut self) -> Option<String> {
+        self.try_next().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The next line that is no blank, as JSON.
+    pub async fn json(&mut self) -> Option<Value> {
+        loop {
+            let line = self.next().await?;
+            if !line.is_empty() {
+                return Some(
+                    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?} is no JSON: {error}")),
+                );
+            }
+        }
+    }
+
+    /// The next server-sent event: its id and its data. Comments and hints are skipped.
+    pub async fn event(&mut self) -> Result<Option<(String, Value)>, String> {
+        let (mut id, mut data) = (String::new(), None);
+        while let Some(line) = self.try_next().await? {
+            if let Some(text) = line.strip_prefix("id: ") {
+                text.clone_into(&mut id);
+            } else if let Some(text) = line.strip_prefix("data: ") {
+                data = serde_json::from_str(text).ok();
+            } else if line.is_empty()
+                && let Some(data) = data.take()
+            {
+                return Ok(Some((id, data)));
+            }
+        }
+        Ok(None)
     }
 }

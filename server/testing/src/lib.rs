@@ -11,7 +11,7 @@ mod server;
 mod socket;
 
 pub use answer::Answer;
-pub use client::{Call, Client};
+pub use client::{Call, Client, Lines};
 pub use engine::{Database, Engine, cluster_url, is_long, psql};
 pub use outside::{ManualClock, SeededRandom};
 pub use process::{Process, binary};

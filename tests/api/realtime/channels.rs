@@ -315,7 +315,7 @@ async fn an_event_stream_is_in_channels_too(server: TestServer) {
     let mut until = async |wanted: &str| {
         while !text.contains(wanted) {
             let chunk = tokio::time::timeout(Duration::from_secs(20), bytes.next()).await.expect("in time");
-            text.push_str(&String::from_utf8(chunk.expect("it goes on").expect("bytes").to_vec()).unwrap());
+            text.push_str(std::str::from_utf8(&chunk.expect("it goes on").expect("bytes")).unwrap());
         }
     };
     until("\"state\":[{").await;

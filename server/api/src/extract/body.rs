@@ -10,10 +10,13 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::future::{Ready, ready};
 
+use super::caller::service;
 use super::contract::{Argument, Contract};
 use super::typed::typed;
 use crate::problem::Problem;
+use crate::streams::{Seat, Streams};
 
 /// The most bytes of one body; among the application's data.
 #[derive(Clone, Copy)]
@@ -37,7 +40,14 @@ pub(crate) struct PatchDocument {
     pub(crate) bytes: Bytes,
 }
 
+/// A stream of lines of JSON, read as it comes: bounded by the line, not as a whole.
+pub(crate) struct NdjsonBody {
+    payload: Payload,
+    seat: Seat,
+}
+
 const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 
@@ -104,6 +114,32 @@ impl FromRequest for PatchDocument {
     }
 }
 
+impl FromRequest for NdjsonBody {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(stream(request, payload).map_err(Problem::from))
+    }
+}
+
+fn stream(request: &HttpRequest, payload: &mut Payload) -> Result<NdjsonBody> {
+    content_type(request, &[NDJSON, "application/ndjson", "application/jsonl"])?;
+    uncompressed(request)?;
+    let seat = service::<Streams>(request)?.seat()?;
+    Ok(NdjsonBody { payload: payload.take(), seat })
+}
+
+impl NdjsonBody {
+    /// The next piece, or none at the end. A server that stops reads no further.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
+        tokio::select! {
+            piece = next(&mut self.payload) => piece,
+            () = self.seat.stopping() => Err(Error::new(Code::Unavailable, "The server stops; go on after lastLine.")),
+        }
+    }
+}
+
 /// Which of these the body claims to be. A charset other than UTF-8 is none of them.
 fn content_type(request: &HttpRequest, known: &[&'static str]) -> Result<&'static str> {
     let refused = || Error::new(Code::UnsupportedMediaType, format!("Content-Type has to be {}.", known.join(" or ")));
@@ -120,10 +156,7 @@ fn content_type(request: &HttpRequest, known: &[&'static str]) -> Result<&'stati
 /// what is parsed.
 async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     let headers = request.headers();
-    let identity = |value: &actix_web::http::header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(CONTENT_ENCODING).any(|value| !identity(value)) {
-        return Err(Error::new(Code::UnsupportedMediaType, "Send the body uncompressed."));
-    }
+    uncompressed(request)?;
     let limit = request.app_data::<BodyLimit>().map_or(basalt_core::limits::BODY_BYTES, |limit| limit.0);
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > limit) {
@@ -142,6 +175,14 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+fn uncompressed(request: &HttpRequest) -> Result<()> {
+    let identity = |value: &actix_web::http::header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).all(identity) {
+        return Ok(());
+    }
+    Err(Error::new(Code::UnsupportedMediaType, "Send the body uncompressed."))
 }
 
 /// HTTP/2 bodies need neither a length nor an encoding.
@@ -183,6 +224,12 @@ impl<T> Argument for OptionalJson<T> {
 impl Argument for ObjectBody {
     fn describe(contract: &mut Contract) {
         describe_body(contract);
+    }
+}
+
+impl Argument for NdjsonBody {
+    fn describe(contract: &mut Contract) {
+        contract.refuses(&[Code::UnsupportedMediaType, Code::Overloaded]);
     }
 }
 

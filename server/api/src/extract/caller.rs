@@ -19,6 +19,12 @@ pub(crate) struct Caller(pub(crate) basalt_core::Caller);
 /// A signed-in user, and nobody else.
 pub(crate) struct SignedIn(pub(crate) basalt_core::Caller);
 
+/// A service key, and nobody else. Its scopes are the use case's business.
+pub(crate) struct Service(pub(crate) basalt_core::Caller);
+
+/// Who calls, to be asked again while a stream goes on: what was revoked meanwhile ends it.
+pub(crate) struct Renewal(HttpRequest);
+
 /// Whoever calls, without asking who he is: his proof is in the body.
 pub(crate) struct Anyone(pub(crate) basalt_core::Caller);
 
@@ -74,6 +80,49 @@ impl FromRequest for SignedIn {
                 }
             }
         })
+    }
+}
+
+impl FromRequest for Service {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload);
+        Box::pin(async move {
+            let Caller(caller) = caller.await?;
+            match caller.principal {
+                Principal::Service(_) => Ok(Self(caller)),
+                Principal::Visitor => Err(Error::unauthenticated().into()),
+                Principal::User(_) | Principal::Operator(_) | Principal::System => {
+                    Err(Error::new(Code::Forbidden, "This is for service keys alone.").into())
+                }
+            }
+        })
+    }
+}
+
+impl FromRequest for Renewal {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.clone())))
+    }
+}
+
+impl Renewal {
+    /// Who the request's credential speaks for now. A user's token that has run out meanwhile was good when he called:
+    /// then it is `None`, and the caller of before goes on; a session that was ended is an error.
+    pub(crate) async fn caller(&self) -> Result<Option<basalt_core::Caller>> {
+        if !self.0.headers().contains_key(AUTHORIZATION) {
+            return called_by(&self.0, Principal::Visitor).map(Some);
+        }
+        match bearer(&self.0).await {
+            Ok(principal) => called_by(&self.0, principal).map(Some),
+            Err(error) if error.code() == Code::TokenExpired => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -156,6 +205,18 @@ impl Argument for SignedIn {
         contract.refuses(&TOKENS);
         contract.refuses(&[Code::Unauthenticated, Code::Forbidden]);
     }
+}
+
+impl Argument for Service {
+    fn describe(contract: &mut Contract) {
+        contract.credentials.insert(Credential::Service);
+        contract.refuses(&TOKENS);
+        contract.refuses(&[Code::Unauthenticated, Code::Forbidden, Code::ScopeMissing]);
+    }
+}
+
+impl Argument for Renewal {
+    fn describe(_: &mut Contract) {}
 }
 
 impl Argument for Anyone {

@@ -13,11 +13,11 @@ mod typed;
 mod upgrade;
 
 pub(crate) use admin::{AdminRead, AdminWrite, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie};
-pub(crate) use body::{BodyLimit, Json, ObjectBody, OptionalJson, PatchDocument};
-pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, SignedIn};
+pub(crate) use body::{BodyLimit, Json, NDJSON, NdjsonBody, ObjectBody, OptionalJson, PatchDocument};
+pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, Renewal, Service, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
-pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, PatternAt, RoleAt};
+pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, NameAt, PatternAt, RoleAt};
 pub(crate) use preconditions::{IfNoneMatch, Terms};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};

@@ -36,6 +36,9 @@ pub(crate) struct PatternAt(pub(crate) Pattern);
 /// `{role}`
 pub(crate) struct RoleAt(pub(crate) DocumentId);
 
+/// `{name}` of anything that is named as documents are.
+pub(crate) struct NameAt(pub(crate) DocumentId);
+
 fn part<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str> {
     request.match_info().get(name).ok_or_else(|| Error::internal(format!("the path has no {name}")))
 }
@@ -71,6 +74,7 @@ from_path!(PatternAt, |request| {
     Ok(Self(pattern.map_err(|why| Error::new(Code::BadRequest, why))?))
 });
 from_path!(RoleAt, |request| Ok(Self(DocumentId::parse(part(request, "role")?)?)));
+from_path!(NameAt, |request| Ok(Self(DocumentId::parse(part(request, "name")?)?)));
 
 impl Argument for CollectionAt {
     fn describe(contract: &mut Contract) {
@@ -110,6 +114,13 @@ impl Argument for RoleAt {
 impl Argument for IdAt {
     fn describe(contract: &mut Contract) {
         contract.path_parameter("id", "The id.", ID);
+        contract.refuses(&[Code::BadRequest]);
+    }
+}
+
+impl Argument for NameAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("name", "The name.", ID);
         contract.refuses(&[Code::BadRequest]);
     }
 }

@@ -73,6 +73,7 @@ fn tags() -> Value {
         { "name": "auth", "description": "Signing up and in, sessions, one's own profile." },
         { "name": "documents", "description": "Documents under rules." },
         { "name": "realtime", "description": "Live queries, over WebSocket or as an event stream." },
+        { "name": "changes", "description": "The log of changes, for services that follow it." },
         { "name": "admin", "description": "For operators, and service keys with the scope `admin`. \
             `Idempotency-Key` does nothing here: `PUT`, `PATCH` and `DELETE` can be repeated as they are." },
         { "name": "discovery", "description": "Public keys, OpenID Connect, this document." },

@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod changes;
 mod channels;
 mod documents;
 pub(crate) mod endpoint;
@@ -16,10 +17,11 @@ use endpoint::Endpoint;
 
 /// All endpoints, the busiest first: the router asks in this order.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    const ROOMS: [&[Endpoint]; 9] = [
+    const ROOMS: [&[Endpoint]; 10] = [
         health::ENDPOINTS,
         documents::ENDPOINTS,
         transactions::ENDPOINTS,
+        changes::ENDPOINTS,
         auth::ENDPOINTS,
         realtime::ENDPOINTS,
         channels::ENDPOINTS,

@@ -5,12 +5,15 @@ mod command;
 mod execute;
 mod remote;
 mod socket;
+mod transfer;
 mod wire;
 
 pub use command::AdminCommand;
 pub use execute::execute;
 pub use remote::send;
+pub(crate) use remote::{begin, connect, reply};
 pub(crate) use socket::Socket;
+pub(crate) use transfer::{LAST, Transfer, transfer};
 
 /// The socket's name in a data folder.
 pub(crate) const SOCKET: &str = "admin.sock";

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::wire::Reply;
-use super::{AdminCommand, SOCKET, execute};
+use super::{AdminCommand, SOCKET, Transfer, execute, transfer};
 use crate::wire::Rooms;
 
 /// Bytes of one command.
@@ -74,6 +74,10 @@ async fn converse(stream: UnixStream, rooms: &Rooms) -> std::io::Result<()> {
         let mut line = Vec::new();
         if (&mut lines).take(MOST_BYTES).read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
+        }
+        if let Ok(wanted) = serde_json::from_slice::<Transfer>(&line) {
+            tracing::info!(?wanted, "a transfer over the admin socket");
+            return transfer(rooms, wanted, lines, write).await;
         }
         let reply = Reply::from(answer(rooms, &line).await);
         let mut bytes = serde_json::to_vec(&reply)?;

@@ -41,6 +41,10 @@ pub(super) enum Command {
     /// Users.
     #[command(subcommand)]
     Users(Users),
+    /// Print the documents of a collection, one a line.
+    Export(Export),
+    /// Read documents into a collection, one a line.
+    Import(Import),
     /// Check the configuration, the database, the clock and the disk; changes nothing.
     Doctor,
     /// Ask a server whether it is ready, over HTTP.
@@ -62,6 +66,30 @@ pub(super) struct Serve {
     /// Apply the app.toml of this folder first.
     #[arg(long, value_name = "DIR")]
     pub(super) app: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    pub(super) collection: String,
+    /// A condition in CEL, such as "status == 'open'".
+    #[arg(long)]
+    pub(super) filter: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Import {
+    pub(super) collection: String,
+    /// A file of NDJSON; - reads standard input.
+    pub(super) file: String,
+    /// create, replace or upsert.
+    #[arg(long, default_value = "create")]
+    pub(super) mode: String,
+    /// Don't ask before-hooks.
+    #[arg(long)]
+    pub(super) no_hooks: bool,
+    /// Go on with this line.
+    #[arg(long, default_value_t = 1, value_name = "LINE")]
+    pub(super) from: u64,
 }
 
 #[derive(Subcommand)]

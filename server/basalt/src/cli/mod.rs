@@ -7,6 +7,7 @@ mod output;
 mod remote;
 mod rules;
 mod serve;
+mod transfer;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             Command::Operator(command) => remote::operator(command, &configuration, outside, output).await?,
             Command::Keys(command) => remote::keys(command, &configuration, outside, output).await?,
             Command::Users(command) => remote::users(command, &configuration, outside, output).await?,
+            Command::Export(command) => return Ok(transfer::export(command, &configuration, &outside).await?),
+            Command::Import(command) => return Ok(transfer::import(command, &configuration, &outside, output).await?),
             Command::Doctor => return doctor::run(&configuration, outside, output).await,
             Command::Health(command) => health::run(&command, &configuration, output)?,
             Command::Rules(command) => return rules::run(command, &outside, output),

@@ -77,6 +77,10 @@ pub enum LogFormat {
 pub struct Changes {
     pub max_age: Duration,
     pub max_bytes: u64,
+    /// Over this the log is trimmed beyond readers that are behind; without it twice `max_bytes`.
+    pub hard_max_bytes: Option<u64>,
+    /// A consumer that was not moved for so long is not waited for.
+    pub consumer_idle: Duration,
 }
 
 impl Default for Configuration {
@@ -95,7 +99,12 @@ impl Default for Configuration {
             limits: Limits { body: None, request_time: None, stop_time: Duration::from_secs(30), concurrency: 4096 },
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             log: Log { level: "info,actix_server=warn".to_owned(), format: LogFormat::Json },
-            changes: Changes { max_age: Duration::from_hours(24 * 30), max_bytes: 4 << 30 },
+            changes: Changes {
+                max_age: Duration::from_hours(24 * 30),
+                max_bytes: 4 << 30,
+                hard_max_bytes: None,
+                consumer_idle: Duration::from_hours(24 * 30),
+            },
         }
     }
 }
@@ -127,12 +136,22 @@ impl Configuration {
         Cors::new(self.cors_origins.as_deref().or(app).map_or_else(while_on_loopback, <[Origin]>::to_vec))
     }
 
+    /// The size of the change log that nobody holds up.
+    pub fn hard_max_bytes(&self) -> u64 {
+        self.changes.hard_max_bytes.unwrap_or(self.changes.max_bytes.saturating_mul(2))
+    }
+
     fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.database_url.is_some() && self.secret.is_none() {
             let why = "has to be set with databaseUrl: all nodes of a database share one secret outside of it \
                        (32 random characters or more; BASALT_SECRET or BASALT_SECRET_FILE)";
             problems.push(Problem { key: "secret".into(), origin: "configuration".into(), message: why.into() });
+        }
+        if self.hard_max_bytes() < self.changes.max_bytes {
+            let why = "has to be at least changes.maxBytes".to_owned();
+            let (key, origin) = ("changes.hardMaxBytes".into(), "configuration".into());
+            problems.push(Problem { key, origin, message: why });
         }
         if let Some(Err(message)) =
             self.secret.as_ref().map(|secret| basalt_app::MasterSecret::from_text(secret.expose()))

@@ -67,6 +67,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting!("log.format", |into, raw| into.log.format = format(raw)?),
     setting!("changes.maxAge", |into, raw| into.changes.max_age = raw.duration()?),
     setting!("changes.maxBytes", |into, raw| into.changes.max_bytes = raw.size()?),
+    setting!("changes.hardMaxBytes", |into, raw| into.changes.hard_max_bytes = Some(raw.size()?)),
+    setting!("changes.consumerIdle", |into, raw| into.changes.consumer_idle = raw.duration()?),
 ];
 
 fn count(raw: &Raw, most: u32) -> Result<usize, String> {

@@ -17,6 +17,7 @@ const KEY_RING: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_mins(10);
 const EXPIRED: Duration = Duration::from_secs(5);
 const AUDIT: Duration = Duration::from_secs(5);
+const LOG_METRICS: Duration = Duration::from_secs(15);
 const METRICS: Duration = Duration::from_secs(5);
 
 fn gauges(rooms: &Rooms) -> Gauges {
@@ -40,15 +41,20 @@ impl Background {
         let mut background = Self { stop, tasks: JoinSet::new() };
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
         // Rights first: what live queries then ask about them is asked anew.
-        let mut readers = (rooms.principals.clone(), rooms.realtime.feed());
         let (since, follower) = (rooms.changes.end(), stopped.clone());
+        let mut readers = (rooms.principals.clone(), (rooms.realtime.feed(), rooms.changes.recent(since)));
         background.tasks.spawn(async move {
             changes.follow(since, &mut readers, &*clock, &lag, follower).await;
         });
-        let (realtime, stopping) = (rooms.realtime.clone(), stopped.clone());
+        let (realtime, stopping) = (rooms.realtime.clone(), stopped);
         background.tasks.spawn(async move { realtime.run(stopping).await });
         let (jobs, stopped) = (rooms.jobs.clone(), background.stop.subscribe());
         background.tasks.spawn(async move { jobs.run(stopped).await });
+        let (changes, clock) = (rooms.changes.clone(), Arc::clone(&rooms.clock));
+        background.every(LOG_METRICS, "measuring the change log", move || {
+            let (changes, clock) = (changes.clone(), Arc::clone(&clock));
+            async move { changes.measure(clock.now()).await }
+        });
         let documents = rooms.documents.clone();
         background.every(EXPIRED, "sweeping expired documents", move || {
             let documents = documents.clone();

@@ -23,6 +23,7 @@ use basalt_data::collections::Collections;
 use basalt_data::documents::Documents;
 use basalt_data::jobs::Runner;
 use basalt_store::Store;
+use tokio::sync::watch;
 
 pub(crate) use app::{Manifested, told};
 pub(crate) use background::Background;
@@ -119,11 +120,12 @@ async fn wire(
 }
 
 impl Rooms {
-    pub(crate) fn services(&self, outside: &Outside) -> Services {
+    pub(crate) fn services(&self, outside: &Outside, stopping: watch::Receiver<bool>) -> Services {
         Services {
             auth: self.auth.clone(),
             collections: self.collections.clone(),
             documents: self.documents.clone(),
+            changes: self.changes.clone(),
             keys: self.keys.clone(),
             operators: self.operators.clone(),
             audit: self.audit.clone(),
@@ -132,6 +134,7 @@ impl Rooms {
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&outside.random),
+            stopping,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The database.
 
 use basalt_core::Result;
-use basalt_store::{Engine, Options, Store};
+use basalt_store::{Engine, LogLimits, Options, Store};
 
 use crate::configuration::Configuration;
 use crate::outside::Outside;
@@ -20,8 +20,12 @@ pub(super) async fn open(configuration: &Configuration, outside: &Outside) -> Re
         engine: engine(configuration),
         clock: outside.clock.clone(),
         random: outside.random.clone(),
-        log_max_age: configuration.changes.max_age,
-        log_max_bytes: configuration.changes.max_bytes,
+        log_limits: LogLimits {
+            max_age: configuration.changes.max_age,
+            max_bytes: configuration.changes.max_bytes,
+            hard_max_bytes: configuration.hard_max_bytes(),
+            reader_idle: configuration.changes.consumer_idle,
+        },
     };
     Store::open(options).await
 }

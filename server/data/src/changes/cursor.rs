@@ -1,27 +1,26 @@
-use basalt_core::change::{seq_from_text, seq_to_text};
 use basalt_core::{Code, Error, Result, Seq};
-use basalt_store::{CellKey, CellWrite, Decide, Origin, Step, View, Writes};
-use serde_json::{Value, json};
+use basalt_store::{CellWrite, Decide, DurableReader, Origin, Step, View, Writes};
 
 use super::Changes;
-
-/// The cells that hold the places of durable readers.
-pub const CURSOR_SPACE: &str = "consumers";
 
 impl Changes {
     /// Where a durable reader stands; `None` before its first move. A place in another log (the database was restored
     /// or moved) is `cursor_expired`.
     pub async fn cursor(&self, consumer: &str) -> Result<Option<Seq>> {
-        match self.store.cell(&cursor_key(consumer)).await? {
-            None => Ok(None),
-            Some(cell) => read_cursor(&cell.value, self.store.log_id()).map(Some),
-        }
+        let Some(cell) = self.store.cell(&DurableReader::key(consumer)).await? else { return Ok(None) };
+        let reader = DurableReader::parse(consumer, &cell.value)?;
+        self.own(&reader).map(|()| Some(reader.seq))
     }
 
     /// The move of a durable reader, for the batch that also holds what it made of the changes.
     pub fn cursor_write(&self, consumer: &str, seq: Seq) -> CellWrite {
-        let value = json!({ "log": self.store.log_id(), "seq": seq_to_text(seq) });
-        CellWrite::Put { key: cursor_key(consumer), value, expires_at: None }
+        let (name, log) = (consumer.to_owned(), self.store.log_id().to_owned());
+        DurableReader { name, log, seq, moved_at: None, broken_at: None }.write()
+    }
+
+    /// Refuses a place in another log.
+    pub(super) fn own(&self, reader: &DurableReader) -> Result<()> {
+        if reader.log == self.store.log_id() { Ok(()) } else { Err(other_log()) }
     }
 
     /// Moves a durable reader that keeps nothing else.
@@ -49,27 +48,6 @@ impl Decide for Move {
     }
 }
 
-fn cursor_key(consumer: &str) -> CellKey {
-    CellKey::new(CURSOR_SPACE, consumer)
-}
-
-fn read_cursor(value: &Value, log_id: &str) -> Result<Seq> {
-    if value.get("log").and_then(Value::as_str) != Some(log_id) {
-        return Err(Error::new(Code::CursorExpired, "The cursor is of another log: begin anew."));
-    }
-    let seq = value.get("seq").and_then(Value::as_str).and_then(seq_from_text);
-    seq.ok_or_else(|| Error::internal(format!("a stored cursor is no place in the log: {value}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_of_another_log_is_expired() {
-        let value = json!({"log": "a", "seq": seq_to_text(7)});
-        assert_eq!(read_cursor(&value, "a").unwrap(), 7);
-        assert_eq!(read_cursor(&value, "b").unwrap_err().code(), Code::CursorExpired);
-        assert_eq!(read_cursor(&json!({"log": "a"}), "a").unwrap_err().code(), Code::Internal);
-    }
+pub(super) fn other_log() -> Error {
+    Error::new(Code::CursorExpired, "The cursor is of another log: begin anew.")
 }

@@ -23,7 +23,7 @@ use super::present::{Selection, Shape};
 use super::reads::{TRIES, too_deep};
 use super::run::HookUse;
 use super::transaction::{self, Draw, created_id};
-use super::write::{Act, EffectKind, Operation};
+use super::write::{Act, EffectKind, Given, Operation};
 use crate::collections::Collections;
 use crate::rules::{Binding, Readable};
 
@@ -181,6 +181,17 @@ impl Documents {
         act: Act,
         options: WriteOptions,
     ) -> Result<Written> {
+        self.write_given(caller, collection, id, (act, Given::default()), options).await
+    }
+
+    pub(super) async fn write_given(
+        &self,
+        caller: &Caller,
+        collection: &CollectionName,
+        id: &DocumentId,
+        (act, given): (Act, Given),
+        options: WriteOptions,
+    ) -> Result<Written> {
         let selection = options.select.as_deref().map(Selection::parse).transpose()?;
         let operation = Operation {
             collection: collection.clone(),
@@ -191,9 +202,10 @@ impl Documents {
             condition: options.condition,
             select: selection.clone(),
             rev: self.draw().rev(),
+            given,
         };
-        let outcome =
-            self.run(caller, vec![operation], options.idempotency.as_ref(), Form::Single, HookUse::Asked).await?;
+        let hooks = if given.skips_hooks { HookUse::Skipped } else { HookUse::Asked };
+        let outcome = self.run(caller, vec![operation], options.idempotency.as_ref(), Form::Single, hooks).await?;
         let Some(answer) = outcome.answers.into_iter().next() else {
             return Err(Error::internal("a write without an answer"));
         };
@@ -246,10 +258,11 @@ impl Documents {
             condition: None,
             select: None,
             rev: self.draw().rev(),
+            given: Given::default(),
         }
     }
 
-    fn draw(&self) -> Draw<'_> {
+    pub(super) fn draw(&self) -> Draw<'_> {
         Draw { now: self.0.clock.now(), random: &*self.0.random }
     }
 }

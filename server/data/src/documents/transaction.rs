@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::decision::Form;
 use super::input::{Condition, EntityTags, PatchBody, map, optional_flag, optional_text, unknown_field};
 use super::patch::Patch;
-use super::write::{Act, Operation};
+use super::write::{Act, Given, Operation};
 
 /// Where ids and revisions come from.
 pub(super) struct Draw<'a> {
@@ -97,7 +97,8 @@ fn operation(item: Value, draw: &Draw<'_>) -> Result<Operation> {
         condition = take_condition(&mut members)?;
     }
     members.finish()?;
-    Ok(Operation { collection, id, act, if_match, if_none_match: None, condition, select: None, rev: draw.rev() })
+    let (rev, given) = (draw.rev(), Given::default());
+    Ok(Operation { collection, id, act, if_match, if_none_match: None, condition, select: None, rev, given })
 }
 
 fn act(op: &str, members: &mut Members) -> Result<Act> {

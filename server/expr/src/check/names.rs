@@ -4,7 +4,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
 use serde_json::Value;
 
 use super::{Checker, constant, held_by, make};
-use crate::scope::{AUTH_FIELDS, REQUEST_FIELDS, Reserved};
+use crate::scope::{AUTH_FIELDS, EVENT_FIELDS, REQUEST_FIELDS, Reserved};
 use crate::tree::{Constant, Kind, Name, Node, RequestField, Span};
 use crate::types::{Type, TypeName};
 
@@ -28,6 +28,10 @@ impl Checker<'_> {
                 self.faulty(span, "Write one of request.time, request.ip, request.method and request.id.")
             }
             Some(Reserved::Value(name)) => make(Kind::Name(name), span, type_of(name)),
+            None if self.scope.event && EVENT_FIELDS.contains(&name) => {
+                let of = Box::new(make(Kind::Name(Name::Params), span, Type::Map));
+                make(Kind::Select { of, name: name.into() }, span, Type::Json)
+            }
             None if self.scope.bare_fields && !name.starts_with('.') => {
                 let of = Box::new(make(Kind::Name(Name::Doc), span, Type::Map));
                 make(Kind::Select { of, name: name.into() }, span, Type::Json)

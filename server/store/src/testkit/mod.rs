@@ -18,7 +18,7 @@ use tempfile::TempDir;
 pub use self::faults::Faults;
 pub use self::outside::{ManualClock, SeededRandom};
 use crate::shared::Hooks;
-use crate::{Engine, Options, Store};
+use crate::{Engine, LogLimits, Options, Store};
 
 /// A database that is gone when this is dropped.
 pub struct TestDb {
@@ -187,8 +187,12 @@ impl Place {
             engine: self.engine(),
             clock: Arc::<ManualClock>::clone(clock),
             random: Arc::<SeededRandom>::clone(random),
-            log_max_age: Duration::from_hours(7 * 24),
-            log_max_bytes: 1 << 30,
+            log_limits: LogLimits {
+                max_age: Duration::from_hours(7 * 24),
+                max_bytes: 1 << 30,
+                hard_max_bytes: 2 << 30,
+                reader_idle: Duration::from_hours(30 * 24),
+            },
         }
     }
 }

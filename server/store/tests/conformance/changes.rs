@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use basalt_core::{Code, Seq};
-use basalt_store::Store;
+use basalt_core::{Clock as _, Code, CollectionName, Seq, Timestamp};
 use basalt_store::testkit::{Faults, TestDb, both};
+use basalt_store::{DurableReader, LogOf, LogRead, Store, Writes};
 use serde_json::json;
 
 use crate::common::*;
@@ -133,7 +133,7 @@ async fn a_long_log_is_trimmed_in_one_turn() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_bounded_in_bytes() {
-    let small = |options: &mut basalt_store::Options| options.log_max_bytes = 50_000;
+    let small = |options: &mut basalt_store::Options| options.log_limits.max_bytes = 50_000;
     let faults = Faults::default();
     for db in [TestDb::sqlite_with(small, &faults).await, TestDb::postgres_with(small, &faults).await] {
         define(&db, "notes", vec![]).await;
@@ -151,6 +151,108 @@ async fn the_log_is_bounded_in_bytes() {
         assert!((20..=45).contains(&kept.len()), "{} changes are kept", kept.len());
         assert_eq!(kept.last().unwrap().seq, end);
     }
+}
+
+/// Puts a durable reader at a place.
+async fn place_reader(db: &TestDb, name: &str, seq: Seq, moved_at: Option<Timestamp>) {
+    let log = db.store.log_id().to_owned();
+    let reader = DurableReader { name: name.into(), log, seq, moved_at, broken_at: None };
+    let cells = vec![reader.write()];
+    let write = by(move |_| basalt_store::Step::Done(Writes { cells: cells.clone(), ..writes() }, ()));
+    db.store.commit(write).await.unwrap();
+}
+
+async fn reader(db: &TestDb, name: &str) -> DurableReader {
+    db.store.readers().await.unwrap().into_iter().find(|reader| reader.name == name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_waits_for_its_durable_readers() {
+    both(|db| async move {
+        define(&db, "notes", vec![]).await;
+        let (_, first) = db.store.commit(increment("notes", "a")).await.unwrap();
+        let (_, second) = db.store.commit(increment("notes", "a")).await.unwrap();
+        let (first, second) = (first.seq().unwrap(), second.seq().unwrap());
+        place_reader(&db, "own", first, None).await;
+        place_reader(&db, "outside", 0, Some(db.clock.now())).await;
+        db.clock.advance(Duration::from_hours(29 * 24));
+        db.maintain().await;
+        assert_eq!(db.store.changes(0, 10).await.unwrap().len(), 2, "the reader from outside has not read it");
+        // Who does not move for long is not waited for any more, but for a reader of the server's own.
+        db.clock.advance(Duration::from_hours(2 * 24));
+        db.maintain().await;
+        assert_eq!(db.store.changes(0, 10).await.unwrap_err().code(), Code::CursorExpired);
+        assert_eq!(db.store.changes(first, 10).await.unwrap().len(), 1);
+        place_reader(&db, "own", second, None).await;
+        db.maintain().await;
+        assert!(db.store.changes(second, 10).await.unwrap().is_empty());
+        assert_eq!(db.store.log_stats().await.unwrap().trimmed, second);
+        assert_eq!(reader(&db, "own").await.broken_at, None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_its_hard_limit_the_log_waits_for_nobody_and_says_so() {
+    let small = |options: &mut basalt_store::Options| {
+        (options.log_limits.max_bytes, options.log_limits.hard_max_bytes) = (20_000, 60_000);
+    };
+    let faults = Faults::default();
+    for db in [TestDb::sqlite_with(small, &faults).await, TestDb::postgres_with(small, &faults).await] {
+        define(&db, "notes", vec![]).await;
+        place_reader(&db, "own", 0, None).await;
+        let fill = async |from: usize, to: usize| {
+            for n in from..to {
+                put(&db.store, "notes", &format!("n{n}"), json!({"x": "x".repeat(1_000)})).await.unwrap();
+            }
+            db.maintain().await;
+        };
+        fill(0, 30).await;
+        assert_eq!(db.store.changes(0, 1_000).await.unwrap().len(), 30, "over its size, but the reader holds it");
+        fill(30, 100).await;
+        assert_eq!(db.store.changes(0, 1_000).await.unwrap_err().code(), Code::CursorExpired);
+        let stats = db.store.log_stats().await.unwrap();
+        assert!(stats.bytes <= 60_000, "{stats:?}");
+        let broken = reader(&db, "own").await;
+        assert_eq!(broken.broken_at, Some(db.clock.now()));
+        assert!(!db.store.waits_for(&broken));
+        // A broken one is not waited for: the log goes back to its size.
+        db.maintain().await;
+        assert!(db.store.log_stats().await.unwrap().bytes <= 20_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_the_log_are_bounded_and_say_up_to_where_they_tell_all() {
+    both(|db| async move {
+        define(&db, "notes", vec![]).await;
+        define(&db, "posts", vec![]).await;
+        for n in 0..10 {
+            put(&db.store, "notes", &format!("n{n}"), json!({"x": "x".repeat(1_000)})).await.unwrap();
+            put(&db.store, "posts", &format!("p{n}"), json!({"x": 1})).await.unwrap();
+        }
+        let end = *db.store.log_end().borrow();
+        let read = |since, rows, bytes, names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| CollectionName::parse(name).unwrap()).collect();
+            let of = if names.is_empty() { LogOf::All } else { LogOf::Collections(names) };
+            let (store, read) = (db.store.clone(), LogRead { since, of, rows, bytes });
+            async move { store.read_log(&read).await.unwrap() }
+        };
+        let notes = read(0, 4, 1 << 20, &["notes"]).await;
+        assert_eq!((notes.changes.len(), notes.through, notes.end), (4, notes.changes[3].seq, end));
+        assert!(notes.changes.iter().all(|change| change.collection.as_str() == "notes"));
+        let rest = read(notes.through, 100, 1 << 20, &["notes"]).await;
+        assert_eq!((rest.changes.len(), rest.through), (6, end), "nothing of other collections is left to tell");
+        let large = read(0, 100, 2_500, &["notes"]).await;
+        assert_eq!((large.changes.len(), large.through), (3, large.changes[2].seq));
+        let both = read(0, 100, 1 << 20, &["notes", "posts"]).await;
+        assert_eq!((both.changes.len(), both.through), (20, end));
+        assert!(both.changes.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+        let one = read(0, 100, 1, &[]).await;
+        assert_eq!((one.changes.len(), one.through), (1, one.changes[0].seq), "one is read, however large");
+        assert_eq!(read(end, 100, 1, &[]).await.through, end);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

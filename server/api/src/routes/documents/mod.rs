@@ -3,7 +3,9 @@
 mod aggregate;
 mod create;
 mod delete;
+mod export;
 mod get;
+mod import;
 mod list;
 mod patch;
 mod query;
@@ -21,4 +23,6 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(delete),
     endpoint!(query),
     endpoint!(aggregate),
+    endpoint!(export),
+    endpoint!(import),
 ];

@@ -74,7 +74,9 @@ pub(super) fn create(
 fn make(prepared: &Prepared<'_>, context: &Context<'_>, data: Map<String, Value>) -> Document {
     let operation = prepared.operation;
     let (id, rev) = (operation.id.clone(), operation.rev.clone());
-    Document { id, rev, created_at: context.now, updated_at: context.now, data }
+    let created_at = operation.given.created_at.unwrap_or(context.now);
+    let updated_at = operation.given.updated_at.unwrap_or(context.now).max(created_at);
+    Document { id, rev, created_at, updated_at, data }
 }
 
 /// What rules judge of a hook's result: all of it, but for fields with a write rule that the caller left alone.

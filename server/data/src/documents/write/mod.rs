@@ -12,4 +12,4 @@ mod update;
 
 pub(crate) use conform::conform;
 pub(crate) use execute::execute;
-pub(crate) use operation::{Act, Context, Effect, EffectKind, Operation, Pin, Prepared};
+pub(crate) use operation::{Act, Context, Effect, EffectKind, Given, Operation, Pin, Prepared};

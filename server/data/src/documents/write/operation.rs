@@ -26,6 +26,17 @@ pub(crate) struct Operation {
     pub condition: Option<Condition>,
     pub select: Option<Selection>,
     pub rev: Rev,
+    pub given: Given,
+}
+
+/// What else the author of an operation may say, where that is an import.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Given {
+    /// The document's times, in place of the server's.
+    pub created_at: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
+    /// Before-hooks are not asked.
+    pub skips_hooks: bool,
 }
 
 #[derive(Clone, Debug)]

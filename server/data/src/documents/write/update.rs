@@ -166,12 +166,13 @@ fn conform_unless_denied(
 
 /// `updatedAt` is never before `createdAt`, whatever the clock did.
 fn make(prepared: &Prepared<'_>, context: &Context<'_>, seen: &Seen, data: Map<String, Value>) -> Document {
-    let created_at = seen.document.created_at;
+    let given = prepared.operation.given;
+    let created_at = given.created_at.unwrap_or(seen.document.created_at);
     Document {
         id: seen.document.id.clone(),
         rev: prepared.operation.rev.clone(),
         created_at,
-        updated_at: context.now.max(created_at),
+        updated_at: given.updated_at.unwrap_or(context.now).max(created_at),
         data,
     }
 }
