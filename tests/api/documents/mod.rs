@@ -6,6 +6,7 @@ mod explain;
 mod export;
 mod geo;
 mod get;
+mod history;
 mod idempotency;
 mod import;
 mod json_patch;

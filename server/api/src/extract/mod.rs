@@ -18,6 +18,6 @@ pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, Renewal, Service, Sign
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
-pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, NameAt, PatternAt, RoleAt};
+pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt};
 pub(crate) use preconditions::{IfNoneMatch, Terms};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};

@@ -13,6 +13,7 @@ use crate::problem::Problem;
 const NAME: &str = "^[A-Za-z][A-Za-z0-9_]{0,62}$";
 const CHANNEL: &str = "^[A-Za-z0-9_.~@-]+(:[A-Za-z0-9_.~@-]+)*$";
 const PATTERN: &str = "^[A-Za-z0-9_.~@{}-]+(:[A-Za-z0-9_.~@{}-]+)*$";
+const SEQ: &str = "^[0-9a-f]{16}$";
 const ID: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// `{collection}`: a collection that clients may name.
@@ -22,6 +23,13 @@ pub(crate) struct CollectionAt(pub(crate) CollectionName);
 pub(crate) struct DocumentAt {
     pub(crate) collection: CollectionName,
     pub(crate) id: DocumentId,
+}
+
+/// `{collection}`, `{id}` and `{seq}`: a version of a document.
+pub(crate) struct VersionAt {
+    pub(crate) collection: CollectionName,
+    pub(crate) id: DocumentId,
+    pub(crate) seq: String,
 }
 
 /// `{id}` of anything.
@@ -67,6 +75,9 @@ macro_rules! from_path {
 
 from_path!(CollectionAt, |request| Ok(Self(collection(request)?)));
 from_path!(DocumentAt, |request| Ok(Self { collection: collection(request)?, id: id(request)? }));
+from_path!(VersionAt, |request| {
+    Ok(Self { collection: collection(request)?, id: id(request)?, seq: part(request, "seq")?.to_owned() })
+});
 from_path!(IdAt, |request| Ok(Self(id(request)?)));
 from_path!(ChannelAt, |request| Ok(Self(ChannelName::parse(part(request, "channel")?)?)));
 from_path!(PatternAt, |request| {
@@ -101,6 +112,13 @@ impl Argument for PatternAt {
     fn describe(contract: &mut Contract) {
         contract.path_parameter("pattern", "Names of channels, such as `room:{room}`.", PATTERN);
         contract.refuses(&[Code::BadRequest]);
+    }
+}
+
+impl Argument for VersionAt {
+    fn describe(contract: &mut Contract) {
+        DocumentAt::describe(contract);
+        contract.path_parameter("seq", "The version's place in the log of changes.", SEQ);
     }
 }
 

@@ -16,6 +16,7 @@ const KEY_USES: Duration = Duration::from_mins(1);
 const KEY_RING: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_mins(10);
 const EXPIRED: Duration = Duration::from_secs(5);
+const HISTORY: Duration = Duration::from_secs(2);
 const AUDIT: Duration = Duration::from_secs(5);
 const LOG_METRICS: Duration = Duration::from_secs(15);
 const METRICS: Duration = Duration::from_secs(5);
@@ -59,6 +60,16 @@ impl Background {
         background.every(EXPIRED, "sweeping expired documents", move || {
             let documents = documents.clone();
             async move { documents.sweep_expired().await.map(drop) }
+        });
+        let documents = rooms.documents.clone();
+        background.every(HISTORY, "writing down versions", move || {
+            let documents = documents.clone();
+            async move { documents.follow_history().await.map(drop) }
+        });
+        let documents = rooms.documents.clone();
+        background.every(SWEEP, "sweeping versions", move || {
+            let documents = documents.clone();
+            async move { documents.sweep_history().await.map(drop) }
         });
         let keys = rooms.keys.clone();
         background.every(KEY_USES, "noting the uses of keys", move || {

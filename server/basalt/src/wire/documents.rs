@@ -5,14 +5,15 @@ use std::sync::Arc;
 use basalt_app::MasterSecret;
 use basalt_core::Result;
 use basalt_data::collections::{Builtins, Collections};
-use basalt_data::documents::{Documents, NoHooks, Parts, RELEASE, Release};
+use basalt_data::documents::{Documents, NoHooks, Parts, RELEASE, Release, history_collection};
 use basalt_data::jobs::{Handlers, Runner, RunnerOptions};
 use basalt_store::Store;
 
 use crate::outside::Outside;
 
 pub(super) async fn collections(store: &Store) -> Result<Collections> {
-    let collections = Collections::new(store.clone(), Builtins::new(basalt_app::builtins()?));
+    let builtins = basalt_app::builtins()?.into_iter().chain([history_collection()?]);
+    let collections = Collections::new(store.clone(), Builtins::new(builtins));
     collections.define_builtins().await?;
     Ok(collections)
 }

@@ -86,6 +86,8 @@ async fn wire(
     let manifested = app::apply(manifest, &collections, outside).await?;
     let master = identity::master(configuration, outside)?;
     let documents = documents::documents(&store, &collections, &master, outside);
+    // The reader of the history stands in the log before the first write comes.
+    documents.follow_history().await?;
     let jobs = documents::jobs(&store, &documents, outside);
     let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));
     let audit = Audit::new(db.clone());

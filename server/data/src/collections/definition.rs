@@ -2,6 +2,7 @@
 //! keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use basalt_core::{CollectionName, FieldPath};
 use basalt_store::{IndexKind, IndexSpec, SortField};
@@ -28,10 +29,19 @@ pub struct Definition {
     pub ttl: Option<FieldPath>,
     /// Fields of full text, the first counting most.
     pub search: Vec<FieldPath>,
+    /// Whether versions of its documents are kept.
+    pub history: Option<History>,
     /// Fields that only services, operators and the server read.
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
     pub acknowledge: BTreeSet<RuleOp>,
+}
+
+/// How long the versions of documents are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// `None`: for as long as the collection is there.
+    pub keep: Option<Duration>,
 }
 
 impl Definition {
@@ -47,6 +57,7 @@ impl Definition {
             vectors: Vectors::new(),
             ttl: None,
             search: Vec::new(),
+            history: None,
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
         }
@@ -81,6 +92,10 @@ impl Definition {
         }
         if !self.search.is_empty() {
             map.insert("search".to_owned(), self.search.iter().map(ToString::to_string).collect());
+        }
+        if let Some(History { keep }) = self.history {
+            let kept = |keep: Duration| json!({ "keep": format!("{}ms", keep.as_millis()) });
+            map.insert("history".to_owned(), keep.map_or(json!(true), kept));
         }
         if !self.hidden.is_empty() {
             map.insert("hidden".to_owned(), self.hidden.iter().map(String::as_str).collect());

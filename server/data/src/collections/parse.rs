@@ -7,17 +7,17 @@ use basalt_core::{CollectionName, FieldPath, Result};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::Value;
 
-use super::definition::Definition;
+use super::definition::{Definition, History};
 use super::references::{read_inverse, read_references};
 use super::vectors::read_vectors;
-use crate::declared::{Problems, Table, wrong_type};
+use crate::declared::{Problems, Table, duration, wrong_type};
 use crate::rules::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 
 /// Indexes of one collection, and fields of one index.
 const INDEXES_MAX: usize = 32;
 const INDEX_FIELDS_MAX: usize = 8;
 /// Options whose features come later; an option that would do nothing is refused.
-const LATER: [&str; 2] = ["history", "softDelete"];
+const LATER: [&str; 1] = ["softDelete"];
 
 impl Definition {
     /// Reads the entry of one collection; all problems at once.
@@ -54,6 +54,9 @@ impl Definition {
         definition.ttl = table.text("ttl", problems).and_then(|field| read_ttl(field, &ttl_path, problems));
         if let Some(fields) = table.texts("search", problems) {
             definition.search = read_search(&fields, &table.path_of("search"), problems);
+        }
+        if let Some((history, path)) = table.take("history") {
+            definition.history = read_history(history, &path, problems);
         }
         if let Some(fields) = table.texts("hidden", problems) {
             let fields = fields.into_iter().filter(|(field, path)| check_field(field, path, problems));
@@ -237,6 +240,21 @@ fn read_sort_field(field: &str, path: &str, problems: &mut Problems) -> Option<S
         return None;
     };
     Some(SortField { path: field, descending })
+}
+
+/// `true`, or `{ keep = "90d" }`; `false` says what leaving it out says.
+fn read_history(value: &Value, path: &str, problems: &mut Problems) -> Option<History> {
+    if let Value::Bool(keeps) = value {
+        return keeps.then_some(History { keep: None });
+    }
+    let mut table = Table::open(value, path, problems)?;
+    let text = table.text("keep", problems);
+    let keep = text.and_then(duration).filter(|keep| !keep.is_zero());
+    if text.is_some() && keep.is_none() {
+        problems.add(&table.path_of("keep"), "bad_duration", "A duration is like 12h or 90d.");
+    }
+    table.finish(problems);
+    Some(History { keep })
 }
 
 fn read_ttl(field: &str, path: &str, problems: &mut Problems) -> Option<FieldPath> {

@@ -73,7 +73,7 @@ impl Documents {
         }
     }
 
-    async fn has_turn(&self, what: &'static str) -> Result<bool> {
+    pub(super) async fn has_turn(&self, what: &'static str) -> Result<bool> {
         let turn = Turn { key: CellKey::new(TURN_SPACE, what), node: self.0.node.clone(), now: self.0.clock.now() };
         Ok(self.0.store.commit(turn).await?.0)
     }

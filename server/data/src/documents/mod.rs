@@ -19,6 +19,7 @@ mod filter;
 mod gather;
 mod get;
 mod having;
+mod history;
 mod hooks;
 mod idempotency;
 mod import;
@@ -43,6 +44,7 @@ pub use answer::{Aggregated, Fetched, Listed, ListedPage, ListedTexts, Transacte
 pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
 pub use explain::Explained;
 pub use export::Export;
+pub use history::{HistoryPage, Version, history_collection};
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
 pub use idempotency::IDEMPOTENCY_SPACE;
 pub use import::{Failure, Import, ImportMode, ImportOptions, Summary};

@@ -151,7 +151,7 @@ impl Documents {
     }
 
     /// As the caller may read it.
-    async fn read(
+    pub(super) async fn read(
         &self,
         binding: &Binding,
         collection: &CollectionName,

@@ -104,10 +104,7 @@ fn sections_of_later_versions_are_said_to_be_later() {
     let error = read_text("[buckets.images]\nmaxSize = \"1MB\"\n").unwrap_err();
     assert_eq!(error.code(), Code::NotAvailable);
     assert_eq!(error.errors()[0].line, Some(1));
-    assert_eq!(
-        problems("[collections.a]\nsoftDelete = true\nhistory = true\n"),
-        ["2:1 not_available", "3:1 not_available"]
-    );
+    assert_eq!(problems("[collections.a]\nsoftDelete = true\n"), ["2:1 not_available"]);
     assert_eq!(
         problems("[collections.a.references]\nx = { to = \"a\", onDelete = \"explode\" }\n"),
         ["2:28 bad_reference"]

@@ -78,6 +78,23 @@ impl CompiledRules {
         }
     }
 
+    /// The fields that this caller may read of what he has the right to get in another way: an earlier version of a
+    /// document that he gets now.
+    pub fn mask(&self, binding: &Binding, document: Document, facts: &dyn Facts) -> ReadVerdict {
+        let mask = match binding.caller().bypasses_rules(&self.collection, Access::Read) {
+            Ok(true) => Mask::Everything,
+            Err(error) => return ReadVerdict::Hidden(Denial::new(DenialKind::Refused(error), "scope")),
+            Ok(false) => match Mask::prepare(self, binding, facts) {
+                Ok(mask) => mask,
+                Err(reads) => return ReadVerdict::Need(reads),
+            },
+        };
+        match mask.apply(document, facts) {
+            Revealed::Document(document) => ReadVerdict::Readable(document),
+            Revealed::Need(_, reads) => ReadVerdict::Need(reads),
+        }
+    }
+
     /// What may this caller list? A rule that is false or an error for him lists nothing, which is no refusal.
     pub fn list(&self, binding: &Binding, facts: &dyn Facts) -> ListVerdict {
         match binding.caller().bypasses_rules(&self.collection, Access::Read) {

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod export;
 mod get;
+mod history;
 mod import;
 mod list;
 mod patch;
@@ -16,6 +17,8 @@ use super::endpoint::{Endpoint, endpoint};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(get),
+    endpoint!(history::list),
+    endpoint!(history::restore),
     endpoint!(create),
     endpoint!(list),
     endpoint!(patch),

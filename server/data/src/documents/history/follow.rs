@@ -1,0 +1,141 @@
+//! The reader of the log that writes versions down.
+
+use std::sync::Arc;
+
+use super::{HISTORY, version};
+use crate::changes::Changes;
+use crate::documents::service::Documents;
+use basalt_core::change::seq_from_text;
+use basalt_core::{Actor, Change, Code, Document, Result, Seq, Timestamp};
+use basalt_store::{Decide, DocumentWrite, DurableReader, Origin, Read, Step, View, Writes};
+
+/// The reader's name among those of the log.
+const CONSUMER: &str = "history";
+/// Changes that are read at once, and bytes of versions that are written at once.
+const BATCH: u32 = 100;
+const BYTES: usize = 2 << 20;
+
+impl Documents {
+    /// Writes down the versions that the log has and the history hasn't, and says how many; to be called now and then,
+    /// also by several nodes at once, and first before anything is written: there it begins.
+    pub async fn follow_history(&self) -> Result<usize> {
+        let changes = Changes::new(self.0.store.clone());
+        let mut noted = self.place(&changes).await?;
+        let (mut place, mut written) = (noted, 0);
+        loop {
+            let batch = match self.0.store.changes(place, BATCH).await {
+                Ok(batch) => batch,
+                Err(error) if error.code() == Code::CursorExpired => {
+                    tracing::error!("the history fell out of the change log: versions before now are missing");
+                    place = changes.end();
+                    self.note(&changes, Vec::new(), place).await?;
+                    return Ok(written);
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(last) = batch.last().map(|change| change.seq) else { break };
+            for part in parts(self.versions(batch)?) {
+                written += part.len();
+                let reached = part.last().map_or(place, |(seq, _)| *seq);
+                self.note(&changes, part.into_iter().map(|(_, it)| it).collect(), reached).await?;
+                noted = reached;
+            }
+            place = last;
+        }
+        // What came before a collection opted in stays behind.
+        if place > noted {
+            self.note(&changes, Vec::new(), place).await?;
+        }
+        Ok(written)
+    }
+
+    /// Where the reader stands: at its first start at the log's end.
+    async fn place(&self, changes: &Changes) -> Result<Seq> {
+        match changes.cursor(CONSUMER).await {
+            Ok(Some(seq)) => Ok(seq),
+            Ok(None) => {
+                let end = changes.end();
+                self.note(changes, Vec::new(), end).await?;
+                Ok(end)
+            }
+            Err(error) if error.code() == Code::CursorExpired => Ok(changes.end()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Those of collections that keep a history.
+    fn versions(&self, batch: Vec<Change>) -> Result<Vec<(Seq, Document)>> {
+        let catalog = self.0.store.catalog();
+        let mut versions = Vec::new();
+        for change in batch.into_iter().filter(|change| !change.collection.is_system()) {
+            let Some(stored) = catalog.collection(&change.collection) else { continue };
+            let keeps = self.0.collections.get(&change.collection).is_ok_and(|it| it.definition.history.is_some());
+            if keeps {
+                let document = version::store(&change, &stored.short_id, self.draw().rev())?;
+                versions.push((change.seq, document));
+            }
+        }
+        Ok(versions)
+    }
+
+    async fn note(&self, changes: &Changes, versions: Vec<Document>, place: Seq) -> Result<()> {
+        let at = self.0.clock.now();
+        let note = Note { versions: versions.into_iter().map(Arc::new).collect(), changes: changes.clone(), place, at };
+        self.0.store.commit(note).await.map(drop)
+    }
+}
+
+/// In parts that one commit takes.
+fn parts(versions: Vec<(Seq, Document)>) -> Vec<Vec<(Seq, Document)>> {
+    let mut parts: Vec<Vec<(Seq, Document)>> = Vec::new();
+    let mut bytes = 0;
+    for version in versions {
+        let size = serde_json::to_vec(&version.1.data).map_or(BYTES, |text| text.len());
+        bytes += size;
+        match parts.last_mut() {
+            Some(part) if bytes <= BYTES => part.push(version),
+            _ => {
+                parts.push(vec![version]);
+                bytes = size;
+            }
+        }
+    }
+    parts
+}
+
+/// Writes versions that aren't there yet, and moves the reader on, never back.
+struct Note {
+    versions: Vec<Arc<Document>>,
+    changes: Changes,
+    place: Seq,
+    at: Timestamp,
+}
+
+impl Decide for Note {
+    type Out = ();
+
+    fn epoch(&self) -> Option<u64> {
+        None
+    }
+
+    fn step(&mut self, view: &View) -> Step<()> {
+        let read = |document: &Arc<Document>| Read::Document { collection: HISTORY.clone(), id: document.id.clone() };
+        let cursor = DurableReader::key(CONSUMER);
+        let mut unread: Vec<Read> = self.versions.iter().map(read).chain([Read::Cell(cursor.clone())]).collect();
+        unread.retain(|read| !view.holds(read));
+        if !unread.is_empty() {
+            return Step::Need(unread);
+        }
+        let is_new = |it: &&Arc<Document>| view.document(&HISTORY, &it.id).flatten().is_none();
+        let put = |document: &Arc<Document>| {
+            let (collection, document) = (HISTORY.clone(), Arc::clone(document));
+            DocumentWrite::Put { collection, document, previous: None }
+        };
+        let documents = self.versions.iter().filter(is_new).map(put).collect();
+        let stands = view.cell(&cursor).flatten().and_then(|cell| seq_from_text(cell.value.get("seq")?.as_str()?));
+        let moves = stands.is_none_or(|stands| stands < self.place);
+        let cells = moves.then(|| self.changes.cursor_write(CONSUMER, self.place)).into_iter().collect();
+        let origin = Origin { actor: Actor::SYSTEM, request_id: CONSUMER.to_owned(), at: self.at };
+        Step::Done(Writes { documents, cells, jobs: Vec::new(), origin }, ())
+    }
+}
