@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{HISTORY, version};
 use crate::changes::Changes;
 use crate::documents::service::Documents;
-use basalt_core::change::seq_from_text;
 use basalt_core::{Actor, Change, Code, Document, Result, Seq, Timestamp};
 use basalt_store::{Decide, DocumentWrite, DurableReader, Origin, Read, Step, View, Writes};
 
@@ -80,7 +79,9 @@ impl Documents {
 
     async fn note(&self, changes: &Changes, versions: Vec<Document>, place: Seq) -> Result<()> {
         let at = self.0.clock.now();
-        let note = Note { versions: versions.into_iter().map(Arc::new).collect(), changes: changes.clone(), place, at };
+        let log = self.0.store.log_id().to_owned();
+        let note =
+            Note { log, versions: versions.into_iter().map(Arc::new).collect(), changes: changes.clone(), place, at };
         self.0.store.commit(note).await.map(drop)
     }
 }
@@ -107,6 +108,8 @@ fn parts(versions: Vec<(Seq, Document)>) -> Vec<Vec<(Seq, Document)>> {
 struct Note {
     versions: Vec<Arc<Document>>,
     changes: Changes,
+    /// The log that the place is in: a place in another one is none.
+    log: String,
     place: Seq,
     at: Timestamp,
 }
@@ -132,7 +135,8 @@ impl Decide for Note {
             DocumentWrite::Put { collection, document, previous: None }
         };
         let documents = self.versions.iter().filter(is_new).map(put).collect();
-        let stands = view.cell(&cursor).flatten().and_then(|cell| seq_from_text(cell.value.get("seq")?.as_str()?));
+        let reader = view.cell(&cursor).flatten().and_then(|cell| DurableReader::parse(CONSUMER, &cell.value).ok());
+        let stands = reader.filter(|reader| reader.log == self.log).map(|reader| reader.seq);
         let moves = stands.is_none_or(|stands| stands < self.place);
         let cells = moves.then(|| self.changes.cursor_write(CONSUMER, self.place)).into_iter().collect();
         let origin = Origin { actor: Actor::SYSTEM, request_id: CONSUMER.to_owned(), at: self.at };
