@@ -3,6 +3,10 @@
 //! [`assemble`] builds a [`Node`] of a [`Configuration`] and the world [`Outside`]; [`Node::start`] serves it. What is
 //! real (the clock, randomness, the environment) enters here and nowhere else, so tests hand in their own.
 
+// The futures of a whole command hold those of every floor below: laying them out takes an optimising build deeper than
+// the compiler's default.
+#![recursion_limit = "256"]
+
 pub mod admin;
 pub mod cli;
 pub mod configuration;

@@ -35,11 +35,11 @@ pub(crate) async fn transfer(
 ) -> IoResult<()> {
     let mut write = BufWriter::new(write);
     let result = match transfer {
-        Transfer::Export { collection, filter } => export(rooms, &collection, filter, &mut write).await?,
+        Transfer::Export { collection, filter } => Box::pin(export(rooms, &collection, filter, &mut write)).await?,
         Transfer::Import { collection, mode, hooks, from } => {
             let options = ImportMode::parse(&mode).map(|mode| ImportOptions { mode, hooks, from });
             match options {
-                Ok(options) => import(rooms, &collection, options, read, &mut write).await?,
+                Ok(options) => Box::pin(import(rooms, &collection, options, read, &mut write)).await?,
                 Err(error) => Err(error),
             }
         }
