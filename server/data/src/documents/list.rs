@@ -292,7 +292,11 @@ impl Plan {
             sort: Sort::parse(&query.sort)?,
             show: Show { select: query.select.clone(), expand: query.expand.clone() },
             limit: limit(query.limit, query.count)?,
-            question: question.with(&query.search),
+            // A list without one has the cursors that it had before there was search.
+            question: match &query.search {
+                Some(search) => question.with(search),
+                None => question,
+            },
         })
     }
 }
