@@ -6,10 +6,11 @@ use std::pin::Pin;
 
 use basalt_testing::{Answer, Client, TestServer, on_both_engines};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::oracle::{Bound, Rule};
-use super::world::{COLLECTION, Ruled, World};
+use super::around;
+use super::oracle::Bound;
+use super::world::{Actor, COLLECTION, Ruled, WORD, World};
 use crate::support::{aggregate, document, documents, query};
 
 on_both_engines! {
@@ -23,6 +24,8 @@ enum Asks {
     List,
     /// The get rule, within a write: without the right to write nobody comes so far.
     GetOfWriters,
+    /// None: the feed of changes is for keys that name it.
+    Feed,
 }
 
 /// One way to see documents.
@@ -34,7 +37,7 @@ struct ReadPath {
 }
 
 type Seen<'a> = Pin<Box<dyn Future<Output = Ids> + 'a>>;
-type Ids = BTreeSet<String>;
+pub(super) type Ids = BTreeSet<String>;
 
 const PATHS: &[ReadPath] = &[
     ReadPath { name: "get", asks: Asks::Get, seen: |client, world| Box::pin(by_get(client, world, Method::GET, &[])) },
@@ -96,6 +99,43 @@ const PATHS: &[ReadPath] = &[
         seen: |client, world| Box::pin(by_live_document(client, world)),
     },
     ReadPath { name: "event stream", asks: Asks::List, seen: |client, _| Box::pin(by_event_stream(client)) },
+    ReadPath {
+        name: "live query through references",
+        asks: Asks::Get,
+        seen: |client, world| Box::pin(around::by_live_expansion(client, world)),
+    },
+    ReadPath { name: "search", asks: Asks::List, seen: |client, _| Box::pin(around::by_search(client)) },
+    ReadPath {
+        name: "search for one",
+        asks: Asks::List,
+        seen: |client, world| Box::pin(around::by_single_search(client, world)),
+    },
+    ReadPath {
+        name: "search in another order",
+        asks: Asks::List,
+        seen: |client, _| Box::pin(by_list(client, &[("search", WORD), ("sort", "distance(place,3,3)")])),
+    },
+    ReadPath { name: "reference", asks: Asks::Get, seen: |client, _| Box::pin(around::by_reference(client)) },
+    ReadPath {
+        name: "references of a list",
+        asks: Asks::Get,
+        seen: |client, world| Box::pin(around::by_references(client, world)),
+    },
+    ReadPath { name: "way back", asks: Asks::List, seen: |client, _| Box::pin(around::by_way_back(client)) },
+    ReadPath { name: "history", asks: Asks::Get, seen: |client, world| Box::pin(around::by_history(client, world)) },
+    ReadPath { name: "spans of time", asks: Asks::List, seen: |client, _| Box::pin(around::by_spans(client)) },
+    ReadPath { name: "export", asks: Asks::List, seen: |client, _| Box::pin(around::by_export(client, &[])) },
+    ReadPath {
+        name: "export with filter",
+        asks: Asks::List,
+        seen: |client, _| Box::pin(around::by_export(client, &[("filter", "true || title == 'x'")])),
+    },
+    ReadPath { name: "feed of changes", asks: Asks::Feed, seen: |client, _| Box::pin(around::by_feed(client)) },
+    ReadPath {
+        name: "stream of changes",
+        asks: Asks::Feed,
+        seen: |client, world| Box::pin(around::by_feed_stream(client, world)),
+    },
     ReadPath { name: "measures", asks: Asks::List, seen: |client, world| Box::pin(by_measures(client, world)) },
 ];
 
@@ -107,21 +147,17 @@ async fn every_read_path_shows_exactly_what_the_rule_allows(server: TestServer) 
         ruled.deploy(&server).await;
         if n == 0 {
             world.restore(&server).await;
+            world.surround(&server).await;
         }
         for actor in &world.actors {
             for path in PATHS {
-                let rule: &Rule = match path.asks {
-                    Asks::Get | Asks::GetOfWriters => ruled.get,
-                    Asks::List => ruled.list,
-                };
-                let kept_out =
-                    matches!((path.asks, actor.bound), (Asks::GetOfWriters, Bound::ByRights { writes: false, .. }));
-                let visible = world.documents.iter().filter(|(_, data)| !kept_out && actor.sees(rule, data));
+                let visible = world.documents.iter().filter(|(_, data)| is_visible(path.asks, ruled, actor, data));
                 let expected: Ids = visible.map(|(id, _)| id.clone()).collect();
                 let seen = (path.seen)(&actor.client, &world).await;
                 if seen != expected {
-                    let (name, path, rule) = (actor.name, path.name, rule.text);
-                    mismatches.push(format!("{name} by {path} under {rule}: {seen:?}, not {expected:?}"));
+                    let (name, path, get, list) = (actor.name, path.name, ruled.get.text, ruled.list.text);
+                    mismatches
+                        .push(format!("{name} by {path} under get {get}, list {list}: {seen:?}, not {expected:?}"));
                 }
             }
         }
@@ -130,15 +166,25 @@ async fn every_read_path_shows_exactly_what_the_rule_allows(server: TestServer) 
     assert!(mismatches.is_empty(), "{} mismatches:\n{shown}", mismatches.len());
 }
 
+/// Whether the caller is to see a document on a path.
+fn is_visible(asks: Asks, ruled: &Ruled, actor: &Actor, document: &Map<String, Value>) -> bool {
+    match asks {
+        Asks::GetOfWriters if matches!(actor.bound, Bound::ByRights { writes: false, .. }) => false,
+        Asks::Get | Asks::GetOfWriters => actor.sees(ruled.get, document),
+        Asks::List => actor.sees(ruled.list, document),
+        Asks::Feed => actor.follows,
+    }
+}
+
 /// The page of a call, empty for whom his scopes keep out.
-fn page(answer: Answer) -> Option<Answer> {
+pub(super) fn page(answer: Answer) -> Option<Answer> {
     match answer.code().as_deref() {
         Some("scope_missing") => None,
         _ => Some(answer.expect(200)),
     }
 }
 
-fn ids(answer: Answer) -> Ids {
+pub(super) fn ids(answer: Answer) -> Ids {
     let items = page(answer).map(|page| page.items()).unwrap_or_default();
     items.iter().filter_map(|item| item["id"].as_str()).map(str::to_owned).collect()
 }

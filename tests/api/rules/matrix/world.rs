@@ -4,8 +4,16 @@ use basalt_testing::{Client, TestServer};
 use serde_json::{Map, Value, json};
 
 use super::oracle::{Auth, Bound, RULES, Rule};
+use crate::support::create;
 
 pub(super) const COLLECTION: &str = "things";
+/// Each document of it refers to one thing, by the id that the thing has; everybody may read them.
+pub(super) const LINKS: &str = "links";
+/// The one document of it is what all things refer to; everybody may read it.
+pub(super) const HUBS: &str = "hubs";
+pub(super) const HUB: &str = "hub";
+/// A word of every thing.
+pub(super) const WORD: &str = "everywhere";
 
 pub(super) struct Actor {
     pub(super) name: &'static str,
@@ -13,15 +21,17 @@ pub(super) struct Actor {
     /// What rules see; `None` is a visitor.
     pub(super) auth: Option<Auth>,
     pub(super) bound: Bound,
+    /// Whether the feed of changes is his to read.
+    pub(super) follows: bool,
 }
 
 impl Actor {
     fn by_rules(name: &'static str, client: Client, auth: Option<Auth>) -> Self {
-        Self { name, client, auth, bound: Bound::ByRules }
+        Self { name, client, auth, bound: Bound::ByRules, follows: false }
     }
 
     fn by_rights(name: &'static str, client: Client, reads: bool, writes: bool) -> Self {
-        Self { name, client, auth: None, bound: Bound::ByRights { reads, writes } }
+        Self { name, client, auth: None, bound: Bound::ByRights { reads, writes }, follows: false }
     }
 
     /// Whether this document is his to see, on a path that asks this rule.
@@ -41,12 +51,15 @@ pub(super) struct World {
 impl World {
     pub(super) async fn build(server: &TestServer) -> Self {
         server.declare(&["viewer", "editor"]).await;
+        server.define(HUBS, &json!({"rules": {"read": "true"}})).await;
         let owner = user(server, "owner", json!({"claims": {"team": "red"}})).await;
         let member = user(server, "member", json!({"roles": ["viewer"]})).await;
         let editor = user(server, "editor", json!({"roles": ["editor"], "claims": {"team": 5}})).await;
         let stranger = user(server, "stranger", json!({})).await;
         let documents = documents(&id(&owner), &id(&member));
-        let key = async |scopes: &[&str]| server.key(scopes).await;
+        let key = async |scopes: &[&str]| {
+            server.key(&[&["documents:read:links", "documents:read:hubs"], scopes].concat()).await
+        };
         let actors = vec![
             Actor::by_rules("visitor", server.visitor(), None),
             anonymous(server).await,
@@ -54,14 +67,30 @@ impl World {
             owner,
             member,
             editor,
-            Actor::by_rights("service", server.service().clone(), true, true),
+            Actor { follows: true, ..Actor::by_rights("service", server.service().clone(), true, true) },
             Actor::by_rights("key that reads", key(&["documents:read:things"]).await, true, false),
             Actor::by_rights("key that writes", key(&["documents:write:things"]).await, false, true),
-            Actor::by_rights("key of others", key(&["documents:read:x", "documents:write:x"]).await, false, false),
+            Actor::by_rights("key of others", key(&["documents:write:x", "changes:read:links"]).await, false, false),
+            Actor {
+                follows: true,
+                ..Actor::by_rights("key of the feed", key(&["changes:read:things"]).await, false, false)
+            },
             // His session is for the admin API: at the doors of clients he is a visitor.
             Actor::by_rules("operator who views", server.operator("viewer").await, None),
         ];
         Self { actors, documents }
+    }
+
+    /// What leads to the things from elsewhere, and back to them.
+    pub(super) async fn surround(&self, server: &TestServer) {
+        let open = json!({"read": "true"});
+        server.define(LINKS, &json!({"rules": open, "references": {"to": COLLECTION, "all": COLLECTION}})).await;
+        server.define(HUBS, &json!({"rules": open, "inverse": {"back": format!("{COLLECTION}.hub")}})).await;
+        let all: Vec<&str> = self.documents.iter().map(|(id, _)| id.as_str()).collect();
+        for id in &all {
+            create(server.service(), LINKS, json!({"id": id, "to": id, "all": all})).await;
+        }
+        create(server.service(), HUBS, json!({"id": HUB})).await;
     }
 
     /// Puts every document back as it was, whatever the rules are.
@@ -113,6 +142,8 @@ fn documents(owner: &str, member: &str) -> Vec<(String, Map<String, Value>)> {
     let placed = |(n, mut map): (usize, Map<String, Value>)| {
         map.insert("place".to_owned(), json!({"lat": n, "lng": n}));
         map.insert("vector".to_owned(), json!([1, n]));
+        map.insert("words".to_owned(), json!(format!("{WORD} number{n}")));
+        map.insert("hub".to_owned(), json!(HUB));
         (format!("d{n}"), map)
     };
     maps.enumerate().map(placed).collect()
@@ -146,6 +177,9 @@ impl Ruled {
             "acknowledge": ["create", "update", "delete"],
             "indexes": [{"geo": "place"}],
             "vectors": {"vector": 2},
+            "search": ["words"],
+            "history": true,
+            "references": {"hub": HUBS},
         });
         server.define(COLLECTION, &definition).await;
     }
