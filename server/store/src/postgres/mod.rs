@@ -6,6 +6,7 @@ mod error;
 mod listen;
 mod migrate;
 mod read;
+mod sift;
 mod statements;
 mod value;
 mod write;
@@ -26,7 +27,7 @@ use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Read, View};
-use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
+use crate::driver::{Alteration, Altered, Opened, Then};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
@@ -44,6 +45,8 @@ const BUILD_LOCK: i64 = COMMIT_LOCK + 1;
 const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
 // COMMIT_LOCK + 3 orders signals; `basalt_signal` spells it.
 
+/// What is read in it is of one moment.
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A connection that was idle for longer is tried before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// For how long it can be looked up what became of a group.
@@ -214,7 +217,7 @@ impl Postgres {
             let rows = value::run(connection, statement).await?;
             return Ok(value::rows(&rows).map(|rows| vec![rows]));
         }
-        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut transaction = connection.begin_with(BEGIN_READ).await?;
         let mut answers = Vec::with_capacity(statements.len());
         for statement in statements {
             answers.push(value::run(&mut transaction, statement).await?);
@@ -238,23 +241,12 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn sift<S: Sieve>(&self, select: &Statement, mut sieve: S) -> Result<(S, Vec<Row>)> {
-        let mut connection = self.core.acquire().await?;
-        let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let mut transaction = begin.await.map_err(|error| map(&error))?;
-        let seen = value::each(&mut transaction, select, |id, bytes| sieve.see(id, bytes)).await;
-        seen.map_err(|error| map(&error))?;
-        let rows = value::run(&mut transaction, &sieve.then()?).await.map_err(|error| map(&error))?;
-        transaction.commit().await.map_err(|error| map(&error))?;
-        Ok((sieve, value::rows(&rows)?))
-    }
-
     async fn try_read_then(
         connection: &mut PgConnection,
         first: &[Statement],
         then: &Then,
     ) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
-        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut transaction = connection.begin_with(BEGIN_READ).await?;
         let mut answers = Vec::with_capacity(first.len() + 1);
         for statement in first {
             match value::rows(&value::run(&mut transaction, statement).await?) {
@@ -416,8 +408,7 @@ impl Postgres {
         }
         let now = self.core.shared.clock.now();
         let mut connection = self.core.acquire().await?;
-        let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let mut transaction = begin.await.map_err(|error| map(&error))?;
+        let mut transaction = connection.begin_with(BEGIN_READ).await.map_err(|error| map(&error))?;
         needed.extend(first);
         let (mut view, mut round) = (View::default(), 1);
         while !needed.is_empty() {
@@ -463,8 +454,7 @@ async fn epoch(connection: &mut PgConnection) -> Result<Option<u64>> {
 /// Epoch and collections of one moment: each change of the catalog is seen by both statements or found out by the
 /// next look.
 async fn load(connection: &mut PgConnection) -> Result<Stored> {
-    let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    let mut transaction = begin.await.map_err(|error| map(&error))?;
+    let mut transaction = connection.begin_with(BEGIN_READ).await.map_err(|error| map(&error))?;
     let stored = Stored::load(
         &select(&mut transaction, SELECT_META).await?,
         &select(&mut transaction, SELECT_COLLECTIONS).await?,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use basalt_core::Code;
+use basalt_core::filter::Filter;
+use basalt_core::vector::Metric;
+use basalt_core::{Code, FieldPath};
 use basalt_store::testkit::{Faults, TestDb};
+use basalt_store::{IndexKind, Nearest};
 use serde_json::json;
 
 use crate::common::*;
@@ -60,6 +63,18 @@ async fn connections_that_the_server_ended_are_replaced() {
     db.execute(end).await;
     assert_eq!(db.store.commit(increment("counters", "c")).await.unwrap().0, 2);
     assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 2);
+    define(&db, "articles", vec![index(IndexKind::Vector, &["at"])]).await;
+    put(&db.store, "articles", "a", json!({"at": [1.0, 2.0]})).await.unwrap();
+    db.execute(end).await;
+    let nearest = Nearest {
+        collection: name("articles"),
+        filter: Filter::True,
+        path: FieldPath::parse("at").unwrap(),
+        vector: vec![1.0, 2.0],
+        metric: Metric::Cosine,
+        k: 1,
+    };
+    assert_eq!(db.store.nearest(nearest).await.unwrap().documents.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ mod changes;
 mod commit;
 mod common;
 mod faults;
+mod holders;
 mod inspect;
 mod jobs;
 mod nodes;
