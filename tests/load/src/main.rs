@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod measure;
+mod realtime;
 mod report;
 mod scenarios;
 mod seed;
@@ -15,10 +16,11 @@ mod targets;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::error::Result;
-use crate::report::{EngineReport, Report};
+use crate::report::{EngineReport, Report, Requests};
 use crate::server::{Database, Server};
 
 #[derive(Parser)]
@@ -39,15 +41,29 @@ struct Arguments {
     /// Also a million single writes on SQLite, watching the write-ahead log.
     #[arg(long)]
     million: bool,
+    /// Measure these rows alone.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// A PostgreSQL cluster; without it SQLite alone is measured.
     #[arg(long, env = "BASALT_TEST_POSTGRES")]
     postgres: Option<String>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Requests,
+    Realtime,
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    // One thread: the server has the rest of the machine.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    allow_many_connections()?;
+    // One thread: the server has the rest of the machine. It takes up what came many at a time.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(1_024)
+        .max_io_events_per_tick(1_024)
+        .build()?;
     runtime.block_on(run(&arguments))
 }
 
@@ -62,20 +78,39 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if report.reached() { Ok(()) } else { Err("a target was missed (absolute figures need a quiet machine)".into()) }
 }
 
+/// As many open files as the system lets a process have.
+fn allow_many_connections() -> Result<()> {
+    let mut limits = getrlimit(Resource::Nofile);
+    limits.current = limits.maximum;
+    Ok(setrlimit(Resource::Nofile, limits)?)
+}
+
 async fn measure_engine(arguments: &Arguments, database: Database) -> Result<EngineReport> {
     let name = database.name();
-    let start_up = server::best_start_up(&arguments.server, &database, 3)?;
-    let server = Server::start(&arguments.server, &database)?;
+    let requests = match arguments.only {
+        Some(Part::Realtime) => None,
+        _ => Some(measure_requests(arguments, &database).await?),
+    };
+    let realtime = match arguments.only {
+        Some(Part::Requests) => None,
+        _ => Some(realtime::measure(&arguments.server, &database).await?),
+    };
+    Ok(EngineReport { name, requests, realtime })
+}
+
+async fn measure_requests(arguments: &Arguments, database: &Database) -> Result<Requests> {
+    let start_up = server::best_start_up(&arguments.server, database, 3)?;
+    let server = Server::start(&arguments.server, database)?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let idle_memory = server.memory()?;
     let seed = seed::fill(&server, arguments.documents).await?;
     let seconds = Duration::from_secs(arguments.seconds);
     let figures = scenarios::all(&server, &seed, arguments.connections, seconds).await?;
     let beside_logins = scenarios::get_beside_logins(&server, &seed, arguments.connections, seconds).await?;
-    let wal = match (&database, arguments.million) {
+    let wal = match (database, arguments.million) {
         (Database::Sqlite, true) => Some(scenarios::million_writes(&server, &seed, arguments.connections).await?),
         _ => None,
     };
     let (peak_memory, wal_bytes) = (server.peak_memory()?, server.wal_bytes());
-    Ok(EngineReport { name, start_up, idle_memory, peak_memory, wal_bytes, figures, beside_logins, wal })
+    Ok(Requests { start_up, idle_memory, peak_memory, wal_bytes, figures, beside_logins, wal })
 }

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use crate::error::Result;
 
 const DATABASE: &str = "basalt_bench";
+/// Of Linux' times of processes.
+const TICK: Duration = Duration::from_millis(10);
 
 pub(crate) enum Database {
     Sqlite,
@@ -66,10 +68,20 @@ pub(crate) fn best_start_up(binary: &Path, database: &Database, tries: usize) ->
 
 impl Server {
     pub(crate) fn start(binary: &Path, database: &Database) -> Result<Self> {
+        Self::start_with(binary, database, "")
+    }
+
+    /// With the text of an `app.toml`.
+    pub(crate) fn start_with(binary: &Path, database: &Database, app: &str) -> Result<Self> {
         let (folder, variables) = (tempfile::tempdir()?, database.prepare()?);
+        std::fs::write(folder.path().join("app.toml"), app)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen", &address, "--data"]).arg(folder.path().join("data"));
+        command
+            .args(["serve", "--listen", &address, "--data"])
+            .arg(folder.path().join("data"))
+            .arg("--app")
+            .arg(folder.path());
         command.current_dir(folder.path()).env("BASALT_LOG_LEVEL", "warn").envs(variables.clone());
         command.env_remove("BASALT_TEST_POSTGRES").stdin(Stdio::null()).stdout(Stdio::null());
         let begin = Instant::now();
@@ -126,6 +138,15 @@ impl Server {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
         let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib * 1024)
+    }
+
+    /// The time that its threads ran.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in parentheses may hold spaces; of what follows, user and system time are the 12th and 13th.
+        let (_, fields) = text.rsplit_once(") ").ok_or("no name")?;
+        let ticks: u64 = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        Ok(TICK * u32::try_from(ticks)?)
     }
 
     /// Size of the write-ahead log; 0 on PostgreSQL.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::report::EngineReport;
+use crate::realtime::{Burst, FanOut, Filters, Idle, Owners, Realtime};
+use crate::report::{EngineReport, Requests};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -27,11 +28,105 @@ pub(crate) fn share(engine: &str, figure: &str) -> Option<f64> {
     SHARES.iter().find(|(of, name, _)| *of == engine && *name == figure).map(|(_, _, share)| *share)
 }
 
+/// A bound of what has to be reached.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    Most(f64),
+    Least(f64),
+}
+
+/// One row of live queries, and what it has to be.
+pub(crate) struct Reached {
+    pub(crate) what: String,
+    value: f64,
+    unit: &'static str,
+    bound: Option<Bound>,
+}
+
+impl Reached {
+    pub(crate) fn value(&self) -> String {
+        format!("{:.*} {}", if self.value < 100.0 { 2 } else { 0 }, self.value, self.unit).trim_end().to_owned()
+    }
+
+    pub(crate) fn wanted(&self) -> String {
+        let text = match self.bound {
+            None => return String::new(),
+            Some(Bound::Most(most)) => format!("≤ {most} {}", self.unit),
+            Some(Bound::Least(least)) => format!("≥ {least} {}", self.unit),
+        };
+        text.trim_end().to_owned()
+    }
+
+    fn is_missed(&self) -> bool {
+        match self.bound {
+            None => false,
+            Some(Bound::Most(most)) => self.value > most,
+            Some(Bound::Least(least)) => self.value < least,
+        }
+    }
+}
+
+/// The rows of live queries. The times are promised for SQLite: PostgreSQL takes its part of the same two cores.
+pub(crate) fn realtime(engine: &str, rows: &Realtime) -> Vec<Reached> {
+    let row = |what: &str, value: f64, unit: &'static str, bound: Option<Bound>| {
+        let bound = bound.filter(|_| engine == "SQLite" || unit.is_empty());
+        Reached { what: what.to_owned(), value, unit, bound }
+    };
+    let (most, least) = (|most: f64| Some(Bound::Most(most)), |least: f64| Some(Bound::Least(least)));
+    let mut all = Vec::new();
+    for FanOut { subscribers, lost, p50_millis, p99_millis, cpu_micros, bytes_a_connection, .. } in &rows.fan_out {
+        let name = format!("{subscribers} subscribers, a change each 100 ms:");
+        let p99 = if *subscribers > 1_000 { 60.0 } else { 15.0 };
+        all.push(row(&format!("{name} lost"), *lost as f64, "", most(0.0)));
+        all.push(row(&format!("{name} p50"), *p50_millis, "ms", None));
+        all.push(row(&format!("{name} p99"), *p99_millis, "ms", most(p99)));
+        all.push(row(&format!("{name} CPU a delivery"), *cpu_micros, "µs", None));
+        if let Some(bytes) = bytes_a_connection {
+            let name = format!("{subscribers} subscribers: memory a connection");
+            all.push(row(&name, *bytes as f64 / 1024.0, "KiB", most(20.0)));
+        }
+    }
+    let Burst { subscribers, writes, lost, per_second } = &rows.burst;
+    let name = format!("{writes} writes at once, {subscribers} subscribers:");
+    all.push(row(&format!("{name} lost"), *lost as f64, "", most(0.0)));
+    all.push(row(&format!("{name} deliveries"), *per_second, "/s", least(400_000.0)));
+    if let Some(Owners { subscribers, lost, evaluations_a_change, p99_millis, .. }) = &rows.owners {
+        let name = format!("{subscribers} users, each watching what is his:");
+        all.push(row(&format!("{name} lost"), *lost as f64, "", most(0.0)));
+        all.push(row(&format!("{name} evaluations a change"), *evaluations_a_change, "", most(50.0)));
+        all.push(row(&format!("{name} p99"), *p99_millis, "ms", None));
+    }
+    if let Some(Filters { count, lost, evaluations_a_change, cpu_millis_a_change, .. }) = &rows.filters {
+        let name = format!("{count} filters that no equality narrows:");
+        all.push(row(&format!("{name} lost"), *lost as f64, "", most(0.0)));
+        all.push(row(&format!("{name} evaluations a change"), *evaluations_a_change, "", None));
+        all.push(row(&format!("{name} CPU a change"), *cpu_millis_a_change, "ms", most(20.0)));
+    }
+    if let Some(Idle { subscribers, alone_per_second, beside_per_second, loss }) = &rows.idle {
+        all.push(row("32 writers alone", *alone_per_second, "/s", None));
+        let name = format!("32 writers beside {subscribers} idle subscribers");
+        all.push(row(&name, *beside_per_second, "/s", None));
+        all.push(row(&format!("{name}: loss"), *loss * 100.0, "%", most(10.0)));
+    }
+    all
+}
+
 /// What one engine missed, in words.
 pub(crate) fn missed(report: &EngineReport) -> Vec<String> {
+    let mut missed =
+        report.requests.as_ref().map(|requests| requests_missed(report.name, requests)).unwrap_or_default();
+    let rows = report.realtime.iter().flat_map(|rows| realtime(report.name, rows));
+    missed.extend(rows.filter(Reached::is_missed).map(|row| {
+        let (value, wanted) = (row.value(), row.wanted());
+        format!("{} {value}, wanted: {wanted}", row.what)
+    }));
+    missed
+}
+
+fn requests_missed(engine: &str, report: &Requests) -> Vec<String> {
     let mut missed = Vec::new();
     for figure in &report.figures {
-        let (Some(least), Some(ratio)) = (share(report.name, &figure.name), figure.ratio_to_hello) else { continue };
+        let (Some(least), Some(ratio)) = (share(engine, &figure.name), figure.ratio_to_hello) else { continue };
         if ratio < least {
             missed.push(format!("{}: {:.1} % of hello instead of {:.0} %", figure.name, ratio * 100.0, least * 100.0));
         }
@@ -39,7 +134,7 @@ pub(crate) fn missed(report: &EngineReport) -> Vec<String> {
     if report.beside_logins.p99_millis > P99_MILLIS {
         missed.push(format!("{}: p99 {:.0} ms", report.beside_logins.name, report.beside_logins.p99_millis));
     }
-    if report.name == "SQLite" {
+    if engine == "SQLite" {
         if report.idle_memory > IDLE_MEMORY {
             missed.push(format!("idle memory: {:.1} MB", report.idle_memory as f64 / 1e6));
         }

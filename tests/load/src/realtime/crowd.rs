@@ -1,0 +1,163 @@
+//! Many subscribers at once, and when each got each change.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinError, JoinSet};
+
+use super::socket::{Kind, Socket};
+use crate::error::Result;
+
+/// Connections that are opened at the same time.
+const AT_ONCE: usize = 64;
+/// How long deliveries are waited for before they count as lost.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection to be: who opens it, and what it subscribes to.
+pub(crate) struct Member {
+    pub(crate) token: Arc<str>,
+    pub(crate) subscriptions: Vec<String>,
+}
+
+/// Open connections; dropping it closes them.
+pub(crate) struct Crowd {
+    pub(crate) tally: Arc<Tally>,
+    followers: JoinSet<std::io::Error>,
+}
+
+/// What all of them got.
+#[derive(Default)]
+pub(crate) struct Tally {
+    changes: AtomicUsize,
+    odd: AtomicUsize,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    /// Counts what is measured, one thing after the other.
+    phase: usize,
+    /// When the n-th change was asked for; its n-th frame is that change at each subscriber.
+    asked: Vec<Instant>,
+    micros: Vec<u32>,
+    last: Option<Instant>,
+}
+
+/// The changes that one subscriber got.
+#[derive(Default)]
+struct Seen {
+    phase: usize,
+    changes: usize,
+}
+
+impl Crowd {
+    /// Opens them all, and waits until each has its snapshots.
+    pub(crate) async fn gather(address: &str, members: Vec<Member>) -> Result<Self> {
+        let mut openings = JoinSet::new();
+        let mut sockets = Vec::with_capacity(members.len());
+        for member in members {
+            if openings.len() >= AT_ONCE {
+                sockets.extend(joined(openings.join_next().await)?);
+            }
+            openings.spawn(open(address.to_owned(), member));
+        }
+        while let Some(opened) = joined(openings.join_next().await)? {
+            sockets.push(opened);
+        }
+        let (tally, mut followers) = (Arc::<Tally>::default(), JoinSet::new());
+        for socket in sockets {
+            let tally = Arc::clone(&tally);
+            let mut seen = Seen::default();
+            followers.spawn(socket.follow(move |kind| tally.note(kind, &mut seen)));
+        }
+        Ok(Self { tally, followers })
+    }
+
+    /// Waits for that many deliveries in all; what came and what didn't.
+    pub(crate) async fn delivered(&mut self, wanted: usize) -> Result<Delivered> {
+        let end = Instant::now() + PATIENCE;
+        while self.tally.changes.load(Ordering::Relaxed) < wanted && Instant::now() < end {
+            if let Some(error) = self.followers.try_join_next() {
+                return Err(format!("a subscriber's connection ended: {:?}", error?).into());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let (count, odd) = (self.tally.changes.swap(0, Ordering::Relaxed), self.tally.odd.swap(0, Ordering::Relaxed));
+        let Times { mut micros, last, .. } = self.tally.next_phase();
+        micros.sort_unstable();
+        Ok(Delivered { count, lost: wanted.abs_diff(count) + odd, micros, last })
+    }
+}
+
+/// What came of some changes.
+pub(crate) struct Delivered {
+    pub(crate) count: usize,
+    /// Deliveries too few or too many, and frames that should not have come.
+    pub(crate) lost: usize,
+    /// From the request to the delivery, shortest first.
+    pub(crate) micros: Vec<u32>,
+    pub(crate) last: Option<Instant>,
+}
+
+impl Delivered {
+    pub(crate) fn percentile_millis(&self, share: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the samples")]
+        let at = (self.micros.len().saturating_sub(1) as f64 * share) as usize;
+        self.micros.get(at).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    }
+}
+
+impl Tally {
+    /// A change is asked for now.
+    pub(crate) fn ask(&self) {
+        self.times().asked.push(Instant::now());
+    }
+
+    fn next_phase(&self) -> Times {
+        let mut times = self.times();
+        let phase = times.phase + 1;
+        std::mem::replace(&mut *times, Times { phase, ..Times::default() })
+    }
+
+    fn note(&self, kind: Kind, seen: &mut Seen) {
+        match kind {
+            Kind::Change => {
+                let now = Instant::now();
+                let mut times = self.times();
+                if seen.phase != times.phase {
+                    *seen = Seen { phase: times.phase, changes: 0 };
+                }
+                if let Some(asked) = times.asked.get(seen.changes) {
+                    let micros = u32::try_from(now.duration_since(*asked).as_micros()).unwrap_or(u32::MAX);
+                    times.micros.push(micros);
+                }
+                times.last = Some(now);
+                seen.changes += 1;
+                self.changes.fetch_add(1, Ordering::Relaxed);
+            }
+            Kind::Snapshot | Kind::Odd => {
+                self.odd.fetch_add(1, Ordering::Relaxed);
+            }
+            Kind::Ok | Kind::Ping => {}
+        }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn open(address: String, member: Member) -> Result<Socket, String> {
+    let mut socket = Socket::open(&address, &member.token).await.map_err(|error| error.to_string())?;
+    for subscription in &member.subscriptions {
+        socket.send(subscription).await.map_err(|error| error.to_string())?;
+    }
+    socket.snapshots(member.subscriptions.len()).await.map_err(|error| error.to_string())?;
+    Ok(socket)
+}
+
+fn joined(opened: Option<Result<Result<Socket, String>, JoinError>>) -> Result<Option<Socket>> {
+    let Some(opened) = opened else { return Ok(None) };
+    Ok(Some(opened??))
+}
