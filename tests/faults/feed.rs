@@ -119,5 +119,14 @@ async fn the_commands_take_collections_in_and_out() {
         process.restart();
         let again = process.run(&["export", "things", "--filter", "n >= 990"]);
         assert_eq!(String::from_utf8_lossy(&again.stdout).lines().count(), 10);
+        // Compressed, out and in again.
+        let zipped = process.run(&["export", "things", "--gzip"]).stdout;
+        assert!(zipped.starts_with(&[0x1f, 0x8b]) && zipped.len() < 40_000, "{} bytes", zipped.len());
+        std::fs::write(file, &zipped).expect("the file");
+        let output = process.run(&["import", "things", file, "--mode", "replace"]);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1000 replaced"), "{output:?}");
+        std::fs::write(file, &zipped[..zipped.len() / 2]).expect("the file");
+        let output = process.try_run(&["import", "things", file, "--mode", "replace"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
 }

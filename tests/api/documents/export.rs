@@ -1,3 +1,5 @@
+use std::io::Read as _;
+
 use basalt_testing::{Client, TestServer, on_both_engines};
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ on_both_engines! {
     an_unreadable_field_is_left_out,
     a_filter_holds,
     what_changes_meanwhile_is_in_the_feed_after_its_place,
+    it_is_compressed_for_who_asks,
     what_is_refused_is_a_problem,
 }
 
@@ -45,6 +48,33 @@ async fn everything_comes_once_in_the_order_of_ids(server: TestServer) {
     assert_eq!(all.len(), 150);
     assert_eq!(all, wanted);
     assert!(exported(service, "users").await.iter().all(|user| user["password"].is_null()));
+}
+
+async fn it_is_compressed_for_who_asks(server: TestServer) {
+    define_open(&server).await;
+    let service = server.service();
+    for n in 0..120 {
+        create(service, "open", json!({"id": format!("d{n:03}"), "text": "word ".repeat(n)})).await;
+    }
+    let plain = service.get(&export("open")).expect(200).await;
+    let zipped = service.get(&export("open")).header("accept-encoding", "gzip").expect(200).await;
+    assert_eq!((plain.header("content-encoding"), zipped.header("content-encoding").as_deref()), (None, Some("gzip")));
+    assert!(zipped.header("vary").is_some_and(|vary| vary.contains("Accept-Encoding")));
+    assert!(zipped.bytes.len() * 5 < plain.bytes.len(), "{} of {}", zipped.bytes.len(), plain.bytes.len());
+    assert_eq!(unzipped(&zipped.bytes), plain.bytes);
+    // And in again, as it came.
+    server.define("copy", &json!({})).await;
+    let import = service.post("/v1/collections/copy/import").body("application/x-ndjson", zipped.bytes);
+    let done = import.header("content-encoding", "gzip").expect(200).await;
+    assert_eq!((done.at("/done"), done.at("/created")), (json!(true), json!(120)));
+    let none = service.get(&export("open")).query(&[("filter", "false")]).header("accept-encoding", "gzip");
+    assert!(unzipped(&none.expect(200).await.bytes).is_empty());
+}
+
+fn unzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut whole).expect("a whole gzip");
+    whole
 }
 
 async fn each_caller_gets_what_he_may_list(server: TestServer) {

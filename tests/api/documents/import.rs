@@ -1,3 +1,5 @@
+use std::io::Write as _;
+
 use basalt_testing::{Client, TestServer, is_long, on_both_engines};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ on_both_engines! {
     many_documents_go_in_and_out,
     who_may_not_write_imports_nothing,
     the_users_door_stays_closed,
+    compressed_lines_are_bounded,
     bad_parameters_are_refused,
 }
 
@@ -225,6 +228,33 @@ async fn the_users_door_stays_closed(server: TestServer) {
     server.service().get("/v1/collections/users/documents/u1").problem(404, "document_not_found").await;
 }
 
+fn zipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(text).and_then(|()| encoder.finish()).expect("gzip")
+}
+
+async fn compressed_lines_are_bounded(server: TestServer) {
+    define_open(&server).await;
+    let call = |body: Vec<u8>| {
+        server.service().post(&import("open")).body(NDJSON, body).header("content-encoding", "gzip").expect(200)
+    };
+    // A line that grows without end, and one behind it.
+    let endless = [&b"{\"id\":\"a\",\"x\":\""[..], &vec![b'x'; 64 << 20], b"\"}\n{\"id\":\"b\"}\n"].concat();
+    let answer = call(zipped(&endless)).await;
+    let lines: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["line"], &lines[0]["code"]), (&json!(1), &json!("too_large")), "{answer}");
+    assert_eq!(lines[1], done(1, 0, 1, 2));
+    // What is cut off, or none at all, is told as such; what came before is done.
+    let whole = zipped(ndjson(&(0..2_000).map(|n| json!({"id": format!("c{n}")})).collect::<Vec<_>>()).as_bytes());
+    for body in [whole[..whole.len() - 4].to_vec(), b"{\"id\":\"d\"}\n".to_vec()] {
+        let answer = call(body).await;
+        let last: Value = serde_json::from_str(answer.text().lines().last().unwrap()).unwrap();
+        assert_eq!((&last["done"], &last["error"]["code"]), (&json!(false), &json!("bad_request")), "{answer}");
+    }
+    let from = call([zipped(b"{\"id\":\"e\"}\n"), zipped(b"{\"id\":\"f\"}\n")].concat()).await;
+    assert_eq!(from.body(), done(2, 0, 0, 2), "one after the other");
+}
+
 async fn bad_parameters_are_refused(server: TestServer) {
     define_open(&server).await;
     let service = server.service();
@@ -234,8 +264,10 @@ async fn bad_parameters_are_refused(server: TestServer) {
     }
     call("limit=1").problem(400, "unknown_parameter").await;
     service.post(&import("open")).json(&json!({})).problem(415, "unsupported_media_type").await;
-    let gzip = service.post(&import("open")).body(NDJSON, "x").header("content-encoding", "gzip");
-    gzip.problem(415, "unsupported_media_type").await;
+    for odd in ["zstd", "gzip, gzip", "br"] {
+        let call = service.post(&import("open")).body(NDJSON, "x").header("content-encoding", odd);
+        call.problem(415, "unsupported_media_type").await;
+    }
     service.post(&import("nothing")).body(NDJSON, "{}").problem(404, "collection_not_found").await;
     assert_eq!(imported(service, "", "").await, (vec![], done(0, 0, 0, 0)));
 }

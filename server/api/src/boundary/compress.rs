@@ -1,6 +1,6 @@
 //! Answers made smaller for who asks for it. Who doesn't ask pays for one look at a header.
 //!
-//! Only what is whole in memory is compressed, so streams go out as they come; and nothing of doors that hand out
+//! Only what is whole in memory is compressed here, so streams go out as they come; and nothing of doors that hand out
 //! secrets, whose length would tell of them where an attacker chooses a part of the text (BREACH).
 
 use std::io::Write as _;
@@ -11,6 +11,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::extract::takes_gzip;
+
 /// Less is not worth it.
 const LEAST: u64 = 1024;
 /// More would hold up the other requests of this thread.
@@ -20,16 +22,7 @@ const SECRET: [&str; 2] = ["/v1/auth", "/v1/admin"];
 
 /// Whether the answer to such a request may be compressed: the client takes gzip, and the path hands out no secrets.
 pub(super) fn wanted(headers: &HeaderMap, path: &str) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).any(|value| value.to_str().is_ok_and(takes_gzip))
-        && !SECRET.iter().any(|prefix| path.starts_with(prefix))
-}
-
-fn takes_gzip(accepted: &str) -> bool {
-    accepted.split(',').any(|item| {
-        let (coding, weight) = item.split_once(';').map_or((item, ""), |(coding, weight)| (coding, weight.trim()));
-        let refused = weight.strip_prefix("q=").is_some_and(|q| q.trim_end_matches(['0', '.']).is_empty());
-        coding.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
+    takes_gzip(headers) && !SECRET.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// The answer, smaller where that is worth it.
@@ -71,16 +64,6 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_taken_where_it_is_named_and_not_refused() {
-        for good in ["gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "GZIP"] {
-            assert!(takes_gzip(good), "{good}");
-        }
-        for bad in ["", "identity", "br", "gzip;q=0", "gzip; q=0.0", "*", "xgzip"] {
-            assert!(!takes_gzip(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn doors_of_secrets_are_left_alone() {

@@ -1,10 +1,10 @@
 //! Bodies: bounded while they are read, of the right type, canonical JSON.
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest};
 use basalt_core::{Code, Error, Result, json};
-use basalt_data::documents::PatchBody;
+use basalt_data::documents::{PatchBody, Unzip};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -43,6 +43,9 @@ pub(crate) struct PatchDocument {
 /// A stream of lines of JSON, read as it comes: bounded by the line, not as a whole.
 pub(crate) struct NdjsonBody {
     payload: Payload,
+    /// Where it is compressed.
+    unzip: Option<Unzip>,
+    ended: bool,
     seat: Seat,
 }
 
@@ -125,14 +128,34 @@ impl FromRequest for NdjsonBody {
 
 fn stream(request: &HttpRequest, payload: &mut Payload) -> Result<NdjsonBody> {
     content_type(request, &[NDJSON, "application/ndjson", "application/jsonl"])?;
-    uncompressed(request)?;
+    let unzip = is_gzip(request)?.then(Unzip::default);
     let seat = service::<Streams>(request)?.seat()?;
-    Ok(NdjsonBody { payload: payload.take(), seat })
+    Ok(NdjsonBody { payload: payload.take(), unzip, ended: false, seat })
 }
 
 impl NdjsonBody {
     /// The next piece, or none at the end. A server that stops reads no further.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
+        let Some(unzip) = &mut self.unzip else { return self.arrived().await };
+        if let Some(bytes) = unzip.pull()? {
+            // Of a little that arrived much may be made: others have their turn in between.
+            tokio::task::yield_now().await;
+            return Ok(Some(bytes.into()));
+        }
+        while !self.ended {
+            let piece = self.arrived().await?;
+            self.ended = piece.is_none();
+            let Some(unzip) = &mut self.unzip else { break };
+            let Some(piece) = piece else { return Ok(Some(unzip.finish()?.into())) };
+            unzip.feed(&piece);
+            if let Some(bytes) = unzip.pull()? {
+                return Ok(Some(bytes.into()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn arrived(&mut self) -> Result<Option<Bytes>> {
         tokio::select! {
             piece = next(&mut self.payload) => piece,
             () = self.seat.stopping() => Err(Error::new(Code::Unavailable, "The server stops; go on after lastLine.")),
@@ -178,11 +201,22 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
 }
 
 fn uncompressed(request: &HttpRequest) -> Result<()> {
-    let identity = |value: &actix_web::http::header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if request.headers().get_all(CONTENT_ENCODING).all(identity) {
         return Ok(());
     }
     Err(Error::new(Code::UnsupportedMediaType, "Send the body uncompressed."))
+}
+
+fn is_gzip(request: &HttpRequest) -> Result<bool> {
+    let mut encodings = request.headers().get_all(CONTENT_ENCODING);
+    let gzip = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"gzip");
+    match (encodings.next(), encodings.next()) {
+        (Some(only), None) if gzip(only) => Ok(true),
+        _ => uncompressed(request).map(|()| false).map_err(|_| {
+            Error::new(Code::UnsupportedMediaType, "Send the body uncompressed, or compressed once by gzip.")
+        }),
+    }
 }
 
 /// HTTP/2 bodies need neither a length nor an encoding.

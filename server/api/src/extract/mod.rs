@@ -5,6 +5,7 @@ mod admin;
 mod body;
 mod caller;
 mod contract;
+mod encoding;
 mod idempotency;
 mod parameters;
 mod path;
@@ -16,6 +17,7 @@ pub(crate) use admin::{AdminRead, AdminWrite, COOKIE, OperatorCookie, Owner, Pub
 pub(crate) use body::{BodyLimit, Json, NDJSON, NdjsonBody, ObjectBody, OptionalJson, PatchDocument};
 pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, Renewal, Service, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
+pub(crate) use encoding::{TakesGzip, takes_gzip};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
 pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt};

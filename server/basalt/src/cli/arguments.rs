@@ -74,12 +74,15 @@ pub(super) struct Export {
     /// A condition in CEL, such as "status == 'open'".
     #[arg(long)]
     pub(super) filter: Option<String>,
+    /// Compress what is printed.
+    #[arg(long)]
+    pub(super) gzip: bool,
 }
 
 #[derive(Args)]
 pub(super) struct Import {
     pub(super) collection: String,
-    /// A file of NDJSON; - reads standard input.
+    /// A file of NDJSON, compressed by gzip or not; - reads standard input.
     pub(super) file: String,
     /// create, replace or upsert.
     #[arg(long, default_value = "create")]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use basalt_core::{Code, Error, Result};
+use basalt_data::documents::{Unzip, Zip};
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -17,28 +18,64 @@ use crate::outside::Outside;
 use crate::wire;
 
 const PIECE: usize = 64 << 10;
+/// What a file of gzip begins with, and no line of JSON.
+const GZIP: u8 = 0x1f;
 /// How often the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 
 pub(super) async fn export(command: Export, configuration: &Configuration, outside: &Outside) -> Result<ExitCode> {
-    let Export { collection, filter } = command;
+    let Export { collection, filter, gzip } = command;
     let nothing: Reader = Box::new(tokio::io::empty());
-    let mut out = tokio::io::stdout();
+    let mut out = Out { held: Vec::new(), zip: gzip.then(Zip::default) };
     let mut progress = Progress::new(None);
     let mut documents = 0_u64;
     let transfer = Transfer::Export { collection, filter };
     let told = run(transfer, nothing, configuration, outside, async |line| {
-        out.write_all(&line).await.map_err(Error::internal)?;
+        out.take(&line).await?;
         documents += 1;
         progress.show(|| format!("{documents} documents"));
         Ok(())
     })
     .await;
-    out.flush().await.map_err(Error::internal)?;
+    // What broke off gets no end, so that nobody takes it for the whole.
+    let told = match told {
+        Ok(_) => out.finish().await,
+        Err(error) => out.write().await.and(Err(error)),
+    };
     progress.clear();
-    told.map(|_| ExitCode::SUCCESS)
+    told.map(|()| ExitCode::SUCCESS)
+}
+
+/// Standard output, a piece at a time.
+struct Out {
+    held: Vec<u8>,
+    zip: Option<Zip>,
+}
+
+impl Out {
+    async fn take(&mut self, line: &[u8]) -> Result<()> {
+        self.held.extend_from_slice(line);
+        if self.held.len() >= PIECE { self.write().await } else { Ok(()) }
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        let piece = std::mem::take(&mut self.held);
+        let piece = match &mut self.zip {
+            Some(zip) => zip.take(&piece)?,
+            None => piece,
+        };
+        let mut out = tokio::io::stdout();
+        out.write_all(&piece).await.map_err(Error::internal)?;
+        out.flush().await.map_err(Error::internal)
+    }
+
+    async fn finish(mut self) -> Result<()> {
+        self.write().await?;
+        self.held = self.zip.take().map(Zip::finish).transpose()?.unwrap_or_default();
+        self.write().await
+    }
 }
 
 pub(super) async fn import(
@@ -165,16 +202,36 @@ async fn converse(
 
 async fn send(mut source: Reader, mut write: impl AsyncWrite + Unpin) -> Result<()> {
     let mut piece = vec![0; PIECE];
-    loop {
-        let count = source.read(&mut piece).await.map_err(Error::internal)?;
-        if count == 0 {
-            return write.shutdown().await.map_err(Error::internal);
-        }
+    let mut count = source.read(&mut piece).await.map_err(Error::internal)?;
+    let mut unzip = (piece[..count].first() == Some(&GZIP)).then(Unzip::default);
+    while count > 0 {
+        let sent = match &mut unzip {
+            None => write.write_all(&piece[..count]).await,
+            Some(unzip) => {
+                unzip.feed(&piece[..count]);
+                unzipped(unzip, &mut write).await?
+            }
+        };
         // Who no longer listens says why in his last line.
-        if write.write_all(&piece[..count]).await.is_err() {
+        if sent.is_err() {
             return Ok(());
         }
+        count = source.read(&mut piece).await.map_err(Error::internal)?;
     }
+    let rest = unzip.map(|mut unzip| unzip.finish()).transpose()?.unwrap_or_default();
+    if write.write_all(&rest).await.is_err() {
+        return Ok(());
+    }
+    write.shutdown().await.map_err(Error::internal)
+}
+
+async fn unzipped(unzip: &mut Unzip, write: &mut (impl AsyncWrite + Unpin)) -> Result<std::io::Result<()>> {
+    while let Some(bytes) = unzip.pull()? {
+        if let Err(error) = write.write_all(&bytes).await {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 async fn receive(

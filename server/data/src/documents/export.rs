@@ -1,7 +1,7 @@
 //! Whole collections out, a page at a time: a list in the order of ids.
 
 use basalt_core::limits::PAGE_MAX;
-use basalt_core::{Caller, CollectionName, Result};
+use basalt_core::{Caller, CollectionName, Result, Seq};
 use serde_json::{Map, Value};
 
 use super::input::ListQuery;
@@ -22,6 +22,7 @@ pub struct Export {
     cursor: Option<String>,
     limit: u32,
     ended: bool,
+    before: Seq,
 }
 
 impl Documents {
@@ -29,11 +30,17 @@ impl Documents {
     /// last is told exactly once, as it is when its page is read; one that comes or goes meanwhile may be missing.
     pub fn export(&self, collection: &CollectionName, filter: Option<String>) -> Export {
         let (documents, collection) = (self.clone(), collection.clone());
-        Export { documents, collection, filter, cursor: None, limit: FIRST, ended: false }
+        let before = *self.0.store.log_end().borrow();
+        Export { documents, collection, filter, cursor: None, limit: FIRST, ended: false, before }
     }
 }
 
 impl Export {
+    /// A place in the log: what isn't told as it was then is among the changes after it.
+    pub fn before(&self) -> Seq {
+        self.before
+    }
+
     /// The next documents, as the caller may read them; `None` after the last.
     pub async fn next(&mut self, caller: &Caller) -> Result<Option<Vec<Map<String, Value>>>> {
         if self.ended {

@@ -18,6 +18,7 @@ mod export;
 mod filter;
 mod gather;
 mod get;
+mod gzip;
 mod having;
 mod history;
 mod hooks;
@@ -44,6 +45,7 @@ pub use answer::{Aggregated, Fetched, Listed, ListedPage, ListedTexts, Transacte
 pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
 pub use explain::Explained;
 pub use export::Export;
+pub use gzip::{Unzip, Zip};
 pub use history::{HistoryPage, Version, history_collection};
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
 pub use idempotency::IDEMPOTENCY_SPACE;

@@ -1,10 +1,9 @@
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use actix_web::web::Data;
 use basalt_core::change::seq_to_text;
 use basalt_core::{Error, Result};
-use basalt_data::changes::Changes;
-use basalt_data::documents::{Documents, Export};
+use basalt_data::documents::{Documents, Export, Zip};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::shared::DocumentSchema;
-use crate::extract::{Caller, CollectionAt, NDJSON, Query, Renewal};
+use crate::extract::{Caller, CollectionAt, NDJSON, Query, Renewal, TakesGzip};
 use crate::problem::Answer;
 
 #[derive(Deserialize, IntoParams)]
@@ -27,7 +26,7 @@ pub(crate) struct Parameters {
 ///
 /// All that match and that the caller may list, as a stream of NDJSON in the order of ids: a document a line. One that
 /// is there all the while is in it exactly once; what comes or goes meanwhile may be missing, and is in the changes
-/// after `Basalt-Seq`. A stream that breaks off is not complete.
+/// after `Basalt-Seq`. A stream that breaks off is not complete. Compressed for who takes gzip.
 #[utoipa::path(
     get,
     path = "/v1/collections/{collection}/export",
@@ -44,18 +43,21 @@ pub(crate) async fn handle(
     renewal: Renewal,
     at: CollectionAt,
     query: Query<Parameters>,
+    takes_gzip: TakesGzip,
     documents: Data<Documents>,
-    changes: Data<Changes>,
 ) -> Answer {
-    let before = changes.end();
     let mut export = documents.export(&at.0, query.0.filter);
     // What refuses all of it is a problem, before anything is sent.
     let first = export.next(&caller.0).await?;
-    let exporting = Exporting { export, caller: caller.0, renewal, read: first };
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static(NDJSON)))
-        .insert_header(("Basalt-Seq", seq_to_text(before)))
-        .streaming(lines(exporting)))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(NDJSON)));
+    response.insert_header(("Basalt-Seq", seq_to_text(export.before())));
+    response.append_header((VARY, "Accept-Encoding"));
+    let zip = takes_gzip.0.then(Zip::default);
+    if zip.is_some() {
+        response.insert_header((CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.streaming(lines(Exporting { export, caller: caller.0, renewal, read: first, zip })))
 }
 
 struct Exporting {
@@ -64,6 +66,8 @@ struct Exporting {
     renewal: Renewal,
     /// A page that is not sent yet.
     read: Option<Vec<Map<String, Value>>>,
+    /// Until its end is told.
+    zip: Option<Zip>,
 }
 
 /// A page at a time, when the client has taken the one before. A failure breaks the answer off, so that nobody takes
@@ -83,8 +87,10 @@ impl Exporting {
         if let Some(caller) = self.renewal.caller().await? {
             self.caller = caller;
         }
-        let page = self.export.next(&self.caller).await?;
-        page.map(|page| self.told(&page)).transpose()
+        match self.export.next(&self.caller).await? {
+            Some(page) => self.told(&page).map(Some),
+            None => self.zip.take().map(|zip| zip.finish().map(Bytes::from)).transpose(),
+        }
     }
 
     fn told(&mut self, page: &[Map<String, Value>]) -> Result<Bytes> {
@@ -94,6 +100,9 @@ impl Exporting {
             text.push(b'\n');
         }
         self.export.took(page.len(), text.len());
-        Ok(text.into())
+        match &mut self.zip {
+            Some(zip) => zip.take(&text).map(Bytes::from),
+            None => Ok(text.into()),
+        }
     }
 }

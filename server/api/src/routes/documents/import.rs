@@ -58,7 +58,7 @@ pub(crate) struct ImportLine {
 ///
 /// A stream of NDJSON, a document a line of at most 1 MiB, of any length; `id`, `createdAt` and `updatedAt` are kept
 /// when given. Each line is decided for itself. Failures are answered while it reads, as NDJSON; the last line sums up.
-/// One that was interrupted goes on with `from`. For service keys with the scope `documents:write`.
+/// The body may be compressed (`Content-Encoding: gzip`). One that was interrupted goes on with `from`. For service keys with the scope `documents:write`.
 #[utoipa::path(
     post,
     path = "/v1/collections/{collection}/import",
