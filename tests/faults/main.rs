@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests are the outside: a task ends with the test that started it")]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cascades;
 mod cluster;
 mod commands;
 mod database;

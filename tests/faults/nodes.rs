@@ -168,6 +168,63 @@ async fn of_fifty_sign_ups_of_one_address_over_both_exactly_one_wins() {
     assert_eq!(made, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cascade_is_done_once_whoever_does_it() {
+    let nodes = start();
+    nodes.define("authors", &json!({})).await;
+    nodes.define("books", &json!({"references": {"author": {"to": "authors", "onDelete": "cascade"}}})).await;
+    let [first, second] = &nodes.services;
+    within_a_second(second, "/v1/collections/books/documents", |answer| answer.status == 200).await;
+    for author in ["a", "b"] {
+        first.put(&format!("/v1/collections/authors/documents/{author}")).json(&json!({})).expect(201).await;
+        let lines: Vec<String> =
+            (0..200).map(|n| format!("{{\"id\":\"{author}{n}\",\"author\":\"{author}\"}}\n")).collect();
+        let import = second.post("/v1/collections/books/import").body("application/x-ndjson", lines.concat());
+        assert_eq!(import.expect(200).await.at("/created"), 200);
+    }
+    first.delete("/v1/collections/authors/documents/a").expect(204).await;
+    second.delete("/v1/collections/authors/documents/b").expect(204).await;
+    let mut lines = second.get("/v1/changes?collection=books&filter=op%20%3D%3D%20'delete'");
+    lines = lines.header("accept", "text/event-stream");
+    let mut lines = lines.open(200).await;
+    let mut deleted = std::collections::BTreeSet::new();
+    while deleted.len() < 400 {
+        let (_, change) = lines.event().await.expect("a stream").expect("that goes on");
+        assert!(deleted.insert(change["id"].to_string()), "deleted twice: {change}");
+    }
+    for service in &nodes.services {
+        within_a_second(service, "/v1/collections/books/documents", |answer| answer.items().is_empty()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restrict_holds_over_both() {
+    let nodes = start();
+    nodes.define("authors", &json!({})).await;
+    nodes.define("books", &json!({"references": {"author": {"to": "authors", "onDelete": "restrict"}}})).await;
+    within_a_second(&nodes.services[1], "/v1/collections/books/documents", |answer| answer.status == 200).await;
+    let races: Vec<_> = (0..30)
+        .map(|n| {
+            let [first, second] = nodes.services.clone();
+            tokio::spawn(async move {
+                let author = format!("/v1/collections/authors/documents/a{n}");
+                first.put(&author).json(&json!({})).expect(201).await;
+                let book = second.put(&format!("/v1/collections/books/documents/b{n}"));
+                let book = book.json(&json!({"author": format!("a{n}")}));
+                let (book, deleted) = tokio::join!(book.expect(201), first.delete(&author).send());
+                match deleted.status {
+                    // The one that came first in the log was there first; who refers to what is gone may.
+                    204 => assert!(deleted.header("basalt-seq") < book.header("basalt-seq"), "{deleted}"),
+                    _ => drop(deleted.problem(409, "referenced")),
+                }
+            })
+        })
+        .collect();
+    for race in races {
+        race.await.unwrap();
+    }
+}
+
 /// Joins and hands back the key; who is there comes after.
 async fn join(client: &Client, presence: Value) -> (Socket, Value) {
     let mut socket = client.socket().await;

@@ -179,8 +179,33 @@ async fn check_world(process: &Process, expected: &Value) {
     let page = [("sort", "-rank"), ("limit", "5"), ("cursor", expected["page"]["cursor"].as_str().expect("a cursor"))];
     let listed = ann.get("/v1/collections/notes/documents").query(&page).expect(200).await;
     assert_eq!(Value::from(listed.column("id")), expected["page"]["following"], "a cursor goes on where it was");
+    check_answers(&service, expected).await;
     check_rows(process, expected);
     check_writes(&service, expected).await;
+}
+
+/// Questions are answered as they were: what is found, expanded and kept in versions, and what a consumer reads next.
+async fn check_answers(service: &Client, expected: &Value) {
+    for question in expected["asked"].as_array().into_iter().flatten() {
+        let path = question["path"].as_str().expect("a path");
+        let call = if question["method"] == "POST" { service.post(path) } else { service.get(path) };
+        let call = if question["body"].is_null() { call } else { call.json(&question["body"]) };
+        assert_eq!(gist(&call.expect(200).await.body()), gist(&question["answer"]), "{path}");
+    }
+    if let Some(consumer) = expected.get("consumer") {
+        let stands = service.get("/v1/changes/consumers/crm").expect(200).await;
+        assert_eq!((stands.at("/since"), stands.at("/state")), (consumer["since"].clone(), json!("active")));
+        let next = service.get("/v1/changes?consumer=crm&collection=places&limit=5").expect(200).await;
+        assert_eq!(gist(&next.body()), gist(&json!({"items": consumer["following"]})), "it goes on where it stood");
+    }
+}
+
+/// What an answer says that later versions say, too: which documents or places in the log, or what is expanded.
+fn gist(answer: &Value) -> Value {
+    match answer["items"].as_array() {
+        Some(items) => items.iter().map(|item| item.get("seq").unwrap_or(&item["id"]).clone()).collect(),
+        None => answer["expand"].clone(),
+    }
 }
 
 /// What the API doesn't show.

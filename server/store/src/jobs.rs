@@ -87,6 +87,20 @@ pub(crate) async fn complete(driver: &Driver, done: &[Job]) -> Result<Vec<i64>> 
     Ok(left)
 }
 
+/// Holds a job for `lease` from now on; `false`: the token no longer holds.
+pub(crate) async fn renew(driver: &Driver, job: &Job, lease: Duration, now: Timestamp) -> Result<bool> {
+    const NOW: &str = "$4";
+    let clock = driver.dialect().lease_clock(NOW);
+    let sql = format!("UPDATE jobs SET lease_until = {clock} + $1 WHERE id = $2 AND token = $3 RETURNING id");
+    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2);
+    let mut values: Vec<SqlValue> = vec![lease.into(), job.id.into(), job.token.into()];
+    if clock == NOW {
+        values.push(now.millis().into());
+    }
+    let statement = Statement { sql: driver.dialect().sql(&sql), values };
+    Ok(driver.write(vec![statement]).await?.pop().is_some_and(|rows| !rows.is_empty()))
+}
+
 pub(crate) async fn retry(driver: &Driver, job: &Job, run_at: Timestamp, error: &str) -> Result<bool> {
     let sql = "UPDATE jobs SET run_at = $1, lease_until = 0, last_error = $2 WHERE id = $3 AND token = $4 RETURNING id";
     let values = vec![run_at.millis().into(), error.into(), job.id.into(), job.token.into()];

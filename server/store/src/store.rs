@@ -398,6 +398,11 @@ impl Store {
         jobs::claim(&self.inner.driver, kinds, limit, lease, self.inner.shared.clock.now()).await
     }
 
+    /// Holds a job for `lease` from now on. `false`: the token no longer holds.
+    pub async fn renew_job(&self, job: &Job, lease: Duration) -> Result<bool> {
+        jobs::renew(&self.inner.driver, job, lease, self.inner.shared.clock.now()).await
+    }
+
     /// Removes done jobs; those whose token no longer holds are left and returned.
     pub async fn complete_jobs(&self, done: &[Job]) -> Result<Vec<i64>> {
         jobs::complete(&self.inner.driver, done).await

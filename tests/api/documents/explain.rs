@@ -7,6 +7,7 @@ use crate::support::{built, documents, query};
 
 on_both_engines! {
     a_service_sees_the_plan_and_the_index_that_would_help,
+    searches_distances_and_vectors_are_told_with_their_index,
     fields_that_a_rule_compares_have_indexes_by_themselves,
     users_and_visitors_see_no_plan,
 }
@@ -45,6 +46,35 @@ async fn a_service_sees_the_plan_and_the_index_that_would_help(server: TestServe
     ask("kind ==", "").problem(400, "bad_filter").await;
     let narrow = server.key(&["documents:read:other"]).await;
     narrow.post(&query("tasks")).json(&json!({"explain": true})).problem(403, "scope_missing").await;
+}
+
+async fn searches_distances_and_vectors_are_told_with_their_index(server: TestServer) {
+    let definition = json!({
+        "search": ["title", "text"], "vectors": {"embedding": 2},
+        "indexes": [{"geo": "place"}, {"fields": ["rank"]}],
+    });
+    server.define("shops", &definition).await;
+    let ask = |body: Value| {
+        let mut body = body;
+        body["explain"] = json!(true);
+        server.service().post(&query("shops")).json(&body)
+    };
+    let words = json!({"search": ["title", "text"]});
+    let hits = json!({"access": "index", "index": words, "ordered": false, "unindexed": []});
+    let found = ask(json!({"search": "red", "filter": "kind == 'a'"})).expect(200).await;
+    assert_eq!(found.body(), json!({"plan": {"branches": [hits], "search": words}, "suggestions": []}));
+    let ranked = ask(json!({"search": "red", "sort": "rank"})).expect(200).await;
+    assert_eq!(ranked.at("/plan/search"), words);
+    assert_eq!(ranked.at("/plan/branches/0/index"), json!({"fields": ["rank"]}));
+    let near = ask(json!({"sort": "distance(place,1,1)"})).expect(200).await;
+    assert_eq!(near.at("/plan/branches/0/index"), json!({"geo": "place"}));
+    assert_eq!(near.at("/plan/branches/0/ordered"), true);
+    let nearest = |field: &str| json!({"nearest": {"field": field, "vector": [1, 2]}, "filter": "rank > 3"});
+    let measured = ask(nearest("embedding")).expect(200).await;
+    assert_eq!(measured.at("/plan/nearest"), json!({"vector": "embedding"}));
+    assert_eq!(measured.at("/plan/branches/0/index"), json!({"fields": ["rank"]}));
+    ask(nearest("nothing")).problem(400, "bad_parameter").await;
+    ask(json!({"search": "…"})).problem(400, "bad_parameter").await;
 }
 
 async fn fields_that_a_rule_compares_have_indexes_by_themselves(server: TestServer) {

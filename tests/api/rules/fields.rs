@@ -12,6 +12,7 @@ on_both_engines! {
     an_unwritable_field_cannot_be_changed,
     a_unique_conflict_on_a_hidden_field_is_neutral,
     hidden_fields_are_for_services_only,
+    a_hidden_field_is_told_on_no_path,
 }
 
 async fn define(server: &TestServer) {
@@ -173,4 +174,57 @@ async fn hidden_fields_are_for_services_only(server: TestServer) {
     let answer = ann.get(&documents("devices")).query(&[("filter", "token == 't'")]).send().await;
     assert_eq!(answer.status, 400, "{answer}");
     assert_eq!(server.service().get(&document("devices", "d")).expect(200).await.at("/token"), "t");
+}
+
+async fn a_hidden_field_is_told_on_no_path(server: TestServer) {
+    let definition = json!({
+        "hidden": ["token"], "search": ["name", "token"], "history": true, "rules": {"read": "true"},
+        "indexes": [{"fields": ["token"]}],
+    });
+    server.define("devices", &definition).await;
+    server.define("uses", &json!({"references": {"device": "devices"}, "rules": {"read": "true"}})).await;
+    let service = server.service();
+    create(service, "devices", json!({"id": "d", "name": "phone", "token": "sesame"})).await;
+    service.patch(&document("devices", "d")).json(&json!({"name": "old phone"})).expect(200).await;
+    create(service, "uses", json!({"id": "u", "device": "d"})).await;
+    let paths = [
+        "/v1/collections/devices/export".to_owned(),
+        format!("{}/history", document("devices", "d")),
+        format!("{}?search=phone", documents("devices")),
+        format!("{}?expand=device", document("uses", "u")),
+        format!("{}?select=device.token", document("uses", "u")),
+        format!("{}?select=id,token", documents("devices")),
+    ];
+    let ann = server.user("ann").await;
+    for client in [&server.visitor(), &*ann] {
+        for path in &paths {
+            let answer = client.get(path).expect(200).await;
+            assert!(answer.text().contains("\"d\""), "{answer}");
+            assert!(!answer.text().contains("sesame") && !answer.text().contains("token"), "{answer}");
+        }
+        let found = client.get(&documents("devices")).query(&[("search", "sesame")]).expect(200).await;
+        assert!(found.items().is_empty(), "{found}");
+        client.get(&documents("devices")).query(&[("sort", "token")]).problem(400, "bad_filter").await;
+        let grouped = json!({"groupBy": ["token"], "measures": {"n": {"count": true}}});
+        client.post(&aggregate("devices")).json(&grouped).problem(400, "bad_filter").await;
+        let export = client.get("/v1/collections/devices/export").query(&[("filter", "token == 'sesame'")]);
+        export.problem(400, "bad_filter").await;
+        assert!([401, 403].contains(&client.get("/v1/changes").send().await.status), "the feed is for services");
+        let mut socket = client.socket().await;
+        let subscribe = |more: serde_json::Value| {
+            let mut frame = json!({"type": "subscribe", "id": "s", "collection": "devices"});
+            frame.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            frame
+        };
+        for asks in [json!({"filter": "token == 'sesame'"}), json!({"sort": "token"})] {
+            socket.send(&subscribe(asks)).await;
+            assert_eq!(socket.next().await["code"], "bad_filter");
+        }
+        socket.send(&subscribe(json!({}))).await;
+        let snapshot = socket.next().await;
+        assert!(snapshot["docs"][0]["id"] == "d" && !snapshot.to_string().contains("sesame"), "{snapshot}");
+    }
+    for path in &paths[..2] {
+        assert!(service.get(path).expect(200).await.text().contains("sesame"), "services see it");
+    }
 }

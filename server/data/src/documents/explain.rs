@@ -2,13 +2,15 @@
 //! others it would tell what the rules compare.
 
 use basalt_core::filter::Filter;
-use basalt_core::{Caller, Code, CollectionName, Error, Principal, Result};
+use basalt_core::text::Query;
+use basalt_core::{Caller, Code, CollectionName, Error, FieldPath, Principal, Result};
 use basalt_store::{Access, Branch, Index, IndexSpec, explain, has_point};
 use serde_json::{Value, json};
 
 use super::definitions::with_fresh;
 use super::filter::check_readable;
 use super::input::ListQuery;
+use super::search;
 use super::service::Documents;
 use super::sort::Sort;
 use crate::collections::index_to_json;
@@ -20,6 +22,10 @@ pub struct Explained {
     /// The alternatives of the filter's disjunctions: `{"access":"scan"|"primaryKey"|"index","index"?,"ordered",
     /// "unindexed"}`, an index as definitions write it.
     pub branches: Vec<Value>,
+    /// The index that finds the words of a search. Without another order its hits are all there is to look at.
+    pub search: Option<Value>,
+    /// The vectors that are measured: those of the documents that the branches find.
+    pub nearest: Option<Value>,
     /// Indexes that would help, as definitions write them.
     pub suggestions: Vec<Value>,
 }
@@ -40,10 +46,21 @@ impl Documents {
         query: &ListQuery,
     ) -> Result<Explained> {
         let sort = Sort::parse(&query.sort)?;
+        let words = query.search.as_deref().map(Query::parse).transpose()?;
         let granted = self.granted(binding, collection).await?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
         check_readable(sort.paths(), &granted.grant, "/sort")?;
+        let search = words.map(|words| search::within(&words, &granted)).transpose()?;
+        let search = search.map(|search| json!({ "search": texts(&search.fields) }));
+        if let Some(nearest) = &query.nearest {
+            nearest.check(query, &granted)?;
+        }
+        let nearest = query.nearest.as_ref().map(|nearest| json!({ "vector": nearest.field.to_string() }));
+        if let (Some(search), true) = (&search, query.sort.is_empty()) {
+            let hits = json!({ "access": "index", "index": search, "ordered": false, "unindexed": [] });
+            return Ok(Explained { branches: vec![hits], search: Some(search.clone()), ..Explained::default() });
+        }
         let by_distance = matches!(sort, Sort::Near { .. });
         let (filter, fields) = match sort {
             Sort::Fields(fields) => (filter, fields),
@@ -59,13 +76,17 @@ impl Documents {
             }
         }
         let branches = plan.branches.iter().map(|branch| to_json(branch, &granted.compiled.indexes)).collect();
-        Ok(Explained { branches, suggestions: suggested.iter().map(index_to_json).collect() })
+        let suggestions = suggested.iter().map(index_to_json).collect();
+        Ok(Explained { branches, search, nearest, suggestions })
     }
 }
 
+fn texts(paths: &[FieldPath]) -> Vec<String> {
+    paths.iter().map(ToString::to_string).collect()
+}
+
 fn to_json(branch: &Branch, indexes: &[Index]) -> Value {
-    let unindexed: Vec<String> = branch.unindexed.iter().map(ToString::to_string).collect();
-    let mut shown = json!({ "ordered": branch.ordered, "unindexed": unindexed });
+    let mut shown = json!({ "ordered": branch.ordered, "unindexed": texts(&branch.unindexed) });
     shown["access"] = match &branch.access {
         Access::Scan => "scan".into(),
         Access::PrimaryKey => "primaryKey".into(),

@@ -9,7 +9,7 @@ use super::answer::Listed;
 use super::definitions::with_fresh;
 use super::filter::check_readable;
 use super::input::{CountMode, ListQuery, Show, map, optional_count, optional_text, unknown_field};
-use super::list::show_distances;
+use super::list::{Granted, show_distances};
 use super::present::Shape;
 use super::service::Documents;
 use crate::rules::Binding;
@@ -54,6 +54,24 @@ impl NearestTo {
         };
         Ok(Some(Self { field: FieldPath::parse(&field)?, vector, k, metric }))
     }
+
+    /// Whether it goes with the rest of the query, and the caller may ask for it.
+    pub(super) fn check(&self, query: &ListQuery, granted: &Granted) -> Result<()> {
+        let lone = query.sort.is_empty() && query.cursor.is_none() && query.limit.is_none();
+        if !lone || query.count == CountMode::Exact || query.search.is_some() {
+            return Err(bad(
+                "nearest is an order of its own and gives k documents: without search, sort, limit, cursor and count.",
+            ));
+        }
+        check_readable([&self.field], &granted.grant, PATH)?;
+        match granted.compiled.definition.vectors.get(&self.field) {
+            None => Err(bad(format!("The collection declares no vectors at {}.", self.field))),
+            Some(count) if *count != self.vector.len() => {
+                Err(bad(format!("Vectors at {} have {count} numbers.", self.field)))
+            }
+            Some(_) => Ok(()),
+        }
+    }
 }
 
 fn bad(detail: impl Into<String>) -> Error {
@@ -70,12 +88,6 @@ impl Documents {
         query: &ListQuery,
         nearest: &NearestTo,
     ) -> Result<Listed> {
-        let lone = query.sort.is_empty() && query.cursor.is_none() && query.limit.is_none();
-        if !lone || query.count == CountMode::Exact || query.search.is_some() {
-            return Err(bad(
-                "nearest is an order of its own and gives k documents: without search, sort, limit, cursor and count.",
-            ));
-        }
         let binding = Binding::new(caller.clone());
         with_fresh(&self.0.store, || self.nearest_once(&binding, collection, query, nearest)).await
     }
@@ -92,14 +104,7 @@ impl Documents {
         let shape = Shape::compile(&self.0.collections, &granted.compiled, &show)?;
         let wanted = self.wanted(&granted, query.filter.as_deref(), &query.vars)?;
         let filter = granted.filter(binding, wanted.as_ref())?;
-        check_readable([&nearest.field], &granted.grant, PATH)?;
-        match granted.compiled.definition.vectors.get(&nearest.field) {
-            None => return Err(bad(format!("The collection declares no vectors at {}.", nearest.field))),
-            Some(count) if *count != nearest.vector.len() => {
-                return Err(bad(format!("Vectors at {} have {count} numbers.", nearest.field)));
-            }
-            Some(_) => {}
-        }
+        nearest.check(query, &granted)?;
         if filter.is_never_true() {
             return Ok(Listed::default());
         }

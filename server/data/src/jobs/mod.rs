@@ -19,6 +19,9 @@ use basalt_store::jobs::Job;
 pub use dead::DEAD_SPACE;
 pub use runner::{Runner, RunnerOptions};
 
+/// How long a job is its doer's at a time; while he is at it that is renewed.
+const HELD: Duration = Duration::from_secs(15);
+
 /// What became of one try.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -41,7 +44,8 @@ pub type JobFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 pub trait Handler: Send + Sync {
     fn run<'a>(&'a self, job: &'a Job) -> JobFuture<'a>;
 
-    /// How long one try may take; afterwards it is given up and another node may take the job.
+    /// How long one try may take; afterwards it is given up and another node may take the job. A node that dies is
+    /// taken over from sooner: what is done for long is held a little at a time.
     fn lease(&self) -> Duration {
         Duration::from_mins(1)
     }
@@ -67,11 +71,11 @@ impl Handlers {
         self.0.get(kind)
     }
 
-    /// Kinds that are claimed together: those with the same lease.
+    /// Kinds that are claimed together, for so long at first.
     fn by_lease(&self) -> BTreeMap<Duration, Vec<&'static str>> {
         let mut groups: BTreeMap<Duration, Vec<&'static str>> = BTreeMap::new();
         for (kind, handler) in &self.0 {
-            groups.entry(handler.lease()).or_default().push(kind);
+            groups.entry(handler.lease().min(HELD)).or_default().push(kind);
         }
         groups
     }

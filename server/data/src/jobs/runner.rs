@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::{Handler, Handlers, Outcome, backoff, dead};
+use super::{HELD, Handler, Handlers, Outcome, backoff, dead};
 
 /// Jobs that the store hands out at once.
 const CLAIM_MAX: usize = 100;
@@ -114,10 +114,26 @@ impl Runner {
 
     /// One try, and what follows from it. If even that can't be said, the lease runs out and the job comes back.
     async fn settle(&self, job: &Job, handler: &dyn Handler) {
-        let outcome = attempt(job, handler).await;
+        let outcome = tokio::select! {
+            outcome = attempt(job, handler) => outcome,
+            // Whoever took it over says what becomes of it.
+            () = self.hold(job) => return,
+        };
         metrics::counter!("basalt_jobs_total", "kind" => job.kind.clone(), "outcome" => label(&outcome)).increment(1);
         if let Err(error) = self.conclude(job, handler.tries(), outcome).await {
             tracing::warn!(?error, job = job.id, kind = job.kind, "the outcome of a job can't be stored");
+        }
+    }
+
+    /// Keeps the lease from running out; ends when the job is another's.
+    async fn hold(&self, job: &Job) {
+        loop {
+            tokio::time::sleep(HELD / 3).await;
+            match self.store.renew_job(job, HELD).await {
+                Ok(true) => {}
+                Ok(false) => return tracing::warn!(job = job.id, kind = job.kind, "a job was taken over"),
+                Err(error) => tracing::warn!(?error, job = job.id, kind = job.kind, "a lease can't be renewed"),
+            }
         }
     }
 

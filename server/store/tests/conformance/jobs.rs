@@ -102,6 +102,23 @@ async fn a_lost_lease_passes_the_job_on_and_fences_its_former_holder() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_renewed_lasts() {
+    both(|db| async move {
+        let lease = Duration::from_millis(300);
+        enqueue(&db.store, vec![job("work", Some("a"), None)]).await;
+        let first = claim(&db.store, 10, lease).await;
+        assert!(db.store.renew_job(&first[0], MINUTE).await.unwrap());
+        outlive(&db, lease).await;
+        assert!(claim(&db.store, 10, MINUTE).await.is_empty(), "it is held on");
+        assert!(db.store.renew_job(&first[0], Duration::ZERO).await.unwrap());
+        outlive(&db, Duration::from_millis(10)).await;
+        assert_eq!(claim(&db.store, 10, MINUTE).await.len(), 1);
+        assert!(!db.store.renew_job(&first[0], MINUTE).await.unwrap(), "it is another's");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_waits_for_its_time() {
     both(|db| async move {
         let mut later = job("work", Some("later"), None);

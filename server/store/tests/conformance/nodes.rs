@@ -48,6 +48,28 @@ async fn signals_reach_the_other_node_in_order_and_not_oneself() {
     other.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_missed_a_signal_is_told_so() {
+    let (db, other) = two_nodes().await;
+    let (here, there) = (db.store.signals().unwrap(), other.signals().unwrap());
+    for n in 0..4 {
+        here.send("a", format!("{n}")).await.unwrap();
+    }
+    let first = there.read("b", 0).await.unwrap();
+    assert_eq!((first.signals.len(), first.missed), (4, false));
+    db.execute("DELETE FROM signals WHERE seq <= 2").await;
+    let late = there.read("b", 0).await.unwrap();
+    assert_eq!((late.signals.len(), late.missed), (2, true));
+    assert!(!there.read("b", 2).await.unwrap().missed, "what he had read may be gone");
+    // A crash empties the table, and its numbers begin anew.
+    db.execute("TRUNCATE signals RESTART IDENTITY").await;
+    here.send("a", "anew".into()).await.unwrap();
+    let anew = there.read("b", first.place).await.unwrap();
+    assert_eq!((anew.place, anew.missed, anew.more), (0, true, true));
+    assert_eq!(there.read("b", anew.place).await.unwrap().signals[0].body, "anew");
+    other.close().await;
+}
+
 #[tokio::test]
 async fn sqlite_has_no_other_node_to_signal_to() {
     assert!(TestDb::sqlite().await.store.signals().is_none());

@@ -102,6 +102,12 @@ pub(crate) struct QueryPlan {
     /// `{"access":"index","index":{"fields":["owner"]},"ordered":true,"unindexed":[]}`, `access` also `primaryKey` and
     /// `scan`.
     branches: Vec<Value>,
+    /// With `search`: the index that finds the words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<Value>,
+    /// With `nearest`: the vectors that are measured, of the documents that the branches find.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<Value>,
 }
 
 /// Runs a list, or explains it.
@@ -113,8 +119,10 @@ pub(super) async fn answer(
     mut response: HttpResponseBuilder,
 ) -> basalt_core::Result<HttpResponse> {
     if query.explain {
-        let Explained { branches, suggestions } = documents.explain(caller, collection, &query).await?;
-        return Ok(response.json(ListAnswer::Explained(Explanation { plan: QueryPlan { branches }, suggestions })));
+        let Explained { branches, search, nearest, suggestions } =
+            documents.explain(caller, collection, &query).await?;
+        let plan = QueryPlan { branches, search, nearest };
+        return Ok(response.json(ListAnswer::Explained(Explanation { plan, suggestions })));
     }
     Ok(match documents.page(caller, collection, query).await? {
         ListedPage::Fields(listed) => response.json(ListAnswer::Page(listed.into())),
