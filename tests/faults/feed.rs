@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use basalt_testing::{Client, Engine, Lines, is_long};
+use basalt_testing::{Client, Engine, Lines, Process, is_long};
 use serde_json::{Value, json};
 
 use crate::support::server;
@@ -90,6 +90,47 @@ async fn a_killed_import_goes_on_where_it_was() {
             })
             .collect();
         assert_eq!((ids.len(), exported.lines().count()), (COUNT, COUNT));
+    }
+}
+
+/// What the server's memory came to at most, in MiB.
+fn peak(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).expect("/proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+}
+
+/// A million in the long run: some 400 MB in, 500 MB out, and all of it in the log as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_documents_go_in_and_out_in_constant_memory() {
+    const PIECE: usize = 1_000;
+    let pieces = if is_long() { 1_000 } else { 12 };
+    let count = pieces * PIECE;
+    for engine in Engine::BOTH {
+        let (process, client) = server(engine).await;
+        let text = "x".repeat(350);
+        let piece = move |piece: usize| {
+            let lines = (piece * PIECE..(piece + 1) * PIECE)
+                .map(|n| format!("{{\"id\":\"d{n:07}\",\"n\":{n},\"text\":\"{text}\"}}\n"));
+            Ok::<_, std::io::Error>(lines.collect::<Vec<_>>().concat().into_bytes())
+        };
+        let body = futures_util::stream::iter((0..pieces).map(piece));
+        let call = client.post("/v1/collections/things/import?progress=true").pieces("application/x-ndjson", body);
+        let (mut lines, mut last) = (call.open(200).await, Value::Null);
+        while let Some(line) = lines.json().await {
+            last = line;
+        }
+        assert_eq!((&last["done"], &last["created"], &last["failed"]), (&json!(true), &json!(count), &json!(0)));
+        let mut lines = client.get("/v1/collections/things/export").open(200).await;
+        for n in 0..count {
+            let line = lines.next().await.unwrap_or_else(|| panic!("it ends at {n}"));
+            let id = format!("\"id\":\"d{n:07}\"");
+            assert!(line.contains(&id), "in the order of ids, and none is missing: {line}");
+        }
+        assert_eq!(lines.next().await, None);
+        let peak = peak(&process);
+        println!("{engine:?}: {count} documents, {peak} MiB at most");
+        assert!(peak < 384, "{engine:?}: {peak} MiB");
     }
 }
 

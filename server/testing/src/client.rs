@@ -21,7 +21,8 @@ impl Client {
         #[expect(clippy::disallowed_methods, reason = "tests are the outside: they talk to the server they started")]
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_mins(1))
+            // Of silence: streams may go on for longer.
+            .read_timeout(std::time::Duration::from_mins(1))
             .no_proxy()
             .build()
             .expect("an HTTP client");

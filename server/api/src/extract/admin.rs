@@ -11,7 +11,7 @@ use basalt_core::{Caller, Code, Error, Principal, Result};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 
-use super::caller::{bearer, called_by, service};
+use super::caller::{Renewal, bearer, called_by, service};
 use super::contract::{Argument, Contract, Credential};
 use crate::problem::Problem;
 
@@ -28,6 +28,15 @@ pub(crate) struct AdminRead(pub(crate) Caller);
 
 /// May change data: an editor at least.
 pub(crate) struct AdminWrite(pub(crate) Caller);
+
+/// Who may change data, asked again while a request goes on for long.
+pub(crate) struct AdminRenewal(HttpRequest);
+
+/// The renewal of either door.
+pub(crate) enum AnyRenewal {
+    Admin(AdminRenewal),
+    Client(Renewal),
+}
 
 /// May change who may do what: an owner.
 pub(crate) struct Owner(pub(crate) Caller);
@@ -127,6 +136,41 @@ macro_rules! admin_extractor {
 admin_extractor!(AdminRead, OperatorRole::Viewer);
 admin_extractor!(AdminWrite, OperatorRole::Editor);
 admin_extractor!(Owner, OperatorRole::Owner);
+
+impl FromRequest for AdminRenewal {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.clone())))
+    }
+}
+
+impl Argument for AdminRenewal {
+    fn describe(_: &mut Contract) {}
+}
+
+impl From<AdminRenewal> for AnyRenewal {
+    fn from(renewal: AdminRenewal) -> Self {
+        Self::Admin(renewal)
+    }
+}
+
+impl From<Renewal> for AnyRenewal {
+    fn from(renewal: Renewal) -> Self {
+        Self::Client(renewal)
+    }
+}
+
+impl AnyRenewal {
+    /// Who the request's credential speaks for now; `None`: the same as before.
+    pub(crate) async fn caller(&self) -> Result<Option<Caller>> {
+        match self {
+            Self::Admin(AdminRenewal(request)) => admin(request, OperatorRole::Editor).await.map(Some),
+            Self::Client(renewal) => renewal.caller().await,
+        }
+    }
+}
 
 impl FromRequest for OperatorCookie {
     type Error = Problem;

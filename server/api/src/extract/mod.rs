@@ -13,7 +13,9 @@ mod preconditions;
 mod typed;
 mod upgrade;
 
-pub(crate) use admin::{AdminRead, AdminWrite, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie};
+pub(crate) use admin::{
+    AdminRead, AdminRenewal, AdminWrite, AnyRenewal, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie,
+};
 pub(crate) use body::{BodyLimit, Json, NDJSON, NdjsonBody, ObjectBody, OptionalJson, PatchDocument};
 pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, Renewal, Service, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};

@@ -20,7 +20,7 @@ pub(crate) use db::Outcome;
 pub(crate) use guard::{Guard, GuardLimits};
 pub use live::Live;
 pub use master::MasterSecret;
-pub(crate) use passwords::{NewPassword, Verdict};
+pub(crate) use passwords::{NewPassword, Verdict, stored as foreign_hash};
 pub use passwords::{PasswordCost, Passwords};
 pub(crate) use recall::Recall;
 pub use secret::Secret;

@@ -43,6 +43,7 @@ pub(crate) struct Tx<'v> {
     seed: [u8; 32],
     drawn: u32,
     now: Timestamp,
+    times: (Option<Timestamp>, Option<Timestamp>),
     documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
     cells: HashMap<CellKey, Option<Value>>,
     document_writes: Vec<DocumentWrite>,
@@ -58,6 +59,7 @@ impl<'v> Tx<'v> {
             seed,
             drawn: 0,
             now,
+            times: (None, None),
             documents: HashMap::new(),
             cells: HashMap::new(),
             document_writes: Vec::new(),
@@ -69,6 +71,11 @@ impl<'v> Tx<'v> {
     /// When the decision is made.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What is created is as old as this, and was changed then.
+    pub(crate) fn date(&mut self, times: (Option<Timestamp>, Option<Timestamp>)) {
+        self.times = times;
     }
 
     /// Asks for all of these at once, so that they cost one round.
@@ -136,8 +143,10 @@ impl<'v> Tx<'v> {
         if self.document(collection, id)?.is_some() {
             return refuse(Code::DocumentExists, "There is a document with this id already.");
         }
-        let (rev, now) = (self.draw_rev(), self.now);
-        let document = Arc::new(Document { id: id.clone(), rev, created_at: now, updated_at: now, data });
+        let (created, updated) = self.times;
+        let (rev, created_at) = (self.draw_rev(), created.unwrap_or(self.now));
+        let updated_at = updated.or(created).unwrap_or(self.now);
+        let document = Arc::new(Document { id: id.clone(), rev, created_at, updated_at, data });
         self.write(collection, Arc::clone(&document), None);
         Ok(document)
     }

@@ -73,7 +73,7 @@ impl Documents {
         body: Map<String, Value>,
         options: WriteOptions,
     ) -> Result<Written> {
-        let id = created_id(None, &body, &self.draw())?;
+        let id = created_id(None, &body, || self.draw().id())?;
         self.write(caller, collection, &id, Act::Create { body }, options).await
     }
 

@@ -87,7 +87,7 @@ fn operation(item: Value, draw: &Draw<'_>) -> Result<Operation> {
     let act = act(&op, &mut members)?;
     let id = members.text("id")?.map(|id| DocumentId::parse(&id)).transpose()?;
     let id = match (&act, id) {
-        (Act::Create { body }, id) => created_id(id, body, draw)?,
+        (Act::Create { body }, id) => created_id(id, body, || draw.id())?,
         (_, Some(id)) => id,
         (_, None) => return Err(bad("\"id\" is missing.")),
     };
@@ -120,12 +120,16 @@ fn act(op: &str, members: &mut Members) -> Result<Act> {
 }
 
 /// The id of a new document: the client's choice, by the operation or in the body, else a drawn one.
-pub(super) fn created_id(chosen: Option<DocumentId>, body: &Map<String, Value>, draw: &Draw<'_>) -> Result<DocumentId> {
+pub(super) fn created_id(
+    chosen: Option<DocumentId>,
+    body: &Map<String, Value>,
+    draw: impl FnOnce() -> DocumentId,
+) -> Result<DocumentId> {
     match (chosen, body.get(basalt_core::document::ID)) {
         (Some(id), _) => Ok(id),
         (None, Some(Value::String(id))) => DocumentId::parse(id),
         (None, Some(_)) => Err(bad("An id is a text.")),
-        (None, None) => Ok(draw.id()),
+        (None, None) => Ok(draw()),
     }
 }
 

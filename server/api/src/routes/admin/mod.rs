@@ -27,6 +27,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(collections::delete),
     endpoint!(users::list),
     endpoint!(users::create),
+    // Before the user of that id.
+    endpoint!(users::import),
     endpoint!(users::get),
     endpoint!(users::update),
     endpoint!(users::delete),

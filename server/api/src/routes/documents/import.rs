@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::extract::{Caller, CollectionAt, NDJSON, NdjsonBody, Query, Renewal};
+use crate::extract::{AnyRenewal, Caller, CollectionAt, NDJSON, NdjsonBody, Query, Renewal};
 use crate::problem::Answer;
 
 /// A body that says nothing for so long has broken off.
@@ -79,23 +79,40 @@ pub(crate) async fn handle(
     body: NdjsonBody,
     documents: Data<Documents>,
 ) -> Answer {
-    let Parameters { mode, hooks, from, progress } = query.0;
-    let default = ImportOptions::default();
-    let options = ImportOptions {
-        mode: mode.as_deref().map_or(Ok(default.mode), ImportMode::parse)?,
-        hooks: hooks.unwrap_or(default.hooks),
-        from: from.map_or(default.from, u64::from),
-    };
+    let (options, progress) = query.0.options()?;
     let import = documents.import(&caller.0, &at.0, options)?;
-    let progress = progress.unwrap_or(false);
-    let importing = Importing { import, caller: caller.0, renewal, body, progress, ended: false };
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, HeaderValue::from_static(NDJSON))).streaming(lines(importing)))
+    Ok(answer(import, caller.0, renewal.into(), (body, progress)))
+}
+
+impl Parameters {
+    /// And whether progress is told.
+    pub(in crate::routes) fn options(self) -> Result<(ImportOptions, bool)> {
+        let Self { mode, hooks, from, progress } = self;
+        let default = ImportOptions::default();
+        let options = ImportOptions {
+            mode: mode.as_deref().map_or(Ok(default.mode), ImportMode::parse)?,
+            hooks: hooks.unwrap_or(default.hooks),
+            from: from.map_or(default.from, u64::from),
+        };
+        Ok((options, progress.unwrap_or(false)))
+    }
+}
+
+/// Reads the body while it is answered; with whether progress is told.
+pub(in crate::routes) fn answer(
+    import: Import,
+    caller: basalt_core::Caller,
+    renewal: AnyRenewal,
+    (body, progress): (NdjsonBody, bool),
+) -> HttpResponse {
+    let importing = Importing { import, caller, renewal, body, progress, ended: false };
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, HeaderValue::from_static(NDJSON))).streaming(lines(importing))
 }
 
 struct Importing {
     import: Import,
     caller: basalt_core::Caller,
-    renewal: Renewal,
+    renewal: AnyRenewal,
     body: NdjsonBody,
     progress: bool,
     ended: bool,

@@ -6,7 +6,7 @@ mod delete;
 mod export;
 mod get;
 mod history;
-mod import;
+pub(in crate::routes) mod import;
 mod list;
 mod patch;
 mod query;

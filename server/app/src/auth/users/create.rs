@@ -1,5 +1,5 @@
 use basalt_core::principal::Access;
-use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
+use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq, Timestamp};
 use basalt_data::collections::Compiled;
 use serde_json::{Map, Value};
 
@@ -14,12 +14,17 @@ pub struct NewUser {
     pub id: Option<DocumentId>,
     pub identifiers: Vec<Identifier>,
     pub password: Option<Secret>,
+    /// The password as it is kept, where it isn't known itself; see [`Users::import`].
+    pub hash: Option<String>,
     pub email_verified: bool,
+    pub phone_verified: bool,
     pub roles: Vec<String>,
     pub claims: Map<String, Value>,
     pub disabled: bool,
     /// The fields that are the user's own.
     pub data: Map<String, Value>,
+    /// When the account was made and last changed, where that was before.
+    pub times: (Option<Timestamp>, Option<Timestamp>),
 }
 
 impl Users {
@@ -36,12 +41,12 @@ impl Users {
                 let rules = self.auth.new_password(&user.identifiers);
                 Some(parts.passwords.hash_new(password, rules).await?)
             }
-            None => None,
+            None => user.hash.clone(),
         };
         let trail = Trail::new(&parts.db, caller);
         let id = user.id.clone().unwrap_or_else(|| parts.db.new_id());
         let data = first_data(&user)?;
-        let (identifiers, granted) = (user.identifiers, user.roles);
+        let (identifiers, granted, times) = (user.identifiers, user.roles, user.times);
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             let claims = identifiers.iter().map(account::claim_read);
             tx.need(claims.chain([account::document_read(&id), trail.read(), roles::read()]))?;
@@ -52,6 +57,7 @@ impl Users {
             for identifier in &identifiers {
                 account::claim(tx, identifier, &id)?;
             }
+            tx.date(times);
             let document = account::put(tx, users, &id, None, data.clone())?;
             if let Some(phc) = &phc {
                 credential::set_password(tx, &id, phc);
@@ -69,6 +75,7 @@ fn first_data(user: &NewUser) -> Result<Map<String, Value>> {
     data.extend(own_fields(user.data.clone())?);
     set_identifiers(&mut data, &user.identifiers);
     data.insert("emailVerified".into(), user.email_verified.into());
+    data.insert("phoneVerified".into(), user.phone_verified.into());
     data.insert("roles".into(), user.roles.clone().into());
     data.insert("claims".into(), user.claims.clone().into());
     data.insert("disabled".into(), user.disabled.into());

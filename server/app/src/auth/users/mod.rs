@@ -1,6 +1,7 @@
 //! Users as operators and services manage them (`/v1/admin/users`); lists are lists of the documents of `users`.
 
 mod create;
+mod import;
 mod update;
 
 use std::sync::Arc;

@@ -70,7 +70,22 @@ pub(super) fn hash(password: &Secret, salt: &[u8], params: &Params, memory: &mut
     Ok(phc.to_string())
 }
 
+/// Whether a hash that was made elsewhere is one that we compare.
+pub(super) fn is_usable(stored: &str) -> bool {
+    read(stored).is_ok()
+}
+
 pub(super) fn verify(password: &Secret, stored: &str, today: &Params, memory: &mut Memory) -> Result<Verdict> {
+    let (params, salt, expected) = read(stored)?;
+    let output = derive(password.expose().as_bytes(), &salt, &params, memory)?;
+    if !bool::from(output.ct_eq(expected.as_bytes())) {
+        return Ok(Verdict::Wrong);
+    }
+    let same = (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost());
+    Ok(if same { Verdict::Right } else { Verdict::RightButOutdated })
+}
+
+fn read(stored: &str) -> Result<(Params, Salt, Output)> {
     let unreadable = |what: &str| Error::internal(format!("a stored password hash is unreadable: {what}"));
     let phc = PasswordHash::new(stored).map_err(|_| unreadable("not a PHC string"))?;
     let params = Params::try_from(&phc).map_err(|_| unreadable("its parameters"))?;
@@ -82,10 +97,5 @@ pub(super) fn verify(password: &Secret, stored: &str, today: &Params, memory: &m
     if !ours {
         return Err(unreadable("not one of ours"));
     }
-    let output = derive(password.expose().as_bytes(), &salt, &params, memory)?;
-    if !bool::from(output.ct_eq(expected.as_bytes())) {
-        return Ok(Verdict::Wrong);
-    }
-    let same = (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost());
-    Ok(if same { Verdict::Right } else { Verdict::RightButOutdated })
+    Ok((params, salt, expected))
 }

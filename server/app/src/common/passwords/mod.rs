@@ -3,6 +3,7 @@
 //! The queue is bounded: what doesn't fit is 503 `overloaded` at once. A hash whose caller has gone is not computed.
 
 mod argon;
+mod foreign;
 mod pool;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use zxcvbn::matching::patterns::MatchPattern;
 
 use self::argon::Memory;
 pub(crate) use self::argon::Verdict;
+pub(crate) use self::foreign::stored;
 use self::pool::Pool;
 use super::Secret;
 
@@ -88,7 +90,10 @@ impl Passwords {
         let salt = random::bytes::<16>(&*self.random);
         let too_long = password.expose().len() > PASSWORD_BYTES;
         let job = move |memory: &mut Memory| match stored {
-            Some(stored) if !too_long => argon::verify(&password, &stored, &params, memory),
+            Some(stored) if !too_long => match foreign::matches(&password, &stored) {
+                None => argon::verify(&password, &stored, &params, memory),
+                Some(right) => Ok(if right? { Verdict::RightButOutdated } else { Verdict::Wrong }),
+            },
             _ => argon::derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
         };
         self.pool.run(job).await?

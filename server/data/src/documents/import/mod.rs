@@ -4,6 +4,8 @@ mod lines;
 mod outcome;
 
 use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::document::{CREATED_AT, ID, UPDATED_AT};
@@ -49,8 +51,7 @@ pub struct ImportOptions {
 
 /// An import under way: it is fed with bytes as they come.
 pub struct Import {
-    documents: Documents,
-    collection: CollectionName,
+    into: Arc<dyn Intake>,
     options: ImportOptions,
     lines: Lines,
     batch: Vec<Entry>,
@@ -58,6 +59,27 @@ pub struct Import {
     /// The ids of the batch: a second document of one goes into the next batch, so that their order counts.
     ids: HashSet<DocumentId>,
     summary: Summary,
+}
+
+/// What becomes of the lines of an import.
+pub trait Intake: Send + Sync {
+    /// Whether the caller may import at all; asked again for each piece.
+    fn admit(&self, caller: &Caller) -> Result<()>;
+
+    /// For lines that name none.
+    fn new_id(&self) -> DocumentId;
+
+    /// Decides one line for itself.
+    fn take<'a>(&'a self, caller: &'a Caller, incoming: Incoming) -> IntakeFuture<'a>;
+}
+
+pub type IntakeFuture<'a> = Pin<Box<dyn Future<Output = Result<WriteKind>> + Send + 'a>>;
+
+/// What a line holds.
+pub struct Incoming {
+    pub id: DocumentId,
+    pub body: Map<String, Value>,
+    pub given: Given,
 }
 
 /// A document of a line.
@@ -88,17 +110,49 @@ impl Default for ImportOptions {
 impl Documents {
     /// Begins an import: for services whose scopes name the collection's documents.
     pub fn import(&self, caller: &Caller, collection: &CollectionName, options: ImportOptions) -> Result<Import> {
-        check_caller(caller, collection)?;
+        let into =
+            Arc::new(OfCollection { documents: self.clone(), collection: collection.clone(), mode: options.mode });
+        let import = Import::begin(caller, into, options)?;
         self.0.collections.get(collection)?;
-        Ok(Import {
-            documents: self.clone(),
-            collection: collection.clone(),
-            options,
-            lines: Lines::default(),
-            batch: Vec::new(),
-            batch_bytes: 0,
-            ids: HashSet::new(),
-            summary: Summary::default(),
+        Ok(import)
+    }
+}
+
+/// Documents of one collection.
+struct OfCollection {
+    documents: Documents,
+    collection: CollectionName,
+    mode: ImportMode,
+}
+
+impl Intake for OfCollection {
+    fn admit(&self, caller: &Caller) -> Result<()> {
+        check_caller(caller, &self.collection)
+    }
+
+    fn new_id(&self) -> DocumentId {
+        self.documents.draw().id()
+    }
+
+    fn take<'a>(&'a self, caller: &'a Caller, incoming: Incoming) -> IntakeFuture<'a> {
+        Box::pin(self.write(caller, incoming))
+    }
+}
+
+impl OfCollection {
+    async fn write(&self, caller: &Caller, incoming: Incoming) -> Result<WriteKind> {
+        let Incoming { id, body, given } = incoming;
+        let (act, if_match) = match self.mode {
+            ImportMode::Create => (Act::Create { body }, None),
+            ImportMode::Replace => (Act::Put { body }, Some(EntityTags::Any)),
+            ImportMode::Upsert => (Act::Put { body }, None),
+        };
+        let options = WriteOptions { if_match, ..WriteOptions::default() };
+        let written = self.documents.write_given(caller, &self.collection, &id, (act, given), options).await;
+        written.map(|written| written.kind).map_err(|error| match error.code() {
+            // The only precondition is that it is there.
+            Code::PreconditionFailed => Error::document_not_found(),
+            _ => error,
         })
     }
 }
@@ -115,6 +169,12 @@ fn check_caller(caller: &Caller, collection: &CollectionName) -> Result<()> {
 }
 
 impl Import {
+    pub fn begin(caller: &Caller, into: Arc<dyn Intake>, options: ImportOptions) -> Result<Self> {
+        into.admit(caller)?;
+        let (lines, batch, ids, summary) = (Lines::default(), Vec::new(), HashSet::new(), Summary::default());
+        Ok(Self { into, options, lines, batch, batch_bytes: 0, ids, summary })
+    }
+
     /// What has been done so far: every line up to `last_line` is decided.
     pub fn summary(&self) -> Summary {
         self.summary
@@ -122,7 +182,7 @@ impl Import {
 
     /// Takes in more of the body, and says which lines failed. The error ends the import: what came before is done.
     pub async fn feed(&mut self, caller: &Caller, bytes: &[u8], failures: &mut Vec<Failure>) -> Result<()> {
-        check_caller(caller, &self.collection)?;
+        self.into.admit(caller)?;
         let mut rest = bytes;
         while let Some(line) = self.lines.next(&mut rest) {
             self.take(caller, line, failures).await?;
@@ -132,7 +192,7 @@ impl Import {
 
     /// The body is over: a last line may have no end.
     pub async fn finish(&mut self, caller: &Caller, failures: &mut Vec<Failure>) -> Result<()> {
-        check_caller(caller, &self.collection)?;
+        self.into.admit(caller)?;
         if let Some(line) = self.lines.last() {
             self.take(caller, line, failures).await?;
         }
@@ -176,7 +236,7 @@ impl Import {
             let missing = FieldError::new("/id", "required", "Replacing takes an id.");
             return Err(fault(Error::new(Code::BadRequest, "The document has no id.").with_errors(vec![missing])));
         }
-        let id = created_id(None, &body, &self.documents.draw()).map_err(fault)?;
+        let id = created_id(None, &body, || self.into.new_id()).map_err(fault)?;
         let given = Given {
             created_at: time(&body, CREATED_AT).map_err(fault)?,
             updated_at: time(&body, UPDATED_AT).map_err(fault)?,
@@ -221,34 +281,14 @@ impl Import {
         let Entry { line, id, body, given } = entry;
         let mut pauses = PAUSES.into_iter();
         loop {
-            let result = self.try_write(caller, &id, body.clone(), given).await;
+            let incoming = Incoming { id: id.clone(), body: body.clone(), given };
+            let result = self.into.take(caller, incoming).await;
             let is_busy = matches!(&result, Err(error) if error.code() == Code::Overloaded);
             match pauses.next().filter(|_| is_busy) {
                 Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
                 None => return (line, id, result),
             }
         }
-    }
-
-    async fn try_write(
-        &self,
-        caller: &Caller,
-        id: &DocumentId,
-        body: Map<String, Value>,
-        given: Given,
-    ) -> Result<WriteKind> {
-        let (act, if_match) = match self.options.mode {
-            ImportMode::Create => (Act::Create { body }, None),
-            ImportMode::Replace => (Act::Put { body }, Some(EntityTags::Any)),
-            ImportMode::Upsert => (Act::Put { body }, None),
-        };
-        let options = WriteOptions { if_match, ..WriteOptions::default() };
-        let written = self.documents.write_given(caller, &self.collection, id, (act, given), options).await;
-        written.map(|written| written.kind).map_err(|error| match error.code() {
-            // The only precondition is that it is there.
-            Code::PreconditionFailed => Error::document_not_found(),
-            _ => error,
-        })
     }
 
     fn failed(&mut self, failure: Failure, failures: &mut Vec<Failure>) {

@@ -12,4 +12,5 @@ mod update;
 
 pub(crate) use conform::conform;
 pub(crate) use execute::execute;
-pub(crate) use operation::{Act, Context, Effect, EffectKind, Given, Operation, Pin, Prepared};
+pub use operation::Given;
+pub(crate) use operation::{Act, Context, Effect, EffectKind, Operation, Pin, Prepared};

@@ -31,7 +31,7 @@ pub(crate) struct Operation {
 
 /// What else the author of an operation may say, where that is an import.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Given {
+pub struct Given {
     /// The document's times, in place of the server's.
     pub created_at: Option<Timestamp>,
     pub updated_at: Option<Timestamp>,

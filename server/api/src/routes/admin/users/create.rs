@@ -53,6 +53,7 @@ impl Body {
             claims: self.claims,
             disabled: self.disabled,
             data: self.data,
+            ..NewUser::default()
         })
     }
 }
