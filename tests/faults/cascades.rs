@@ -81,7 +81,7 @@ async fn a_cascade_that_is_killed_is_whole_after_the_restart() {
             until_whole(&client).await;
         }
         assert!(cut_short > 0, "every cascade was done before the kill: they are too short to show anything");
-        assert_eq!(count(&client, "shelves", "has(doc.kept)").await as usize, ROUNDS * BOOKS);
+        assert_eq!(count(&client, "shelves", "has(doc.kept)").await, (ROUNDS * BOOKS) as u64);
     }
 }
 
