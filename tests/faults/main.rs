@@ -6,6 +6,7 @@
 mod cascades;
 mod cluster;
 mod commands;
+mod crowds;
 mod database;
 mod durability;
 mod feed;

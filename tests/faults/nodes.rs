@@ -233,6 +233,27 @@ async fn join(client: &Client, presence: Value) -> (Socket, Value) {
     (socket, key)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_one_node_is_gone_on_the_other() {
+    let nodes = start();
+    let rules = json!({"rules": {"join": "auth != null", "publish": "auth != null"}});
+    nodes.services[0].put("/v1/admin/channels/room:%7Broom%7D").json(&rules).expect(200).await;
+    let ([ann, _], _) = nodes.user("ann").await;
+    let ([_, ben], _) = nodes.user("ben").await;
+    let ([_, cay], _) = nodes.user("cay").await;
+    within_a_second(&ben, "/v1/channels/room:1/presence", |answer| answer.status == 200).await;
+    let (mut anns, _) = join(&ann, json!({"n": 1})).await;
+    let (bens, bens_key) = join(&ben, json!({"n": 2})).await;
+    let (cays, cays_key) = join(&cay, json!({"n": 3})).await;
+    until(&mut anns, "joined", &cays_key).await;
+    // A connection that breaks is waited for; who says goodbye meanwhile is gone at once.
+    drop(bens);
+    cays.close().await;
+    until(&mut anns, "left", &cays_key).await;
+    assert_eq!(ann.get("/v1/channels/room:1/presence").expect(200).await.at("/count"), 2);
+    until(&mut anns, "left", &bens_key).await;
+}
+
 /// Follows the news of who is there until somebody came or went.
 async fn until(socket: &mut Socket, kind: &str, key: &Value) {
     loop {

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod openapi;
 mod pages;
 mod problem;
+mod ringer;
 mod routes;
 mod server;
 mod streams;

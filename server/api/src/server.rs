@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use crate::boundary::{Boundary, Cors, Network, Settings};
 use crate::extract::{BodyLimit, PublicOrigin};
 use crate::problem::{Answer, Problem};
+use crate::ringer::Ringer;
 use crate::streams::Streams;
 use crate::{metrics, pages, routes};
 
@@ -153,6 +154,7 @@ impl Mounted {
             .app_data(self.boundary.0.cors.clone())
             .app_data(Data::new(services.principals))
             .app_data(Data::new(services.realtime))
+            .app_data(Data::new(Ringer::start()))
             .app_data(Data::from(services.health))
             .app_data(Data::from(services.clock));
         routes::configure(config);

@@ -14,6 +14,9 @@ use crate::configuration::Configuration;
 use crate::outside::Outside;
 use crate::wire::{self, Background, Manifested, Rooms};
 
+/// Connections that wait to be accepted; the system may hold fewer.
+const BACKLOG: i32 = 4_096;
+
 /// Everything wired, nothing listening yet.
 pub struct Node {
     configuration: Configuration,
@@ -130,5 +133,10 @@ impl Serving {
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| Error::internal(format!("can't listen on {address}: {error}")))
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        // Clients that come back all at once wait in line; the standard library's line is short.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| Error::internal(format!("can't listen on {address}: {error}")))
 }

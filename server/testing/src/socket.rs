@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
-use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, http};
 
 use crate::client::Client;
 
 /// How long a test waits for a frame before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes of small buffers.
+const NARROW: u32 = 4 << 10;
 
 /// An open connection to `/v1/realtime`.
 pub struct Socket {
@@ -32,6 +35,22 @@ impl Client {
 
     /// Connects; the error is the status of the refusal, 0 where there was no answer.
     pub async fn try_socket(&self) -> Result<Socket, u16> {
+        self.open_socket(None).await
+    }
+
+    /// Connects with small buffers: what isn't read waits at the server, and many of these cost little.
+    pub async fn narrow_socket(&self) -> Socket {
+        match self.try_narrow_socket().await {
+            Ok(socket) => socket,
+            Err(status) => panic!("the upgrade was answered {status}"),
+        }
+    }
+
+    pub async fn try_narrow_socket(&self) -> Result<Socket, u16> {
+        self.open_socket(Some(NARROW)).await
+    }
+
+    async fn open_socket(&self, buffer: Option<u32>) -> Result<Socket, u16> {
         let authority = self.base().split("://").nth(1).expect("a base URL").to_owned();
         let mut request: Request<()> =
             format!("ws://{authority}/v1/realtime").into_client_request().expect("a WebSocket request");
@@ -40,9 +59,10 @@ impl Client {
             let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
             request.headers_mut().insert(name, HeaderValue::from_bytes(&value).expect("a header's value"));
         }
-        let stream = TcpStream::connect(&authority).await.map_err(|_| 0_u16)?;
-        stream.set_nodelay(true).map_err(|_| 0_u16)?;
-        match tokio_tungstenite::client_async(request, stream).await {
+        let stream = connect(&authority, buffer).await.map_err(|_| 0_u16)?;
+        let size = buffer.map(|bytes| bytes as usize);
+        let config = size.map(|size| WebSocketConfig::default().read_buffer_size(size).write_buffer_size(0));
+        match tokio_tungstenite::client_async_with_config(request, stream, config).await {
             Ok((stream, _)) => Ok(Socket { stream }),
             Err(tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(_) => Err(0),
@@ -50,7 +70,24 @@ impl Client {
     }
 }
 
+async fn connect(authority: &str, buffer: Option<u32>) -> std::io::Result<TcpStream> {
+    let address = authority.parse().map_err(std::io::Error::other)?;
+    let socket = TcpSocket::new_v4()?;
+    if let Some(bytes) = buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 impl Socket {
+    /// Goes properly, with a goodbye.
+    pub async fn close(mut self) {
+        // Who is gone already needn't go.
+        let _ = self.stream.close(None).await;
+    }
+
     pub async fn send(&mut self, frame: &Value) {
         self.send_text(&frame.to_string()).await;
     }

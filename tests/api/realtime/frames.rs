@@ -3,6 +3,7 @@
 use basalt_testing::{TestServer, on_both_engines};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -12,6 +13,7 @@ use crate::support::define_open;
 on_both_engines!(
     a_bad_frame_is_answered_and_the_connection_lives_on,
     what_is_no_frame_ends_the_connection,
+    a_frame_that_says_it_is_huge_is_not_waited_for,
     a_message_may_come_in_pieces,
     a_connection_has_a_hundred_subscriptions,
     too_many_frames_are_refused,
@@ -61,6 +63,20 @@ async fn what_is_no_frame_ends_the_connection(server: TestServer) {
     let piece = Frame::message("x", OpCode::Data(Data::Continue), true);
     socket.stream().send(Message::Frame(piece)).await.unwrap();
     assert_eq!(socket.try_next().await, None);
+}
+
+async fn a_frame_that_says_it_is_huge_is_not_waited_for(server: TestServer) {
+    for length in [1_u64 << 20, 1 << 40, u64::MAX >> 1, u64::MAX] {
+        let mut socket = server.visitor().socket().await;
+        let mut head = vec![0x81, 0x80 | 0x7f];
+        head.extend_from_slice(&length.to_be_bytes());
+        head.extend_from_slice(&[0; 4]);
+        let stream = socket.stream().get_mut();
+        stream.write_all(&head).await.unwrap();
+        // More than a frame may have, of what would go on without end.
+        let _ = stream.write_all(&vec![b'x'; 70 << 10]).await;
+        assert_eq!(socket.try_next().await, None, "{length}");
+    }
 }
 
 async fn a_message_may_come_in_pieces(server: TestServer) {

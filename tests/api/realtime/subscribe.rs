@@ -11,6 +11,7 @@ on_both_engines!(
     a_document_that_stops_matching_is_removed,
     a_new_subscription_contains_what_was_written_before,
     one_document_can_be_watched,
+    what_is_anothers_is_watched_in_vain,
     fields_are_narrowed_and_what_is_not_seen_is_not_told,
     changes_of_one_transaction_belong_together,
     expand_shows_what_references_lead_to,
@@ -126,6 +127,35 @@ async fn one_document_can_be_watched(server: TestServer) {
     socket.until(&mut list, &[doc]).await;
     service.delete(&document("codes", "one")).expect(204).await;
     socket.until(&mut list, &[]).await;
+}
+
+async fn what_is_anothers_is_watched_in_vain(server: TestServer) {
+    define_notes(&server).await;
+    let (ann, ben) = (server.user("ann").await, server.user("ben").await);
+    create(&ann, "notes", json!({"id": "hers", "owner": ann.id, "rank": 1})).await;
+    let owner = format!("owner == '{}'", ann.id);
+    for client in [(*ben).clone(), server.visitor()] {
+        let mut socket = client.socket().await;
+        for (n, wish) in [
+            json!({"document": "hers"}),
+            json!({"filter": owner}),
+            json!({"filter": format!("{owner} || rank > 0"), "sort": "-rank"}),
+            json!({"filter": "true", "sort": "owner", "limit": 1}),
+            json!({"since": "0000000000000001.0000000000000000"}),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut frame = json!({"type": "subscribe", "id": format!("s{n}"), "collection": "notes"});
+            frame.as_object_mut().unwrap().extend(wish.as_object().unwrap().clone());
+            socket.send(&frame).await;
+            let answer = socket.next().await;
+            let nothing = answer["type"] == "error" || answer["docs"] == json!([]);
+            assert!(nothing && !answer.to_string().contains("hers"), "{wish}: {answer}");
+        }
+        ann.patch(&document("notes", "hers")).json(&json!({"rank": {"$increment": 1}})).expect(200).await;
+        socket.expect_silence().await;
+    }
 }
 
 async fn fields_are_narrowed_and_what_is_not_seen_is_not_told(server: TestServer) {

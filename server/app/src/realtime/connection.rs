@@ -40,7 +40,7 @@ pub struct Refusal(pub u16, pub &'static str);
 
 impl Connection {
     pub(super) fn open(id: u64, arrival: Arrival, mail: mpsc::UnboundedSender<Mail>, place: Budget) -> Self {
-        let outbox = Arc::new(Outbox::new(arrival.transport));
+        let outbox = Arc::new(Outbox::new(arrival.transport, arrival.bell.clone()));
         let id = ConnectionId(id);
         // A hub that is gone hears nothing; the client then gets nothing, and goes.
         let _ = mail.send(Mail::Open(id, Box::new(arrival), Arc::clone(&outbox)));

@@ -52,7 +52,6 @@ pub(super) struct Census {
     pub(super) connections: usize,
     pub(super) subscriptions: usize,
     pub(super) queries: usize,
-    pub(super) waiting: usize,
     pub(super) channels: usize,
     pub(super) members: usize,
 }
@@ -64,8 +63,12 @@ impl Census {
         gauge!("basalt_realtime_queries").set(self.queries as f64);
         gauge!("basalt_realtime_channels").set(self.channels as f64);
         gauge!("basalt_realtime_members").set(self.members as f64);
-        gauge!("basalt_realtime_queue_frames").set(self.waiting as f64);
     }
+}
+
+/// Frames that wait in all queues.
+pub(super) fn waiting(frames: usize) {
+    gauge!("basalt_realtime_queue_frames").set(frames as f64);
 }
 
 pub(super) fn lag(lag: Duration) {

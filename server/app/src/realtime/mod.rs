@@ -8,11 +8,12 @@
 //!
 //! One task, the [`hub`], owns all state and never waits: connections and the log send it mail, and what has to be
 //! read is read by tasks that send the result back. Floors: [`frames`] (what is said), [`transport`] (how it looks on
-//! the wire), [`outbox`] (what waits for a client), [`Connection`] (one client, as the HTTP floor holds it),
+//! the wire), [`outbox`] (what waits for a client), [`bell`] (how it is told that something does), [`Connection`] (one client, as the HTTP floor holds it),
 //! [`queries`] (shared queries; pure),
 //! [`channels`] (who says what to whom, and who is there; pure but for what goes between nodes), [`doors`] (channels for
 //! those who have no connection). What speaks over connections adds its frames to [`frames`] and an arm to `Hub::obey`.
 
+mod bell;
 mod channels;
 mod connection;
 mod doors;
@@ -34,6 +35,7 @@ use basalt_data::documents::Documents;
 use basalt_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use bell::Bell;
 pub use channels::declared::ChannelInfo;
 pub use connection::{Connection, Refusal};
 pub use feed::Feed;
@@ -83,6 +85,8 @@ pub struct Arrival {
     pub transport: Transport,
     /// Whether a browser sends him: then no service key is taken.
     pub browser: bool,
+    /// Of the thread that serves him.
+    pub bell: Bell,
 }
 
 impl Realtime {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::bell::Bell;
 use super::transport::Transport;
 
 /// Frames that wait at most.
@@ -17,6 +18,7 @@ const BYTES: usize = 1 << 20;
 /// client reads.
 pub struct Outbox {
     transport: Transport,
+    bell: Bell,
     queue: Mutex<Queue>,
 }
 
@@ -58,8 +60,8 @@ pub enum Next {
 }
 
 impl Outbox {
-    pub(super) fn new(transport: Transport) -> Self {
-        Self { transport, queue: Mutex::default() }
+    pub(super) fn new(transport: Transport, bell: Bell) -> Self {
+        Self { transport, bell, queue: Mutex::default() }
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -82,12 +84,12 @@ impl Outbox {
             queue.frames.clear();
             queue.bytes = 0;
             queue.state = State::Stalled;
-            queue.wake();
+            self.wake(queue);
             return Pushed::Overflowed;
         }
         queue.bytes += frames.len();
         queue.frames.push_back(frames);
-        queue.wake();
+        self.wake(queue);
         Pushed::Queued
     }
 
@@ -99,7 +101,7 @@ impl Outbox {
         }
         queue.state = State::Closing;
         queue.frames.push_back(last);
-        queue.wake();
+        self.wake(queue);
     }
 
     /// For the connection's own task.
@@ -127,16 +129,16 @@ impl Outbox {
         self.lock().frames.len()
     }
 
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        let waker = queue.waker.take();
+        drop(queue);
+        if let Some(waker) = waker {
+            self.bell.ring(waker);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
     }
 }
 
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn frames_come_in_order_and_the_last_ends_it() {
-        let outbox = Outbox::new(Transport::Sse);
+        let outbox = Outbox::new(Transport::Sse, Bell::new());
         assert_eq!(outbox.push(Bytes::from_static(b"a")), Pushed::Queued);
         outbox.close(Bytes::from_static(b"z"));
         assert_eq!(outbox.push(Bytes::from_static(b"b")), Pushed::Dropped);
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_stops_costs_no_more_than_the_bound() {
-        let outbox = Outbox::new(Transport::Sse);
+        let outbox = Outbox::new(Transport::Sse, Bell::new());
         let frame = Bytes::from(vec![0; 1_000]);
         let pushed: Vec<Pushed> = (0..5_000).map(|_| outbox.push(frame.clone())).collect();
         assert_eq!(pushed.iter().filter(|pushed| **pushed == Pushed::Overflowed).count(), 1);
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn one_large_frame_is_taken_where_nothing_waits() {
-        let outbox = Outbox::new(Transport::Sse);
+        let outbox = Outbox::new(Transport::Sse, Bell::new());
         assert_eq!(outbox.push(Bytes::from(vec![0; 2 * BYTES])), Pushed::Queued);
         assert_eq!(outbox.push(Bytes::from_static(b"a")), Pushed::Overflowed);
     }

@@ -1,4 +1,5 @@
 use basalt_core::{Error, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -7,8 +8,18 @@ use crate::configuration::Configuration;
 use crate::node::assemble;
 use crate::outside::Outside;
 
+/// Each connection is an open file, and what a process may have open at first is often few: it takes what it may have.
+fn allow_many_connections() {
+    let mut limits = getrlimit(Resource::Nofile);
+    limits.current = limits.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limits) {
+        tracing::warn!(%error, "the number of open files can't be raised");
+    }
+}
+
 /// Serves until it is told to stop.
 pub(super) async fn run(configuration: Configuration, outside: Outside, output: &Output) -> Result<()> {
+    allow_many_connections();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let node = assemble(configuration, outside).await?;

@@ -7,6 +7,7 @@ use basalt_app::realtime::{Arrival, Realtime, Transport};
 use super::streams::Socket;
 use crate::extract::{Bearer, PROTOCOL, Upgrade};
 use crate::problem::Answer;
+use crate::ringer::Ringer;
 
 /// Connect by WebSocket
 ///
@@ -19,9 +20,16 @@ use crate::problem::Answer;
     responses((status = 101, description = "The connection speaks WebSocket from here on.")),
     extensions(("x-codes" = json!(["overloaded"]))),
 )]
-pub(crate) async fn handle(upgrade: Upgrade, bearer: Bearer, payload: Payload, realtime: Data<Realtime>) -> Answer {
+pub(crate) async fn handle(
+    upgrade: Upgrade,
+    bearer: Bearer,
+    payload: Payload,
+    realtime: Data<Realtime>,
+    ringer: Data<Ringer>,
+) -> Answer {
     let Bearer { caller, token } = bearer;
-    let arrival = Arrival { caller, token, transport: Transport::WebSocket, browser: upgrade.browser };
+    let arrival =
+        Arrival { caller, token, transport: Transport::WebSocket, browser: upgrade.browser, bell: ringer.bell() };
     let socket = Socket::new(realtime.connect(arrival)?, payload);
     let mut answer = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
     answer.upgrade("websocket").insert_header((SEC_WEBSOCKET_ACCEPT, upgrade.accept));

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::streams::Events;
 use crate::extract::{Bearer, Json, browser};
 use crate::problem::Answer;
+use crate::ringer::Ringer;
 
 /// Subscriptions of one stream.
 const MOST: usize = 100;
@@ -45,7 +46,13 @@ pub(crate) struct Body {
         "quota_exceeded", "overloaded",
     ]))),
 )]
-pub(crate) async fn handle(bearer: Bearer, request: HttpRequest, body: Json<Body>, realtime: Data<Realtime>) -> Answer {
+pub(crate) async fn handle(
+    bearer: Bearer,
+    request: HttpRequest,
+    body: Json<Body>,
+    realtime: Data<Realtime>,
+    ringer: Data<Ringer>,
+) -> Answer {
     let Bearer { caller, token } = bearer;
     let browser = browser(&request)?;
     if body.0.subscriptions.len() > MOST || body.0.channels.len() > MOST {
@@ -54,7 +61,8 @@ pub(crate) async fn handle(bearer: Bearer, request: HttpRequest, body: Json<Body
     }
     let subscriptions = body.0.subscriptions.into_iter().map(Subscription::parse).collect::<Result<Vec<_>, _>>()?;
     let channels = body.0.channels.into_iter().map(Join::parse).collect::<Result<Vec<_>, _>>()?;
-    let mut connection = realtime.connect(Arrival { caller, token, transport: Transport::Sse, browser })?;
+    let arrival = Arrival { caller, token, transport: Transport::Sse, browser, bell: ringer.bell() };
+    let mut connection = realtime.connect(arrival)?;
     for subscription in subscriptions {
         connection.subscribe(subscription).map_err(|_| stopping())?;
     }

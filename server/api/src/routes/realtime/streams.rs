@@ -23,6 +23,9 @@ const PING: Duration = Duration::from_secs(25);
 const SILENCE: Duration = Duration::from_secs(70);
 /// Answers to the client's own pings that wait.
 const PONGS: usize = 16;
+/// Bytes that are handed on before they go out. The framework collects them in a buffer that it keeps: so it stays as
+/// small as it was made, whatever is sent.
+const PIECE: usize = 4 << 10;
 /// Pieces that are read before others get their turn.
 const READS: usize = 16;
 
@@ -38,6 +41,7 @@ pub(super) struct Socket {
     pongs: VecDeque<Bytes>,
     pings: Interval,
     heard: Instant,
+    pieces: Pieces,
     last: Option<Bytes>,
     ended: bool,
 }
@@ -52,6 +56,41 @@ struct Message {
 pub(super) struct Events {
     connection: Connection,
     pings: Interval,
+    pieces: Pieces,
+}
+
+/// Frames on their way out.
+#[derive(Default)]
+struct Pieces {
+    /// The rest of a frame that has begun.
+    rest: Bytes,
+    /// Bytes since the last time that all went out.
+    handed: usize,
+}
+
+impl Pieces {
+    /// The rest of what has begun, if there is one.
+    fn rest(&mut self) -> Option<Bytes> {
+        let rest = std::mem::take(&mut self.rest);
+        (!rest.is_empty()).then(|| self.begin(rest))
+    }
+
+    /// As much of a frame as goes out at once.
+    fn begin(&mut self, mut frame: Bytes) -> Bytes {
+        self.rest = frame.split_off(frame.len().min(PIECE.saturating_sub(self.handed)));
+        self.handed += frame.len();
+        frame
+    }
+
+    /// Whether what was handed on has to go out first; more is asked for right after that.
+    fn are_full(&mut self, context: &Context<'_>) -> bool {
+        let full = self.handed >= PIECE;
+        if full {
+            self.handed = 0;
+            context.waker().wake_by_ref();
+        }
+        full
+    }
 }
 
 fn pings() -> Interval {
@@ -62,7 +101,7 @@ fn pings() -> Interval {
 
 impl Events {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, pings: pings() }
+        Self { connection, pings: pings(), pieces: Pieces::default() }
     }
 }
 
@@ -70,10 +109,18 @@ impl Stream for Events {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        if let Poll::Ready(next) = self.connection.poll_next(context) {
-            return Poll::Ready(next.filter(|bytes| !bytes.is_empty()).map(Ok));
+        let Self { connection, pings, pieces } = &mut *self;
+        if pieces.are_full(context) {
+            return Poll::Pending;
         }
-        self.pings.poll_tick(context).map(|_| Some(Ok(Transport::Sse.ping())))
+        if let Some(rest) = pieces.rest() {
+            return Poll::Ready(Some(Ok(rest)));
+        }
+        if let Poll::Ready(next) = connection.poll_next(context) {
+            return Poll::Ready(next.filter(|bytes| !bytes.is_empty()).map(|frame| Ok(pieces.begin(frame))));
+        }
+        pieces.handed = 0;
+        pings.poll_tick(context).map(|_| Some(Ok(Transport::Sse.ping())))
     }
 }
 
@@ -87,6 +134,7 @@ impl Socket {
             pongs: VecDeque::new(),
             pings: pings(),
             heard: Instant::now(),
+            pieces: Pieces::default(),
             last: None,
             ended: false,
         }
@@ -186,6 +234,12 @@ impl Stream for Socket {
         if this.ended || !this.read(context) {
             return this.end();
         }
+        if this.pieces.are_full(context) {
+            return Poll::Pending;
+        }
+        if let Some(rest) = this.pieces.rest() {
+            return Poll::Ready(Some(Ok(rest)));
+        }
         if let Some(last) = this.last.take() {
             this.ended = true;
             return Poll::Ready(Some(Ok(last)));
@@ -194,9 +248,9 @@ impl Stream for Socket {
             return Poll::Ready(Some(Ok(pong)));
         }
         match this.connection.poll_next(context) {
-            Poll::Ready(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(frame)) => return Poll::Ready(Some(Ok(this.pieces.begin(frame)))),
             Poll::Ready(None) => return this.end(),
-            Poll::Pending => {}
+            Poll::Pending => this.pieces.handed = 0,
         }
         if this.pings.poll_tick(context).is_pending() {
             return Poll::Pending;

@@ -59,7 +59,7 @@ pub(super) struct Watching {
     pub(super) ticket: Option<u64>,
     /// The list that the client holds, once it had one.
     pub(super) holds: Option<u64>,
-    /// Of a query with the time in it: when that was.
+    /// Of a query with the time in it: when that is over.
     pub(super) renew: Option<Timestamp>,
 }
 
@@ -118,6 +118,8 @@ pub(super) struct Connections {
     by_session: HashMap<DocumentId, HashSet<ConnectionId>>,
     services: HashSet<ConnectionId>,
     ends: BTreeSet<(Timestamp, ConnectionId)>,
+    /// When the time in a subscription is over.
+    renewals: BTreeSet<(Timestamp, SubscriptionKey)>,
     keys: HashMap<SubscriptionKey, (ConnectionId, SubscriptionId)>,
     next: u64,
 }
@@ -139,10 +141,6 @@ impl Connections {
         self.links.values()
     }
 
-    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.links.values_mut()
-    }
-
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Link> {
         self.links.get_mut(&id)
     }
@@ -155,7 +153,7 @@ impl Connections {
         self.unlist(id);
         let link = self.links.remove(&id)?;
         for watching in link.subscriptions.values() {
-            self.keys.remove(&watching.key);
+            self.forget(watching);
         }
         Some(link)
     }
@@ -239,6 +237,26 @@ impl Connections {
         over
     }
 
+    /// Until when the time in a subscription counts, if it has the time in it.
+    pub(super) fn renew_at(&mut self, id: ConnectionId, name: &SubscriptionId, renew: Option<Timestamp>) {
+        let found = self.links.get_mut(&id).and_then(|link| link.subscriptions.get_mut(name));
+        let Some(watching) = found else { return };
+        if let Some(former) = std::mem::replace(&mut watching.renew, renew) {
+            self.renewals.remove(&(former, watching.key));
+        }
+        self.renewals.extend(renew.map(|renew| (renew, watching.key)));
+    }
+
+    /// Subscriptions whose time is over; each is given out once.
+    pub(super) fn over_in_time(&mut self, now: Timestamp) -> Vec<(ConnectionId, SubscriptionId)> {
+        let mut over = Vec::new();
+        while let Some((time, key)) = self.renewals.first().copied().filter(|(time, _)| *time <= now) {
+            self.renewals.remove(&(time, key));
+            over.extend(self.find(key));
+        }
+        over
+    }
+
     /// A key for a new subscription.
     pub(super) fn key(&mut self, connection: ConnectionId, subscription: &SubscriptionId) -> SubscriptionKey {
         self.next += 1;
@@ -247,8 +265,11 @@ impl Connections {
         key
     }
 
-    pub(super) fn forget(&mut self, key: SubscriptionKey) {
-        self.keys.remove(&key);
+    pub(super) fn forget(&mut self, watching: &Watching) {
+        self.keys.remove(&watching.key);
+        if let Some(renew) = watching.renew {
+            self.renewals.remove(&(renew, watching.key));
+        }
     }
 
     pub(super) fn find(&self, key: SubscriptionKey) -> Option<(ConnectionId, SubscriptionId)> {

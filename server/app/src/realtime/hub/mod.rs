@@ -42,6 +42,8 @@ use recent::Recent;
 
 /// How often it looks at what is due by the clock.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it counts what would take a look at every connection.
+const CENSUS: Duration = Duration::from_secs(5);
 /// Reads and decisions under way at once.
 const AT_ONCE: usize = 32;
 /// Messages taken between two looks at the log.
@@ -147,6 +149,8 @@ pub(super) struct Hub {
     slots: Arc<Semaphore>,
     tasks: JoinSet<()>,
     tickets: u64,
+    /// When the waiting frames were counted last.
+    counted: Option<Instant>,
     db: Db,
     declared: Known,
     rooms: Rooms,
@@ -185,6 +189,7 @@ impl Hub {
             slots: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: JoinSet::new(),
             tickets: 0,
+            counted: None,
             db: Db::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.random)),
             declared,
             rooms: Rooms::default(),
@@ -356,18 +361,26 @@ impl Hub {
         self.renew_times();
         self.tick_channels();
         self.tell_all_nodes();
+        self.take_census();
+        if self.draining.as_ref().is_some_and(|(_, until)| self.connections.len() == 0 || Instant::now() >= *until) {
+            self.drained();
+        }
+    }
+
+    fn take_census(&mut self) {
+        let now = Instant::now();
+        if self.counted.is_none_or(|counted| now.duration_since(counted) >= CENSUS) {
+            self.counted = Some(now);
+            metrics::waiting(self.connections.waiting_frames());
+        }
         let census = Census {
             connections: self.connections.len(),
             subscriptions: self.connections.subscriptions(),
             queries: self.queries.len(),
-            waiting: self.connections.waiting_frames(),
             channels: self.rooms.len(),
             members: self.rooms.members(),
         };
         census.tell();
-        if self.draining.as_ref().is_some_and(|(_, until)| self.connections.len() == 0 || Instant::now() >= *until) {
-            self.drained();
-        }
     }
 
     /// Each client is told when to come back, not all at the same time.

@@ -15,7 +15,7 @@ use crate::common::names::{KEYS, ROLES, SESSIONS, USERS};
 
 impl Hub {
     pub(super) fn open(&mut self, id: ConnectionId, arrival: Arrival, outbox: Arc<Outbox>) {
-        let Arrival { mut caller, token, browser, transport: _ } = arrival;
+        let Arrival { mut caller, token, browser, transport: _, bell: _ } = arrival;
         if token.is_some() {
             // What was proven at the door is proven again here, with an ear on what changes.
             caller.principal = Principal::Visitor;

@@ -54,7 +54,7 @@ impl Hub {
         let Some(watching) = self.connections.get_mut(id).and_then(|link| link.subscriptions.remove(name)) else {
             return false;
         };
-        self.connections.forget(watching.key);
+        self.connections.forget(&watching);
         if let Some(query) = watching.query {
             self.queries.leave(query, watching.key);
         }
@@ -79,7 +79,6 @@ impl Hub {
     pub(super) fn decided(&mut self, id: ConnectionId, name: &SubscriptionId, ticket: u64, outcome: Result<Watched>) {
         let now = self.clock.now();
         let Some(link) = self.connections.get_mut(id) else { return };
-        let stalled = link.stalled;
         let Some(watching) = link.subscriptions.get_mut(name) else { return };
         if watching.ticket != Some(ticket) {
             return;
@@ -94,8 +93,15 @@ impl Hub {
         if is_old {
             return self.decide(id, name);
         }
-        watching.renew = watched.is_of_its_time().then(|| now.plus(TIME_COUNTS));
-        if stalled || watching.query.is_some_and(|query| self.queries.renew(query, &watched)) {
+        self.connections.renew_at(id, name, watched.is_of_its_time().then(|| now.plus(TIME_COUNTS)));
+        self.watch(id, name, watched);
+    }
+
+    /// Lets a subscription into the query that it is decided to be, if it isn't in it.
+    fn watch(&mut self, id: ConnectionId, name: &SubscriptionId, watched: Arc<Watched>) {
+        let Some(link) = self.connections.get_mut(id) else { return };
+        let Some(watching) = link.subscriptions.get_mut(name) else { return };
+        if link.stalled || watching.query.is_some_and(|query| self.queries.renew(query, &watched)) {
             return;
         }
         if let Some(query) = watching.query.take() {
@@ -181,18 +187,7 @@ impl Hub {
 
     /// What has the time in it is decided again when that is over.
     pub(super) fn renew_times(&mut self) {
-        let now = self.clock.now();
-        let mut over = Vec::new();
-        for link in self.connections.all_mut() {
-            let id = link.id;
-            for watching in link.subscriptions.values_mut() {
-                if watching.renew.is_some_and(|renew| renew <= now) {
-                    watching.renew = None;
-                    over.push((id, Arc::clone(&watching.subscription.id)));
-                }
-            }
-        }
-        for (id, name) in over {
+        for (id, name) in self.connections.over_in_time(self.clock.now()) {
             self.decide(id, &name);
         }
     }

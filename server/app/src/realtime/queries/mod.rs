@@ -13,7 +13,7 @@ mod parcel;
 mod query;
 pub(super) mod resume;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +84,10 @@ pub(super) struct Queries {
     /// Queries by the documents that decided their rights, and by the collections that their rows depend on.
     deciders: HashMap<(CollectionName, DocumentId), Vec<QueryId>>,
     sources: HashMap<CollectionName, Vec<QueryId>>,
+    /// Those that may have something to do when its time comes.
+    put_off: HashSet<QueryId>,
+    /// Rows of all results.
+    rows: usize,
     next: u64,
     pub(super) wishes: Vec<Wish>,
     log_id: Arc<str>,
@@ -104,18 +108,16 @@ impl Queries {
             Some(id) => *id,
             None => self.open(&watched)?,
         };
-        if let Some(query) = self.by_id.get_mut(&id) {
+        self.with(id, |query, _| {
             query.watched = watched;
             query.join(joiner);
-            self.wishes.extend(query.read_if_wanted());
-        }
+        });
         Ok(id)
     }
 
     fn open(&mut self, watched: &Arc<Watched>) -> Result<QueryId> {
         let filing = Filing::of(watched.filter());
-        let rows: usize = self.by_id.values().map(Query::rows).sum();
-        if rows > MOST_ROWS || (filing == Filing::Rest && self.index.unfiled() >= MOST_UNFILED) {
+        if self.rows > MOST_ROWS || (filing == Filing::Rest && self.index.unfiled() >= MOST_UNFILED) {
             let detail = "This node watches as much as it can; try again later.";
             return Err(Error::new(Code::Overloaded, detail).retry_after(Duration::from_secs(5)));
         }
@@ -146,17 +148,31 @@ impl Queries {
 
     /// Takes a subscriber out; tells what list he holds, if he has one.
     pub(super) fn leave(&mut self, id: QueryId, key: SubscriptionKey) -> Option<u64> {
-        let query = self.by_id.get_mut(&id)?;
-        let print = query.leave(key);
-        if query.is_deserted() {
-            self.close(id);
-        }
+        let mut print = None;
+        self.with(id, |query, _| print = query.leave(key));
         print
+    }
+
+    /// Does something with a query, and what follows from it for all of them.
+    fn with(&mut self, id: QueryId, act: impl FnOnce(&mut Query, &mut Vec<Wish>)) {
+        let Some(query) = self.by_id.get_mut(&id) else { return };
+        let before = query.rows();
+        act(query, &mut self.wishes);
+        self.rows = self.rows + query.rows() - before;
+        if query.is_deserted() {
+            return self.close(id);
+        }
+        self.wishes.extend(query.read_if_wanted());
+        if query.is_put_off() {
+            self.put_off.insert(id);
+        }
     }
 
     fn close(&mut self, id: QueryId) {
         let Some(query) = self.by_id.remove(&id) else { return };
         let watched = &query.watched;
+        self.rows -= query.rows();
+        self.put_off.remove(&id);
         self.by_identity.remove(&watched.identity());
         self.index.remove(watched.collection(), &query.filing, id);
         for place in watched.decided_by() {
@@ -180,12 +196,7 @@ impl Queries {
         let evaluations: usize = concerned.values().map(Vec::len).sum();
         metrics::evaluated(evaluations, changes.len());
         for (id, changes) in concerned {
-            let Some(query) = self.by_id.get_mut(&id) else { continue };
-            query.commit(&changes, &mut self.wishes);
-            self.wishes.extend(query.read_if_wanted());
-            if query.is_deserted() {
-                self.close(id);
-            }
+            self.with(id, |query, wishes| query.commit(&changes, wishes));
         }
     }
 
@@ -208,54 +219,42 @@ impl Queries {
             }
         }
         for id in touched {
-            let Some(query) = self.by_id.get_mut(&id) else { continue };
-            query.due(now, &mut self.wishes);
-            self.wishes.extend(query.read_if_wanted());
+            self.with(id, |query, wishes| query.due(now, wishes));
         }
     }
 
     /// What was put off and is due now.
     pub(super) fn due(&mut self, now: Instant) {
-        for query in self.by_id.values_mut() {
-            query.due(now, &mut self.wishes);
-            self.wishes.extend(query.read_if_wanted());
+        for id in std::mem::take(&mut self.put_off) {
+            self.with(id, |query, wishes| query.due(now, wishes));
         }
     }
 
     /// Everything may have changed: changes were missed.
     pub(super) fn refresh_all(&mut self, now: Instant) {
-        for query in self.by_id.values_mut() {
+        for (id, query) in &mut self.by_id {
             query.refresh_soon();
+            self.put_off.insert(*id);
         }
         self.due(now);
     }
 
     /// The rights of all subscribers are to be decided anew.
     pub(super) fn decide_all(&mut self) {
-        for query in self.by_id.values_mut() {
+        for (id, query) in &mut self.by_id {
             query.decide_soon();
+            self.put_off.insert(*id);
         }
         self.due(Instant::now());
     }
 
     /// What was looked up for a query.
     pub(super) fn found(&mut self, id: QueryId, outcome: Result<Vec<(Place, Answer)>>) {
-        let Some(query) = self.by_id.get_mut(&id) else { return };
-        query.found(outcome, &mut self.wishes);
-        self.wishes.extend(query.read_if_wanted());
-        if query.is_deserted() {
-            self.close(id);
-        }
+        self.with(id, |query, wishes| query.found(outcome, wishes));
     }
 
     pub(super) fn taken(&mut self, id: QueryId, outcome: Result<Reply>, now: Instant) {
-        let Some(query) = self.by_id.get_mut(&id) else { return };
-        let lives = query.taken(outcome, now, &mut self.wishes);
-        if lives && !query.is_deserted() {
-            self.wishes.extend(query.read_if_wanted());
-        } else {
-            self.close(id);
-        }
+        self.with(id, |query, wishes| query.taken(outcome, now, wishes));
     }
 }
 

@@ -154,6 +154,12 @@ impl Query {
         self.subscribers.is_empty() && self.waiting.is_empty() && joiners == 0
     }
 
+    /// Whether there is something to do that waits for its time.
+    pub(super) fn is_put_off(&self) -> bool {
+        let must_read = self.refresh.wanted || self.members.is_none() || !self.waiting.is_empty();
+        self.decide.wanted || (self.reading.is_none() && must_read)
+    }
+
     /// The result is to be read anew, and nothing that was looked up counts.
     pub(super) fn refresh_soon(&mut self) {
         self.known = Known::default();
@@ -304,9 +310,9 @@ impl Query {
         }
     }
 
-    /// A result has been read. `false`: the query can't live on.
-    pub(super) fn taken(&mut self, outcome: Result<Reply>, now: Instant, wishes: &mut Vec<Wish>) -> bool {
-        let Some(reading) = self.reading.take() else { return true };
+    /// A result has been read. Where it can't be, nobody stays.
+    pub(super) fn taken(&mut self, outcome: Result<Reply>, now: Instant, wishes: &mut Vec<Wish>) {
+        let Some(reading) = self.reading.take() else { return };
         let reply = match outcome {
             Ok(reply) => reply,
             Err(error) if is_passing(&error) && self.failures < MOST_FAILURES => {
@@ -316,22 +322,20 @@ impl Query {
                 self.refresh.wanted |= reading.replaces;
                 // What was missed meanwhile is in the next one.
                 tracing::warn!(?error, "a live result can't be read; it is tried again");
-                return true;
+                return;
             }
             Err(error) => {
                 self.waiting.extend(reading.joiners);
-                self.fail(&error, wishes);
-                return false;
+                return self.fail(&error, wishes);
             }
         };
         self.failures = 0;
         if reading.overflowed && !reading.replaces {
             self.waiting.splice(0..0, reading.joiners);
-            return true;
+            return;
         }
         self.refresh.wanted |= reading.overflowed;
         self.arrive(reading, reply, wishes);
-        true
     }
 
     fn arrive(&mut self, reading: Reading, reply: Reply, wishes: &mut Vec<Wish>) {
