@@ -92,7 +92,10 @@ impl Passwords {
         let job = move |memory: &mut Memory| match stored {
             Some(stored) if !too_long => match foreign::matches(&password, &stored) {
                 None => argon::verify(&password, &stored, &params, memory),
-                Some(right) => Ok(if right? { Verdict::RightButOutdated } else { Verdict::Wrong }),
+                Some(Ok(true)) => Ok(Verdict::RightButOutdated),
+                // Some of them are quick: that must not tell such an account from one that isn't there.
+                Some(Ok(false)) => argon::derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
+                Some(Err(error)) => Err(error),
             },
             _ => argon::derive(b"", &salt, &params, memory).map(|_| Verdict::Wrong),
         };
@@ -184,6 +187,15 @@ mod tests {
         assert_ne!(one, passwords.rehash(&secret).await.unwrap());
         let parsed = PasswordHash::new(&one).unwrap();
         Argon2::default().verify_password(secret.expose().as_bytes(), &parsed).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_costs_one_hash_of_ours_whoever_made_the_stored_one() {
+        let (passwords, hash) = (passwords(CHEAP), vec![0_u8; 64]);
+        let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash);
+        let stored = stored(serde_json::json!({"algorithm": "leancloud-sha512", "salt": "s", "hash": hash})).unwrap();
+        let verdict = passwords.verify(&Secret::new("a long enough phrase"), Some(stored)).await.unwrap();
+        assert_eq!((verdict, passwords.computed()), (Verdict::Wrong, 1));
     }
 
     #[tokio::test]
