@@ -163,14 +163,14 @@ impl Driver {
 
     pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.document(collection, id),
+            Self::Sqlite(sqlite) => sqlite.document(collection, id).await,
             Self::Postgres(postgres) => postgres.document(collection, id).await,
         }
     }
 
     pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.cell(key),
+            Self::Sqlite(sqlite) => sqlite.cell(key).await,
             Self::Postgres(postgres) => postgres.cell(key).await,
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Hooks {
     pub(crate) on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     /// Whether the next commit is to fail as if the disk did.
     pub(crate) fail_commit: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether the disk is to fail now, after a commit (SQLite).
+    pub(crate) fail_sync: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Whether the connection is to be lost now (PostgreSQL).
     pub(crate) lose: Option<Arc<dyn Fn(Loss) -> bool + Send + Sync>>,
     /// For how long it is looked up what became of a commit whose connection was lost.
@@ -61,6 +63,7 @@ impl Default for Hooks {
         Self {
             on_fatal: Arc::new(exit),
             fail_commit: None,
+            fail_sync: None,
             lose: None,
             search_time: Duration::from_secs(5),
             optimistic_tries: 5,

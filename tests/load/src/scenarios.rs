@@ -25,7 +25,13 @@ pub(crate) struct MillionWrites {
 }
 
 /// Each figure with its ratio to hello, which is taken before and after the others.
-pub(crate) async fn all(server: &Server, seed: &Seed, connections: usize, seconds: Duration) -> Result<Vec<Figure>> {
+pub(crate) async fn all(
+    server: &Server,
+    seed: &Seed,
+    connections: usize,
+    seconds: Duration,
+    only: &[String],
+) -> Result<Vec<Figure>> {
     let warm_up = Until::Elapsed(Duration::from_secs(2));
     let measured: [(&str, Next); 5] = [
         ("get", gets(seed)),
@@ -36,7 +42,8 @@ pub(crate) async fn all(server: &Server, seed: &Seed, connections: usize, second
     ];
     run("warm-up", &server.address, connections, warm_up, hellos()).await?;
     let mut figures = vec![run("hello", &server.address, connections, Until::Elapsed(seconds), hellos()).await?];
-    for (name, next) in measured {
+    let chosen = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
+    for (name, next) in measured.into_iter().filter(|(name, _)| chosen(name)) {
         if name != "login" {
             run("warm-up", &server.address, connections, warm_up, next.clone()).await?;
         }

@@ -21,8 +21,7 @@ const CACHED_STATEMENTS: usize = 512;
 const CACHED_VALUES: usize = 16;
 /// A reader may hold up a schema change for a moment.
 pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(2);
-/// Pages of the write-ahead log, 16 MiB, after which they are written back. A page that many writes touch is written
-/// back once for all of them, so a longer log makes fewer of these writes, and they are what a writer waits for longest.
+/// Pages of the write-ahead log after which a writer that nobody does it for writes them back.
 const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// What a connection promises at a commit.
@@ -54,6 +53,23 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     connection.busy_timeout(WRITER_PATIENCE).map_err(|error| map(&error))?;
     prepare_sqlite(&connection).map_err(|error| map(&error))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    Ok(connection)
+}
+
+/// From now on another thread syncs the disk after this connection's commits, and a third writes the log back.
+pub(crate) fn leave_the_disk_to_others(connection: &Connection) -> Result<()> {
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")
+        .map_err(|error| map(&error))
+}
+
+/// For checkpoints alone.
+pub(crate) fn open_checkpointer(path: &Path) -> Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(|e| map(&e))?;
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256;")
+        .map_err(|error| map(&error))?;
     Ok(connection)
 }
 

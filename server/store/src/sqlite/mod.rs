@@ -1,10 +1,13 @@
-//! The driver for SQLite: one thread writes, points are read inline, long reads have threads of their own.
+//! The driver for SQLite: one thread writes, one syncs the disk behind it, one writes the log back; points are read
+//! inline, long reads have threads of their own.
 
+mod checkpointer;
 mod connection;
 mod error;
 mod folder;
 mod migrate;
 mod readers;
+mod syncer;
 mod write;
 mod writer;
 
@@ -28,11 +31,13 @@ use crate::known::Known;
 use crate::migrate::{SELECT_DEFINITIONS, SchemaPlan};
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
-use connection::{Durability, open_reader, open_writer, run};
+use checkpointer::Checkpointer;
+use connection::{Durability, leave_the_disk_to_others, open_reader, open_writer, run};
 use error::map;
 use folder::Folder;
 use readers::Readers;
-use writer::{Command, LogEnd, Writer, gone};
+use syncer::{Durable, Syncer};
+use writer::{Beside, Command, LogEnd, Writer, gone};
 
 /// Reads of an inspection's first round up to which it runs on the caller's thread.
 const INLINE_READS: usize = 32;
@@ -40,8 +45,10 @@ const INLINE_READS: usize = 32;
 pub(crate) struct Sqlite {
     shared: Arc<Shared>,
     queue: SyncSender<Command>,
+    durable: Arc<Durable>,
     readers: Readers,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The writer, and those that end with it.
+    threads: Mutex<Vec<JoinHandle<()>>>,
     folder: Folder,
 }
 
@@ -66,18 +73,33 @@ impl Prepared {
     pub(crate) fn start(self, shared: Arc<Shared>) -> Result<Sqlite> {
         let Self { folder, connection, log } = self;
         let readers = Readers::open(&folder.database(), shared.hooks.read_time)?;
+        let durable = Arc::new(Durable::new());
+        let syncer = Syncer::open(Arc::clone(&shared), Arc::clone(&durable), &folder.wal())?;
+        let (to_sync, unsynced) = sync_channel(0);
+        let (checkpointer, checkpoints) = Checkpointer::start(&folder.database(), &shared)?;
+        leave_the_disk_to_others(&connection)?;
+        let beside =
+            Beside { shared: Arc::clone(&shared), durable: Arc::clone(&durable), syncer: to_sync, checkpointer };
+        let writer = Writer::new(connection, beside, log, folder.wal());
         let (queue, commands) = sync_channel(QUEUE_BATCHES);
-        let writer = Writer::new(connection, Arc::clone(&shared), log, folder.wal());
-        let on_fatal = Arc::clone(&shared.hooks.on_fatal);
-        let serve = move || {
-            if catch_unwind(AssertUnwindSafe(|| writer.serve(&commands))).is_err() {
-                on_fatal("the writer panicked");
-            }
-        };
-        let thread =
-            std::thread::Builder::new().name("basalt-writer".to_owned()).spawn(serve).map_err(Error::internal)?;
-        Ok(Sqlite { shared, queue, readers, writer: Mutex::new(Some(thread)), folder })
+        let threads = vec![
+            guarded("basalt-writer", &shared, move || writer.serve(&commands))?,
+            guarded("basalt-syncer", &shared, move || syncer.serve(&unsynced))?,
+            checkpoints,
+        ];
+        Ok(Sqlite { shared, queue, durable, readers, threads: Mutex::new(threads), folder })
     }
+}
+
+/// A thread without which nothing is written.
+fn guarded(name: &str, shared: &Shared, serve: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let (on_fatal, reason) = (Arc::clone(&shared.hooks.on_fatal), format!("{name} panicked"));
+    let serve = move || {
+        if catch_unwind(AssertUnwindSafe(serve)).is_err() {
+            on_fatal(&reason);
+        }
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(serve).map_err(Error::internal)
 }
 
 impl Sqlite {
@@ -94,9 +116,10 @@ impl Sqlite {
     pub(crate) fn close(&self) {
         // Fails when the writer has closed already.
         drop(self.queue.send(Command::Close));
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the writer thread panicked");
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
         }
         self.readers.close();
         self.folder.unlock();
@@ -137,13 +160,29 @@ impl Sqlite {
 
     /// Runs statements in one read transaction.
     pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        self.readers
-            .pooled(move |connection| {
-                in_snapshot(connection, || {
-                    statements.iter().map(|statement| run(connection, statement).map_err(|error| map(&error))).collect()
-                })
+        self.pooled(move |connection| {
+            in_snapshot(connection, || {
+                statements.iter().map(|statement| run(connection, statement).map_err(|error| map(&error))).collect()
             })
-            .await
+        })
+        .await
+    }
+
+    /// Runs a read that may be long; what it saw is on the disk by the time of its answer.
+    async fn pooled<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let found = self.readers.pooled(read).await;
+        self.durable.settled().await;
+        found
+    }
+
+    /// The same of a short one.
+    async fn inline<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let found = self.readers.inline(read);
+        self.durable.settled().await;
+        found
     }
 
     pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
@@ -157,7 +196,7 @@ impl Sqlite {
                 Ok(answers)
             })
         };
-        self.readers.pooled(all).await
+        self.pooled(all).await
     }
 
     pub(crate) async fn sift<S: Sieve + 'static>(&self, select: Statement, mut sieve: S) -> Result<(S, Vec<Row>)> {
@@ -168,34 +207,36 @@ impl Sqlite {
                 Ok((sieve, rows))
             })
         };
-        self.readers.pooled(read).await
+        self.pooled(read).await
     }
 
     /// On a connection and a thread of its own.
     pub(crate) async fn read_long(&self, statement: Statement) -> Result<Vec<Row>> {
         let database = self.folder.database();
         let read = move || run(&open_reader(&database)?, &statement).map_err(|error| map(&error));
-        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        let found = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?;
+        self.durable.settled().await;
+        found
     }
 
-    pub(crate) fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
+    pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
         let read = Read::Document { collection: collection.clone(), id: id.clone() };
-        match self.point(&read)? {
+        match self.point(&read).await? {
             Found::Document(document) => Ok(document),
             Found::Holder(_) | Found::Cell(_) | Found::Holders(_) => Ok(None),
         }
     }
 
-    pub(crate) fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
-        match self.point(&Read::Cell(key.clone()))? {
+    pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
+        match self.point(&Read::Cell(key.clone())).await? {
             Found::Cell(cell) => Ok(cell),
             Found::Document(_) | Found::Holder(_) | Found::Holders(_) => Ok(None),
         }
     }
 
-    fn point(&self, read: &Read) -> Result<Found> {
+    async fn point(&self, read: &Read) -> Result<Found> {
         let (known, now) = (self.shared.known(), self.shared.clock.now());
-        self.readers.inline(|connection| connection::find(connection, &known, read, now))
+        self.inline(|connection| connection::find(connection, &known, read, now)).await
     }
 
     pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
@@ -220,7 +261,7 @@ impl Sqlite {
             let looked = look(connection, &known, &mut inspection, first, now);
             Ok((inspection, looked))
         };
-        if many { self.readers.pooled(look).await } else { self.readers.inline(look) }
+        if many { self.pooled(look).await } else { self.inline(look).await }
     }
 }
 

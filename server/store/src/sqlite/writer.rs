@@ -1,23 +1,24 @@
-//! The one thread that writes. Batches that wait are decided and committed as a group: the disk is synced once for all
-//! of them, and no one is answered before.
+//! The one thread that writes. Batches that wait are decided and committed as a group, which goes on to the syncer: the
+//! disk is synced once for all of them, and no one is answered before.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use basalt_core::{Error, Result, Seq};
 use rusqlite::Connection;
 
+use super::checkpointer::{Checkpointer, LogPages};
 use super::connection::{WRITER_PATIENCE, find, run};
 use super::error::{is_io, map, sync_failure};
+use super::syncer::{Durable, Unsynced};
 use super::write;
 use crate::commit::{
     ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, is_of_one_batch,
     unread,
 };
-use crate::decide::{Committed, Read, View, Writes};
+use crate::decide::{Read, View, Writes};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Row, SqlValue, Statement};
@@ -30,6 +31,8 @@ const WAL_BYTES: u64 = 32 << 20;
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 /// Turns in a row that readers may hold up the checkpoint before that is said.
 const STARVED_TURNS: u32 = 10;
+/// Groups between two looks at the length of the log.
+const LOOK_EVERY: u32 = 32;
 
 pub(crate) enum Command {
     Commit(Box<dyn Attempt>),
@@ -44,6 +47,10 @@ pub(crate) struct Writer {
     next_seq: Seq,
     /// Bytes of the log so far, those trimmed included.
     total_bytes: i64,
+    durable: Arc<Durable>,
+    syncer: SyncSender<Unsynced>,
+    checkpointer: Checkpointer,
+    groups: u32,
     wal: PathBuf,
     tended: Instant,
     /// Turns in a row that readers held up the checkpoint.
@@ -57,13 +64,36 @@ enum Decided {
     OfTheNextGroup,
 }
 
-type Answer = (Box<dyn Attempt>, Result<Range<usize>>);
+/// Of a group, to be given once it is on the disk.
+type Answers = Vec<(Box<dyn Attempt>, Result<std::ops::Range<usize>>)>;
+
+/// Who the writer works with.
+pub(crate) struct Beside {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) durable: Arc<Durable>,
+    pub(crate) syncer: SyncSender<Unsynced>,
+    pub(crate) checkpointer: Checkpointer,
+}
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, shared: Arc<Shared>, log: LogEnd, wal: PathBuf) -> Self {
+    pub(crate) fn new(connection: Connection, beside: Beside, log: LogEnd, wal: PathBuf) -> Self {
+        let Beside { shared, durable, syncer, checkpointer } = beside;
         shared.recent.begin(log.seq + 1);
         let (next_seq, total_bytes) = (log.seq + 1, log.total_bytes);
-        Self { connection, shared, next_seq, total_bytes, wal, tended: Instant::now(), starved: 0 }
+        let (tended, starved, groups) = (Instant::now(), 0, 0);
+        Self {
+            connection,
+            shared,
+            next_seq,
+            total_bytes,
+            durable,
+            syncer,
+            checkpointer,
+            groups,
+            wal,
+            tended,
+            starved,
+        }
     }
 
     pub(crate) fn serve(mut self, queue: &Receiver<Command>) {
@@ -81,7 +111,10 @@ impl Writer {
                 },
             };
             match command {
-                Command::Commit(attempt) => carried = self.group(attempt, queue),
+                Command::Commit(attempt) => {
+                    carried = self.group(attempt, queue);
+                    self.look_after_log();
+                }
                 Command::Task(task) => task(&mut self),
                 Command::Close => break,
             }
@@ -95,7 +128,7 @@ impl Writer {
     /// Takes `first` and what waits behind it as one group; answers what came too late for it.
     fn group(&mut self, first: Box<dyn Attempt>, queue: &Receiver<Command>) -> Option<Command> {
         let started = Instant::now();
-        let mut answers: Vec<Answer> = Vec::new();
+        let mut answers = Vec::new();
         let mut carried = None;
         let mut group = Group::new(self.shared.known());
         if let Err(error) = self.begin() {
@@ -168,33 +201,35 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(&mut self, group: Group, answers: Vec<Answer>) {
+    fn finish(&mut self, group: Group, answers: Answers) {
         let first_seq = self.next_seq;
-        match self.write_and_commit(&group) {
+        let (commit, written) = self.write_and_commit(&group);
+        let unsynced = Unsynced { commit, first_seq, ..Unsynced::default() };
+        match written {
             Ok(()) => {
-                let changes = group.changes.len() as Seq;
-                self.next_seq += changes;
+                self.next_seq += group.changes.len() as Seq;
                 self.total_bytes += bytes_of(&group);
-                if changes > 0 {
-                    // In memory before anybody is woken to read it.
-                    self.shared.recent.append(group.changes);
-                    self.shared.reached(first_seq + changes - 1);
-                }
-                for (attempt, result) in answers {
-                    attempt.answer(result.map(|range| committed(first_seq, range)));
-                }
+                self.hand_on(Unsynced { changes: group.changes, answers, ..unsynced });
             }
-            Err(error) if is_of_one_batch(&error) && answers.len() > 1 => self.each_alone(answers),
+            Err(error) if is_of_one_batch(&error) && answers.len() > 1 => {
+                self.hand_on(unsynced);
+                self.each_alone(answers);
+            }
             Err(error) => {
-                for (attempt, _) in answers {
-                    attempt.answer(Err(error.clone()));
-                }
+                let answers = answers.into_iter().map(|(attempt, _)| (attempt, Err(error.clone()))).collect();
+                self.hand_on(Unsynced { answers, ..unsynced });
             }
         }
     }
 
+    /// Waits until the syncer is done with the last one: so long further batches gather.
+    fn hand_on(&self, unsynced: Unsynced) {
+        // A syncer that has ended has ended the process.
+        drop(self.syncer.send(unsynced));
+    }
+
     /// One batch of the group broke it: the others shall not suffer.
-    fn each_alone(&mut self, answers: Vec<Answer>) {
+    fn each_alone(&mut self, answers: Answers) {
         for (mut attempt, _) in answers {
             let mut group = Group::new(self.shared.known());
             if let Err(error) = self.begin() {
@@ -210,30 +245,36 @@ impl Writer {
         }
     }
 
-    fn write_and_commit(&mut self, group: &Group) -> Result<()> {
+    /// The commit's number, as soon as a reader may see it.
+    fn write_and_commit(&mut self, group: &Group) -> (Option<u64>, Result<()>) {
         let written = write::group(&self.connection, group, self.next_seq, self.total_bytes);
-        if written.is_err() {
+        if written.is_err() || group.writes_nothing() {
             self.rollback();
+            return (None, written);
         }
-        written.and_then(|()| self.commit())
+        let (commit, done) = self.commit();
+        (Some(commit), done)
     }
 
     pub(crate) fn begin(&self) -> Result<()> {
         self.step("BEGIN IMMEDIATE").map_err(|error| map(&error))
     }
 
-    pub(crate) fn commit(&self) -> Result<()> {
+    /// Not durable yet.
+    fn commit(&self) -> (u64, Result<()>) {
+        let number = self.durable.next();
         let result = match &self.shared.hooks.fail_commit {
             Some(fails) if fails() => Err(sync_failure()),
             _ => self.step("COMMIT"),
         };
-        result.map_err(|error| {
+        let result = result.map_err(|error| {
             if is_io(&error) {
                 (self.shared.hooks.on_fatal)(&error.to_string());
             }
             self.rollback();
             map(&error)
-        })
+        });
+        (number, result)
     }
 
     pub(crate) fn rollback(&self) {
@@ -254,10 +295,36 @@ impl Writer {
         let rows: rusqlite::Result<Vec<Vec<Row>>> =
             statements.iter().map(|statement| run(&self.connection, statement)).collect();
         match rows {
-            Ok(rows) => self.commit().map(|()| rows),
+            Ok(rows) => {
+                let (commit, done) = self.commit();
+                let synced = self.synced(commit);
+                done.and(synced).map(|()| rows)
+            }
             Err(error) => {
                 self.rollback();
                 Err(map(&error))
+            }
+        }
+    }
+
+    /// Waits until a commit is on the disk.
+    fn synced(&self, commit: u64) -> Result<()> {
+        let (waiting, synced) = sync_channel(1);
+        self.hand_on(Unsynced { commit: Some(commit), waiting: Some(waiting), ..Unsynced::default() });
+        synced.recv().map_err(|_| gone())?
+    }
+
+    /// Has the log written back when it is long, and begun anew when little of it is left to write.
+    fn look_after_log(&mut self) {
+        if self.checkpointer.take_done() {
+            self.checkpoint("PASSIVE");
+        }
+        self.groups = self.groups.wrapping_add(1);
+        if self.groups.is_multiple_of(LOOK_EVERY) {
+            match LogPages::of(&self.connection) {
+                Ok(log) if log.are_many() => self.checkpointer.ask(),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(?error, "the length of the write-ahead log isn't known"),
             }
         }
     }
@@ -310,10 +377,6 @@ pub(crate) struct LogEnd {
 
 fn bytes_of(group: &Group) -> i64 {
     group.changes.iter().map(|change| i64::try_from(change.bytes()).unwrap_or(i64::MAX)).sum()
-}
-
-fn committed(first: Seq, range: Range<usize>) -> Committed {
-    Committed { seqs: range.map(|n| first + n as Seq).collect() }
 }
 
 /// For callers that wait on a task of the writer.

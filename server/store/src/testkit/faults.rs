@@ -8,6 +8,7 @@ use crate::shared::{Hooks, Loss};
 #[derive(Clone, Default)]
 pub struct Faults {
     failing_commits: Arc<AtomicU32>,
+    failing_syncs: Arc<AtomicU32>,
     lost_requests: Arc<AtomicU32>,
     lost_answers: Arc<AtomicU32>,
     lost_searches: Arc<AtomicU32>,
@@ -33,6 +34,11 @@ impl Faults {
     /// The next commit fails as if the disk had failed to sync.
     pub fn fail_next_commit(&self) {
         self.failing_commits.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The next commit is made, and then the disk doesn't sync.
+    pub fn fail_next_sync(&self) {
+        self.failing_syncs.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Every group takes the lock before it reads (PostgreSQL).
@@ -84,6 +90,7 @@ impl Faults {
                 fatal.lock().unwrap_or_else(PoisonError::into_inner).push(reason.to_owned());
             }),
             fail_commit: Some(Arc::new(take(&self.failing_commits))),
+            fail_sync: Some(Arc::new(take(&self.failing_syncs))),
             lose: Some(Arc::new(lose)),
             search_time: Duration::from_millis(300),
             optimistic_tries: if self.locked { 0 } else { Hooks::default().optimistic_tries },

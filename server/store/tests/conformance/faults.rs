@@ -24,6 +24,22 @@ async fn a_disk_that_does_not_sync_ends_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_did_not_reach_the_disk_is_neither_acknowledged_nor_told() {
+    let faults = Faults::default();
+    let db = TestDb::sqlite_with(|_| {}, &faults).await;
+    define(&db, "notes", vec![]).await;
+    let end = db.store.end();
+    faults.fail_next_sync();
+    let error = put(&db.store, "notes", "n", json!({})).await.unwrap_err();
+    assert_eq!(error.code(), Code::OutcomeUnknown);
+    assert_eq!(faults.fatal().len(), 1);
+    assert_eq!(db.store.end(), end, "the log's end is what is on the disk");
+    // The next commit takes it there with itself.
+    put(&db.store, "notes", "m", json!({})).await.unwrap();
+    assert!(get(&db.store, "notes", "n").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_writes_until_there_is_room() {
     let db = TestDb::sqlite().await;
     define(&db, "notes", vec![]).await;
