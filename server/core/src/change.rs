@@ -1,8 +1,12 @@
 //! What the log holds: one row for each document that a commit changed, in one total order.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::error::{Error, Result};
 use crate::ids::{CollectionName, DocumentId};
 use crate::time::Timestamp;
 
@@ -50,6 +54,65 @@ impl Actor {
     pub const SYSTEM: Self = Self { kind: ActorKind::System, id: None };
 }
 
+/// A JSON object of the log: its text, which is parsed only where somebody looks inside, and once for all who share it.
+#[derive(Clone)]
+pub struct Body(Arc<BodyInner>);
+
+struct BodyInner {
+    text: String,
+    fields: OnceLock<Map<String, Value>>,
+}
+
+impl Body {
+    /// What a database holds.
+    pub fn parse(text: String) -> Result<Self> {
+        let fields: Map<String, Value> = serde_json::from_str(&text).map_err(Error::internal)?;
+        Ok(Self(Arc::new(BodyInner { text, fields: OnceLock::from(fields) })))
+    }
+
+    /// What this process has just written: the text of an object, by its word.
+    pub fn written(text: String) -> Self {
+        Self(Arc::new(BodyInner { text, fields: OnceLock::new() }))
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl Deref for Body {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.fields.get_or_init(|| serde_json::from_str(&self.0.text).unwrap_or_default())
+    }
+}
+
+impl From<Map<String, Value>> for Body {
+    fn from(fields: Map<String, Value>) -> Self {
+        let text = Value::Object(fields.clone()).to_string();
+        Self(Arc::new(BodyInner { text, fields: OnceLock::from(fields) }))
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || **self == **other
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
 /// One change of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -58,11 +121,28 @@ pub struct Change {
     pub id: DocumentId,
     pub op: ChangeOp,
     /// The document as it now is, flat (with `id`, `rev`, …); `None` after a delete and for system collections.
-    pub after: Option<Map<String, Value>>,
+    pub after: Option<Body>,
     /// Update: the old values of the changed top-level fields (a field that was missing is absent here).
     /// Delete: the whole old document. `None` for a create and for system collections.
-    pub before: Option<Map<String, Value>>,
+    pub before: Option<Body>,
     pub actor: Actor,
     pub request_id: String,
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_its_text_and_its_fields() {
+        let text = r#"{"a":1,"b":[true]}"#;
+        let parsed = Body::parse(text.to_owned()).unwrap();
+        let written = Body::written(text.to_owned());
+        assert_eq!(parsed, written);
+        assert_eq!(written.get("a"), Some(&Value::from(1)));
+        assert_eq!(Body::from((*written).clone()).text(), text);
+        assert_eq!(serde_json::to_string(&parsed).unwrap(), text);
+        assert!(Body::parse("[]".to_owned()).is_err());
+    }
 }

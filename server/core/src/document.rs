@@ -87,50 +87,100 @@ impl Document {
 
 /// Checks the user's fields of a document: names at the top level, names within, nesting, size.
 pub fn check_fields(data: &Map<String, Value>) -> Result<()> {
-    let mut errors = Vec::new();
+    let mut look = Look::default();
     for (name, value) in data {
+        let place = Place { parent: None, token: Token::Name(name) };
         if !is_field_name(name) || name.starts_with('_') || RESERVED.contains(&name.as_str()) {
-            errors.push(bad_name(&format!("/{}", pointer_token(name))));
+            look.errors.push(bad_name(&place.pointer()));
         }
-        check_names(value, &format!("/{}", pointer_token(name)), &mut errors);
+        look.at_most += longest_text(name);
+        look.into_value(value, &place, 1);
     }
-    if !errors.is_empty() {
-        return Err(Error::new(Code::BadRequest, "A field's name is not allowed.").with_errors(errors));
+    if !look.errors.is_empty() {
+        return Err(Error::new(Code::BadRequest, "A field's name is not allowed.").with_errors(look.errors));
     }
-    if 1 + data.values().map(crate::json::depth).max().unwrap_or(0) > JSON_DEPTH {
+    if look.depth > JSON_DEPTH {
         return Err(Error::new(Code::BadJson, format!("The document is nested deeper than {JSON_DEPTH}.")));
     }
-    let bytes = serde_json::to_vec(data).map_err(Error::internal)?.len();
-    if bytes > DOCUMENT_BYTES {
-        let detail = format!("The document has {bytes} bytes; {DOCUMENT_BYTES} are allowed.");
-        return Err(Error::new(Code::TooLarge, detail));
+    // Most are small whatever their escapes come to.
+    if look.at_most > DOCUMENT_BYTES {
+        let bytes = serde_json::to_vec(data).map_err(Error::internal)?.len();
+        if bytes > DOCUMENT_BYTES {
+            let detail = format!("The document has {bytes} bytes; {DOCUMENT_BYTES} are allowed.");
+            return Err(Error::new(Code::TooLarge, detail));
+        }
     }
     Ok(())
 }
 
-fn check_names(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    if errors.len() >= 100 {
-        return;
-    }
-    match value {
-        Value::Object(map) => {
-            for (name, inner) in map {
-                let path = format!("{path}/{}", pointer_token(name));
-                if !is_field_name(name) {
-                    errors.push(bad_name(&path));
-                }
-                check_names(inner, &path, errors);
-            }
+/// One walk through a document's fields.
+#[derive(Default)]
+struct Look {
+    errors: Vec<FieldError>,
+    depth: usize,
+    /// Bytes that the JSON text can't be longer than.
+    at_most: usize,
+}
+
+/// Where the walk is; its text is made only for an error.
+struct Place<'a> {
+    parent: Option<&'a Place<'a>>,
+    token: Token<'a>,
+}
+
+enum Token<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        let parent = self.parent.map(Place::pointer).unwrap_or_default();
+        match self.token {
+            Token::Name(name) => format!("{parent}/{}", pointer_token(name)),
+            Token::Index(index) => format!("{parent}/{index}"),
         }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                if matches!(inner, Value::Object(_) | Value::Array(_)) {
-                    check_names(inner, &format!("{path}/{index}"), errors);
+    }
+}
+
+impl Look {
+    fn into_value(&mut self, value: &Value, place: &Place<'_>, depth: usize) {
+        if self.errors.len() >= 100 {
+            return;
+        }
+        match value {
+            Value::Object(map) => {
+                self.deeper(depth + 1);
+                for (name, inner) in map {
+                    let place = Place { parent: Some(place), token: Token::Name(name) };
+                    if !is_field_name(name) {
+                        self.errors.push(bad_name(&place.pointer()));
+                    }
+                    self.at_most += longest_text(name);
+                    self.into_value(inner, &place, depth + 1);
                 }
             }
+            Value::Array(items) => {
+                self.deeper(depth + 1);
+                for (index, inner) in items.iter().enumerate() {
+                    let place = Place { parent: Some(place), token: Token::Index(index) };
+                    self.into_value(inner, &place, depth + 1);
+                }
+            }
+            Value::String(text) => self.at_most += longest_text(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.at_most += 40,
         }
-        _ => {}
     }
+
+    fn deeper(&mut self, depth: usize) {
+        self.depth = self.depth.max(depth);
+        self.at_most += 4;
+    }
+}
+
+/// Each byte escaped, and what stands around it.
+fn longest_text(text: &str) -> usize {
+    6 * text.len() + 4
 }
 
 fn bad_name(path: &str) -> FieldError {

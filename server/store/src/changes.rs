@@ -1,8 +1,7 @@
 //! Reading the log.
 
-use basalt_core::change::ActorKind;
+use basalt_core::change::{ActorKind, Body};
 use basalt_core::{Actor, Change, Code, CollectionName, DocumentId, Error, Result, Seq, Timestamp};
-use serde_json::{Map, Value};
 
 use crate::commit::op_from_number;
 use crate::sql::{Dialect, Row, SqlValue, Statement};
@@ -135,7 +134,7 @@ fn change(row: Row) -> Result<Change> {
     let mut values: Vec<SqlValue> = row.collect();
     let at = values.pop().and_then(|value| value.as_int()).ok_or_else(odd)?;
     let text = |n: usize| values.get(n).and_then(SqlValue::as_text);
-    let body = |n: usize| text(n).map(parse_body).transpose();
+    let body = |n: usize| text(n).map(|text| Body::parse(text.to_owned())).transpose();
     let required = |n: usize| text(n).ok_or_else(odd);
     Ok(Change {
         seq,
@@ -148,10 +147,6 @@ fn change(row: Row) -> Result<Change> {
         request_id: required(7)?.to_owned(),
         at: Timestamp::from_millis(at),
     })
-}
-
-pub(crate) fn parse_body(text: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(text).map_err(Error::internal)
 }
 
 pub(crate) fn actor_text(kind: ActorKind) -> &'static str {

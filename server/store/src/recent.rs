@@ -4,8 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use basalt_core::{Change, Result, Seq};
-use serde_json::{Map, Value};
+use basalt_core::{Change, Seq};
 
 use crate::commit::ChangeRow;
 
@@ -55,7 +54,7 @@ impl Recent {
     }
 
     /// The changes after `since`, at most `limit`; `None` where it takes the database to tell.
-    pub(crate) fn after(&self, since: Seq, limit: u32) -> Option<Result<Vec<Change>>> {
+    pub(crate) fn after(&self, since: Seq, limit: u32) -> Option<Vec<Change>> {
         let held = self.held();
         let first = held.first.filter(|first| *first <= since.saturating_add(1))?;
         let skip = usize::try_from(since + 1 - first).unwrap_or(usize::MAX);
@@ -69,27 +68,25 @@ impl Recent {
     }
 }
 
-fn change(seq: Seq, row: &ChangeRow) -> Result<Change> {
-    let body = |text: &Option<String>| -> Result<Option<Map<String, Value>>> {
-        text.as_deref().map(crate::changes::parse_body).transpose()
-    };
-    Ok(Change {
+fn change(seq: Seq, row: &ChangeRow) -> Change {
+    Change {
         seq,
         collection: row.collection.clone(),
         id: row.id.clone(),
         op: row.op,
-        after: body(&row.after)?,
-        before: body(&row.before)?,
+        after: row.after.clone(),
+        before: row.before.clone(),
         actor: row.origin.actor.clone(),
         request_id: row.origin.request_id.clone(),
         at: row.origin.at,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use basalt_core::change::Body;
     use basalt_core::{Actor, ChangeOp, CollectionName, DocumentId, Timestamp};
 
     use super::*;
@@ -101,14 +98,14 @@ mod tests {
             collection: CollectionName::parse("notes").unwrap(),
             id: DocumentId::parse("a").unwrap(),
             op: ChangeOp::Create,
-            after: Some(after.to_owned()),
+            after: Some(Body::written(after.to_owned())),
             before: None,
             origin: Arc::new(origin),
         }
     }
 
     fn seqs(recent: &Recent, since: Seq, limit: u32) -> Option<Vec<Seq>> {
-        recent.after(since, limit).map(|changes| changes.unwrap().iter().map(|change| change.seq).collect())
+        recent.after(since, limit).map(|changes| changes.iter().map(|change| change.seq).collect())
     }
 
     #[test]

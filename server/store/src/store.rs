@@ -346,7 +346,7 @@ impl Store {
     /// kept is [`basalt_core::Code::CursorExpired`].
     pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
         if let Some(recent) = self.inner.shared.recent.after(since, limit) {
-            return recent;
+            return Ok(recent);
         }
         Ok(self.read_log(&LogRead::new(since, limit)).await?.changes)
     }

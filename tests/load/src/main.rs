@@ -40,7 +40,7 @@ struct Arguments {
     connections: usize,
     /// Only these measurements, for a look at one of them with a profiler: get,create …
     #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
+    figures: Vec<String>,
     /// Also a million single writes on SQLite, watching the write-ahead log.
     #[arg(long)]
     million: bool,
@@ -108,8 +108,8 @@ async fn measure_requests(arguments: &Arguments, database: &Database) -> Result<
     let idle_memory = server.memory()?;
     let seed = seed::fill(&server, arguments.documents).await?;
     let seconds = Duration::from_secs(arguments.seconds);
-    let figures = scenarios::all(&server, &seed, arguments.connections, seconds, &arguments.only).await?;
-    let seconds = if arguments.only.is_empty() { seconds } else { Duration::from_secs(1) };
+    let figures = scenarios::all(&server, &seed, arguments.connections, seconds, &arguments.figures).await?;
+    let seconds = if arguments.figures.is_empty() { seconds } else { Duration::from_secs(1) };
     let beside_logins = scenarios::get_beside_logins(&server, &seed, arguments.connections, seconds).await?;
     let wal = match (database, arguments.million) {
         (Database::Sqlite, true) => Some(scenarios::million_writes(&server, &seed, arguments.connections).await?),

@@ -1,6 +1,6 @@
 //! Conditions on events: CEL over `{seq, op, collection, id, doc, before, actor, requestId, at}`.
 
-use basalt_core::change::seq_to_text;
+use basalt_core::change::{Body, seq_to_text};
 use basalt_core::{Change, ChangeOp, Code, Error, FieldError, Result};
 use basalt_expr::{Env, Expression, Outcome, Scope, Undeclared};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ impl EventFilter {
             ChangeOp::Create | ChangeOp::Update => &change.after,
             ChangeOp::Delete => &change.before,
         };
-        let value = |map: &Option<_>| map.clone().map_or(Value::Null, Value::Object);
+        let value = |body: &Option<Body>| body.as_ref().map_or(Value::Null, |body| Value::Object((**body).clone()));
         let doc = value(doc);
         let event = json!({
             "seq": seq_to_text(change.seq), "op": change.op, "collection": change.collection, "id": change.id,
@@ -55,8 +55,8 @@ mod tests {
             collection: CollectionName::parse("orders").unwrap(),
             id: DocumentId::parse("o1").unwrap(),
             op,
-            after: map(after),
-            before: map(before),
+            after: map(after).map(Body::from),
+            before: map(before).map(Body::from),
             actor: Actor { kind: ActorKind::User, id: Some("ann".into()) },
             request_id: "r1".into(),
             at: Timestamp::from_millis(0),

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use basalt_core::change::Body;
 use basalt_core::{Change, Seq};
-use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::Reader;
@@ -90,28 +90,17 @@ impl Reader for Recent {
     }
 }
 
-/// About what a change takes in memory.
+/// About what a change takes in memory, once somebody has looked into it.
 pub(super) fn weight(change: &Change) -> usize {
-    let map = |map: &Option<Map<String, Value>>| map.as_ref().map_or(0, fields);
-    256 + map(&change.after) + map(&change.before)
-}
-
-fn fields(map: &Map<String, Value>) -> usize {
-    map.iter().map(|(name, value)| 64 + name.len() + of(value)).sum()
-}
-
-fn of(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
-        Value::String(text) => 32 + text.len(),
-        Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
-        Value::Object(map) => 32 + fields(map),
-    }
+    let body = |body: &Option<Body>| body.as_ref().map_or(0, |body| 4 * body.text().len());
+    256 + body(&change.after) + body(&change.before)
 }
 
 #[cfg(test)]
 mod tests {
     use basalt_core::{Actor, ChangeOp, CollectionName, DocumentId, Timestamp};
+
+    use serde_json::{Map, Value};
 
     use super::*;
 
@@ -122,7 +111,7 @@ mod tests {
             collection: CollectionName::parse("notes").unwrap(),
             id: DocumentId::parse("n").unwrap(),
             op: ChangeOp::Create,
-            after: Some(after),
+            after: Some(after.into()),
             before: None,
             actor: Actor::SYSTEM,
             request_id: "r".into(),

@@ -13,7 +13,7 @@ use super::idempotency::{Claim, Kept};
 use super::reads::Reads;
 use super::run::HookUse;
 use super::state::{State, Stop};
-use super::write::{Context, Effect, Operation, Pin, Prepared, execute};
+use super::write::{Context, Draft, Effect, Operation, Pin, Prepared, draft, execute};
 use crate::collections::Compiled;
 use crate::rules::{Binding, Facts};
 
@@ -43,6 +43,8 @@ pub(super) struct Definitions {
     pub catalog: Arc<Catalog>,
     pub compiled: Vec<Arc<Compiled>>,
     pub conditions: Vec<Option<(Expression, Value)>>,
+    /// Of creates, what they would write.
+    pub drafts: Vec<Option<Result<Draft, Error>>>,
 }
 
 pub(super) struct Decision {
@@ -116,6 +118,26 @@ impl Decide for Decision {
     }
 }
 
+impl Definitions {
+    fn prepared<'a>(&'a self, operation: &'a Operation, index: usize) -> Prepared<'a> {
+        Prepared {
+            operation,
+            compiled: &self.compiled[index],
+            condition: self.conditions[index].as_ref().map(|(expression, vars)| (expression, vars)),
+            pin: None,
+            draft: self.drafts.get(index).and_then(Option::as_ref),
+        }
+    }
+
+    /// Works out beforehand what needs nothing of what is stored: in the decision itself others wait for it.
+    pub(super) fn drafted(mut self, request: &Request, behaviours: &Behaviours) -> Self {
+        let context = Context { binding: &request.binding, now: request.now, behaviours };
+        let operations = request.operations.iter().enumerate();
+        self.drafts = operations.map(|(index, operation)| draft(&self.prepared(operation, index), &context)).collect();
+        self
+    }
+}
+
 impl Request {
     /// What is read in any case: the documents of all operations, and the key's cell.
     pub(super) fn reads(&self) -> Reads {
@@ -137,12 +159,8 @@ impl Decision {
         let mut needed = Vec::new();
         let mut work = Work::of(self.request.form);
         for (index, operation) in self.request.operations.iter().enumerate() {
-            let prepared = Prepared {
-                operation,
-                compiled: &self.definitions.compiled[index],
-                condition: self.definitions.conditions[index].as_ref().map(|(expression, vars)| (expression, vars)),
-                pin: self.pins.get(index).and_then(Option::as_ref),
-            };
+            let pin = self.pins.get(index).and_then(Option::as_ref);
+            let prepared = Prepared { pin, ..self.definitions.prepared(operation, index) };
             work.add(state.stored(&operation.collection, &operation.id).ok().flatten().as_ref());
             match execute(&prepared, &context, state) {
                 Ok(effect) => {

@@ -60,7 +60,7 @@ pub(super) fn of_request(store: &Store, collections: &Collections, request: &Req
             compiled.push(definition);
         }
         if compiled.iter().all(|definition| definition.epoch == catalog.epoch) {
-            return Ok(Definitions { catalog: Arc::clone(&catalog), compiled, conditions });
+            return Ok(Definitions { catalog: Arc::clone(&catalog), compiled, conditions, drafts: Vec::new() });
         }
     }
     Err(Error::new(Code::Unavailable, "The definitions of collections change too fast; try again."))

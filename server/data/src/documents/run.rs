@@ -43,7 +43,8 @@ impl Documents {
 
     async fn decide(&self, request: &Arc<Request>) -> Result<Outcome> {
         let inner = &self.0;
-        let definitions = Arc::new(of_request(&inner.store, &inner.collections, request)?);
+        let definitions = of_request(&inner.store, &inner.collections, request)?;
+        let definitions = Arc::new(definitions.drafted(request, &inner.behaviours));
         let mut reads = request.reads();
         let mut moved = 0;
         for _ in 0..TRIES {

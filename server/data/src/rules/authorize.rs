@@ -12,7 +12,7 @@ use super::binding::Binding;
 use super::compiled::CompiledRules;
 use super::facts::{FactLookups, Facts, NoFacts};
 use super::limiter::BucketLimiter;
-use super::readable::{Mask, ReadVerdict, Readable, Revealed, document_reads};
+use super::readable::{Mask, ReadVerdict, Readable, Revealed, Sees, document_reads};
 use super::verdict::{Denial, DenialKind, Permit, Verdict};
 
 /// What is about to be done, with flat documents: `doc` as stored, `next` as it would be.
@@ -75,6 +75,25 @@ impl CompiledRules {
         match mask.apply(document, facts) {
             Revealed::Document(document) => ReadVerdict::Readable(document),
             Revealed::Need(_, reads) => ReadVerdict::Need(reads),
+        }
+    }
+
+    /// How much of this document, given flat, may this caller read?
+    pub fn sees(&self, binding: &Binding, flat: &Value, facts: &dyn Facts) -> Sees {
+        match binding.caller().bypasses_rules(&self.collection, Access::Read) {
+            Ok(true) => return Sees::All,
+            Err(_) => return Sees::Nothing,
+            Ok(false) => {}
+        }
+        match self.authorize(binding, Operation::Get { doc: flat }, facts) {
+            Verdict::Allow(_) => {}
+            Verdict::Deny(_) => return Sees::Nothing,
+            Verdict::Need(reads) => return Sees::Need(reads),
+        }
+        match Mask::prepare(self, binding, facts) {
+            Ok(mask) if mask.is_everything() => Sees::All,
+            Ok(_) => Sees::Part,
+            Err(reads) => Sees::Need(reads),
         }
     }
 

@@ -27,7 +27,7 @@ pub use compiled::{CompiledRules, FieldRules, operation_scope};
 pub use facts::{FactLookups, Facts, NoFacts};
 pub use limiter::LIMIT_SPACE;
 pub use lint::{Finding, FindingKind, Scans, is_open, lint};
-pub use readable::{ReadVerdict, Readable, Revealed};
+pub use readable::{ReadVerdict, Readable, Revealed, Sees};
 pub use simulate::{Simulated, Simulation, SimulationStep, Supposed};
 pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 pub use verdict::{Denial, DenialKind, Permit, Verdict};

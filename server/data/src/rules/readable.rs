@@ -42,6 +42,15 @@ pub enum ReadVerdict {
     Need(Vec<Read>),
 }
 
+/// How much of a document its caller may read, told without a copy of it.
+pub enum Sees {
+    All,
+    /// Some fields are hidden from him, or may be.
+    Part,
+    Nothing,
+    Need(Vec<Read>),
+}
+
 /// A row of a granted list, with its fields masked.
 pub enum Revealed {
     Document(Readable<Document>),

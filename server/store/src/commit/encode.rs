@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use basalt_core::change::Body;
 use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
 use basalt_core::{ChangeOp, CollectionName, Document, DocumentId, Error, Result};
 use serde_json::{Map, Value};
@@ -13,15 +14,16 @@ pub(crate) struct ChangeRow {
     pub(crate) collection: CollectionName,
     pub(crate) id: DocumentId,
     pub(crate) op: ChangeOp,
-    pub(crate) after: Option<String>,
-    pub(crate) before: Option<String>,
+    pub(crate) after: Option<Body>,
+    pub(crate) before: Option<Body>,
     pub(crate) origin: Arc<Origin>,
 }
 
 impl ChangeRow {
     /// What retention counts: the bodies and about what the rest of the row takes.
     pub(crate) fn bytes(&self) -> usize {
-        160 + self.after.as_ref().map_or(0, String::len) + self.before.as_ref().map_or(0, String::len)
+        let length = |body: &Option<Body>| body.as_ref().map_or(0, |body| body.text().len());
+        160 + length(&self.after) + length(&self.before)
     }
 }
 

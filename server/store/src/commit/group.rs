@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use basalt_core::change::Body;
 use basalt_core::{ChangeOp, Code, CollectionName, Document, DocumentId, Error, FieldError, Result};
 
 use super::BATCH_BYTES;
@@ -323,6 +324,7 @@ fn change_row(
             (Some(previous), None) => Some(encode::flat(previous, &encode::data(previous)?)),
         };
     }
+    let (after, before) = (after.map(Body::written), before.map(Body::written));
     Ok(ChangeRow { collection: collection.clone(), id: id.clone(), op, after, before, origin: Arc::clone(origin) })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use basalt_core::change::Body;
 use basalt_core::{Document, Error, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -262,8 +263,8 @@ impl<'a> Changes<'a> {
             changes.collections.push(change.collection.as_str());
             changes.ids.push(change.id.as_str());
             changes.ops.push(i32::try_from(op_number(change.op)).unwrap_or_default());
-            changes.after.push(change.after.as_deref());
-            changes.before.push(change.before.as_deref());
+            changes.after.push(change.after.as_ref().map(Body::text));
+            changes.before.push(change.before.as_ref().map(Body::text));
             changes.actor_types.push(crate::changes::actor_text(origin.actor.kind));
             changes.actor_ids.push(origin.actor.id.as_deref());
             changes.requests.push(&origin.request_id);

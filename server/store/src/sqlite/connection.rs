@@ -58,18 +58,14 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
 
 /// From now on another thread syncs the disk after this connection's commits, and a third writes the log back.
 pub(crate) fn leave_the_disk_to_others(connection: &Connection) -> Result<()> {
-    connection
-        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")
-        .map_err(|error| map(&error))
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;").map_err(|error| map(&error))
 }
 
 /// For checkpoints alone.
 pub(crate) fn open_checkpointer(path: &Path) -> Result<Connection> {
     let connection =
         Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(|e| map(&e))?;
-    connection
-        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256;")
-        .map_err(|error| map(&error))?;
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256;").map_err(|error| map(&error))?;
     Ok(connection)
 }
 

@@ -1,5 +1,6 @@
 //! Writes a decided group, row by row, within the writer's transaction.
 
+use basalt_core::change::Body;
 use basalt_core::{Document, Error, Result, Seq};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
@@ -109,8 +110,8 @@ fn insert_change(statement: &mut CachedStatement<'_>, change: &ChangeRow, seq: i
         &change.collection.as_str(),
         &change.id.as_str(),
         &op_number(change.op),
-        &change.after,
-        &change.before,
+        &change.after.as_ref().map(Body::text),
+        &change.before.as_ref().map(Body::text),
         &crate::changes::actor_text(origin.actor.kind),
         &origin.actor.id,
         &origin.request_id,

@@ -81,19 +81,7 @@ impl Writer {
         shared.recent.begin(log.seq + 1);
         let (next_seq, total_bytes) = (log.seq + 1, log.total_bytes);
         let (tended, starved, groups) = (Instant::now(), 0, 0);
-        Self {
-            connection,
-            shared,
-            next_seq,
-            total_bytes,
-            durable,
-            syncer,
-            checkpointer,
-            groups,
-            wal,
-            tended,
-            starved,
-        }
+        Self { connection, shared, next_seq, total_bytes, durable, syncer, checkpointer, groups, wal, tended, starved }
     }
 
     pub(crate) fn serve(mut self, queue: &Receiver<Command>) {

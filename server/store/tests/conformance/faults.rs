@@ -28,12 +28,12 @@ async fn what_did_not_reach_the_disk_is_neither_acknowledged_nor_told() {
     let faults = Faults::default();
     let db = TestDb::sqlite_with(|_| {}, &faults).await;
     define(&db, "notes", vec![]).await;
-    let end = db.store.end();
+    let end = *db.store.log_end().borrow();
     faults.fail_next_sync();
     let error = put(&db.store, "notes", "n", json!({})).await.unwrap_err();
     assert_eq!(error.code(), Code::OutcomeUnknown);
     assert_eq!(faults.fatal().len(), 1);
-    assert_eq!(db.store.end(), end, "the log's end is what is on the disk");
+    assert_eq!(*db.store.log_end().borrow(), end, "the log's end is what is on the disk");
     // The next commit takes it there with itself.
     put(&db.store, "notes", "m", json!({})).await.unwrap();
     assert!(get(&db.store, "notes", "n").await.is_some());

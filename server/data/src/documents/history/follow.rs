@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{HISTORY, version};
 use crate::changes::Changes;
 use crate::documents::service::Documents;
-use basalt_core::{Actor, Change, Code, Document, Result, Seq, Timestamp};
-use basalt_store::{Decide, DocumentWrite, DurableReader, Origin, Read, Step, View, Writes};
+use basalt_core::{Actor, Change, Code, CollectionName, Document, Result, Seq, Timestamp};
+use basalt_store::{Decide, DocumentWrite, DurableReader, LogOf, LogRead, Origin, Read, Step, View, Writes};
 
 /// The reader's name among those of the log.
 const CONSUMER: &str = "history";
@@ -22,8 +22,14 @@ impl Documents {
         let mut noted = self.place(&changes).await?;
         let (mut place, mut written) = (noted, 0);
         loop {
-            let batch = match self.0.store.changes(place, BATCH).await {
-                Ok(batch) => batch,
+            let keeping = self.keeping_history();
+            if keeping.is_empty() {
+                place = changes.end();
+                break;
+            }
+            let read = LogRead { of: LogOf::Collections(keeping), ..LogRead::new(place, BATCH) };
+            let page = match self.0.store.read_log(&read).await {
+                Ok(page) => page,
                 Err(error) if error.code() == Code::CursorExpired => {
                     tracing::error!("the history fell out of the change log: versions before now are missing");
                     place = changes.end();
@@ -32,14 +38,17 @@ impl Documents {
                 }
                 Err(error) => return Err(error),
             };
-            let Some(last) = batch.last().map(|change| change.seq) else { break };
-            for part in parts(self.versions(batch)?) {
+            let stands = page.through == place || page.changes.is_empty();
+            place = page.through;
+            for part in parts(self.versions(page.changes)?) {
                 written += part.len();
                 let reached = part.last().map_or(place, |(seq, _)| *seq);
                 self.note(&changes, part.into_iter().map(|(_, it)| it).collect(), reached).await?;
                 noted = reached;
             }
-            place = last;
+            if stands {
+                break;
+            }
         }
         // What came before a collection opted in stays behind.
         if place > noted {
@@ -62,17 +71,20 @@ impl Documents {
         }
     }
 
-    /// Those of collections that keep a history.
-    fn versions(&self, batch: Vec<Change>) -> Result<Vec<(Seq, Document)>> {
+    fn keeping_history(&self) -> Vec<CollectionName> {
         let catalog = self.0.store.catalog();
-        let mut versions = Vec::new();
-        for change in batch.into_iter().filter(|change| !change.collection.is_system()) {
+        let keeps = |name: &&CollectionName| {
+            !name.is_system() && self.0.collections.get(name).is_ok_and(|it| it.definition.history.is_some())
+        };
+        catalog.collections.keys().filter(keeps).cloned().collect()
+    }
+
+    fn versions(&self, changes: Vec<Change>) -> Result<Vec<(Seq, Document)>> {
+        let catalog = self.0.store.catalog();
+        let mut versions = Vec::with_capacity(changes.len());
+        for change in changes {
             let Some(stored) = catalog.collection(&change.collection) else { continue };
-            let keeps = self.0.collections.get(&change.collection).is_ok_and(|it| it.definition.history.is_some());
-            if keeps {
-                let document = version::store(&change, &stored.short_id, self.draw().rev())?;
-                versions.push((change.seq, document));
-            }
+            versions.push((change.seq, version::store(&change, &stored.short_id, self.draw().rev())?));
         }
         Ok(versions)
     }

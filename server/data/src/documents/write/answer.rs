@@ -1,11 +1,13 @@
 //! The document of an answer: as its caller may read it.
 
+use std::sync::Arc;
+
 use basalt_core::Document;
 use serde_json::{Map, Value};
 
-use super::operation::{Context, Prepared};
+use super::operation::{Context, Prepared, Shown};
 use crate::documents::state::{Decided, State, Stop};
-use crate::rules::ReadVerdict;
+use crate::rules::{ReadVerdict, Sees};
 
 /// The flat document with the fields that the caller reads; `None` where he may not read it.
 pub(super) fn readable(
@@ -21,16 +23,24 @@ pub(super) fn readable(
     }
 }
 
-/// The same, with the wanted fields alone.
+/// The same, with the wanted fields alone; `flat` is the document, flat.
 pub(super) fn answer(
     prepared: &Prepared<'_>,
     context: &Context<'_>,
     state: &State<'_>,
-    document: &Document,
-) -> Decided<Option<Map<String, Value>>> {
-    let flat = readable(prepared, context, state, document)?;
-    Ok(match &prepared.operation.select {
-        Some(selection) => flat.map(|flat| selection.apply(flat)),
-        None => flat,
-    })
+    document: &Arc<Document>,
+    flat: &Value,
+) -> Decided<Option<Shown>> {
+    let select = prepared.operation.select.as_ref();
+    let selected = |flat: Map<String, Value>| match select {
+        Some(selection) => Shown::Part(selection.apply(flat)),
+        None => Shown::Part(flat),
+    };
+    match prepared.compiled.rules.sees(context.binding, flat, state) {
+        Sees::All if select.is_none() => Ok(Some(Shown::Whole(Arc::clone(document)))),
+        Sees::All => Ok(Some(selected(document.to_flat()))),
+        Sees::Nothing => Ok(None),
+        Sees::Part => Ok(readable(prepared, context, state, document)?.map(selected)),
+        Sees::Need(reads) => Err(Stop::Need(reads)),
+    }
 }

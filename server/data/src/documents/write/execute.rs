@@ -12,7 +12,7 @@ use super::answer::readable;
 use super::check::check;
 use super::create::{Taken, create};
 use super::delete::delete;
-use super::operation::{Act, Context, Effect, EffectKind, Prepared};
+use super::operation::{Act, Context, Effect, EffectKind, Prepared, Shown};
 use super::sight::{Sight, look};
 use super::update::{patch, replace};
 use crate::documents::behaviour::{BuiltInWrite, Extra, Reaction};
@@ -39,7 +39,10 @@ pub(crate) fn execute(prepared: &Prepared<'_>, context: &Context<'_>, state: &mu
             Sight::Seen(seen) => delete(prepared, context, state, seen),
             Sight::Absent | Sight::Hidden => Err(not_found()),
         },
-        Act::Create { body } => create(prepared, context, state, own_body(prepared, body)?, Taken::by(&sight)),
+        Act::Create { body } => {
+            let fields = if prepared.draft.is_some() { Map::new() } else { own_body(prepared, body)? };
+            create(prepared, context, state, fields, Taken::by(&sight))
+        }
         Act::Put { body } => match sight {
             Sight::Seen(seen) => replace(prepared, context, state, &seen, own_body(prepared, body)?),
             absent => create(prepared, context, state, own_body(prepared, body)?, Taken::by(&absent)),
@@ -60,7 +63,7 @@ fn not_found() -> Stop {
 }
 
 /// The user's fields of a body: its `id`, where it has one, is the document's; the server's other fields are ignored.
-fn own_body(prepared: &Prepared<'_>, body: &Map<String, Value>) -> Decided<Map<String, Value>> {
+pub(super) fn own_body(prepared: &Prepared<'_>, body: &Map<String, Value>) -> Decided<Map<String, Value>> {
     patch::check_id(&prepared.operation.id, body.get(ID))?;
     let mut fields = body.clone();
     for own in OWN_FIELDS {
@@ -181,6 +184,6 @@ pub(super) fn unique(
     Err(Stop::Refuse(error.with_errors(faults.collect())))
 }
 
-pub(super) fn effect(kind: EffectKind, after: &Document, body: Option<Map<String, Value>>) -> Effect {
+pub(super) fn effect(kind: EffectKind, after: &Document, body: Option<Shown>) -> Effect {
     Effect { kind, id: after.id.clone(), rev: Some(after.rev.clone()), body, before: None, after: None }
 }

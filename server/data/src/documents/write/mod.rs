@@ -11,6 +11,7 @@ mod sight;
 mod update;
 
 pub(crate) use conform::conform;
+pub(crate) use create::draft;
 pub(crate) use execute::execute;
 pub use operation::Given;
-pub(crate) use operation::{Act, Context, Effect, EffectKind, Operation, Pin, Prepared};
+pub(crate) use operation::{Act, Context, Draft, Effect, EffectKind, Operation, Pin, Prepared};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::principal::Access;
-use basalt_core::{CollectionName, Document, DocumentId, Rev, Timestamp};
+use basalt_core::{CollectionName, Document, DocumentId, Result, Rev, Timestamp};
 use basalt_expr::Expression;
 use serde_json::{Map, Value};
 
@@ -67,6 +67,32 @@ pub(crate) struct Prepared<'a> {
     pub condition: Option<(&'a Expression, &'a Value)>,
     /// What a before-hook saw and made.
     pub pin: Option<&'a Pin>,
+    /// Of a create: what it would write, worked out before the others wait for it.
+    pub draft: Option<&'a Result<Draft>>,
+}
+
+/// A new document, and the same flat, as expressions see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub document: Arc<Document>,
+    pub flat: Arc<Value>,
+}
+
+/// A document as its caller may read it.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    Whole(Arc<Document>),
+    Part(Map<String, Value>),
+}
+
+impl Shown {
+    /// Without a copy where nobody else holds the document any more.
+    pub(crate) fn into_flat(self) -> Map<String, Value> {
+        match self {
+            Self::Whole(document) => Arc::unwrap_or_clone(document).into_flat(),
+            Self::Part(fields) => fields,
+        }
+    }
 }
 
 /// What a before-hook saw, on which its result depends, and what it made of the user's fields.
@@ -91,7 +117,7 @@ pub(crate) struct Effect {
     /// Of the document as it now is; `None` where there is none.
     pub rev: Option<Rev>,
     /// The document as its caller may read it; `None` where he may not, or where there is none.
-    pub body: Option<Map<String, Value>>,
+    pub body: Option<Shown>,
     pub before: Option<Arc<Document>>,
     pub after: Option<Arc<Document>>,
 }
@@ -141,11 +167,13 @@ impl Operation {
 impl Effect {
     /// The answer, in the form in which answers are kept.
     pub(crate) fn into_kept(self) -> Kept {
+        let Self { kind, id, rev, body, before, after } = self;
+        drop((before, after));
         Kept {
-            kind: self.kind.as_str().to_owned(),
-            id: self.id.into(),
-            rev: self.rev.map(String::from),
-            body: Ok(self.body),
+            kind: kind.as_str().to_owned(),
+            id: id.into(),
+            rev: rev.map(String::from),
+            body: Ok(body.map(Shown::into_flat)),
         }
     }
 }

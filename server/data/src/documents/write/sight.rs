@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::operation::{Context, Prepared};
 use crate::documents::state::{Decided, State, Stop};
-use crate::rules::ReadVerdict;
+use crate::rules::{ReadVerdict, Sees};
 
 pub(super) enum Sight {
     Absent,
@@ -52,6 +52,12 @@ pub(super) fn look(prepared: &Prepared<'_>, context: &Context<'_>, state: &State
     let flat = Value::Object(document.to_flat());
     if unbound {
         return Ok(Sight::Seen(Seen { document, flat, masked: None, unreadable: BTreeSet::new() }));
+    }
+    match compiled.rules.sees(context.binding, &flat, state) {
+        Sees::All => return Ok(Sight::Seen(Seen { document, flat, masked: None, unreadable: BTreeSet::new() })),
+        Sees::Nothing => return Ok(Sight::Hidden),
+        Sees::Need(reads) => return Err(Stop::Need(reads)),
+        Sees::Part => {}
     }
     match compiled.rules.read(context.binding, (*document).clone(), state) {
         ReadVerdict::Need(reads) => Err(Stop::Need(reads)),

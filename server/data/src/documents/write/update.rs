@@ -125,6 +125,7 @@ fn update(
         None => asked,
         Some(replaced) => make(prepared, context, seen, conform(compiled, replaced)?),
     };
+    let replaced = prepared.pin.is_some_and(|pin| pin.replaced.is_some());
     let flat = judged_fields(prepared, seen, judged, &next);
     compiled.check_protected(Some(&seen.flat), Some(&flat))?;
     let mut needs = Needs::default();
@@ -137,7 +138,8 @@ fn update(
     state.put(compiled, Arc::clone(&next), Some(Arc::clone(previous)));
     state.add_cells(cells.unwrap_or_default());
     state.add_extra(extra.unwrap_or_default());
-    let body = needs.ask(answer(prepared, context, state, &next))?;
+    let whole = if replaced { Value::Object(next.to_flat()) } else { flat };
+    let body = needs.ask(answer(prepared, context, state, &next, &whole))?;
     needs.finish()?;
     let (before, after) = (Some(Arc::clone(previous)), Some(Arc::clone(&next)));
     Ok(Effect { before, after, ..effect(EffectKind::Updated, &next, body.flatten()) })
