@@ -32,10 +32,10 @@ test-long: ## the same with the long loops (200 rounds of kill -9, more random c
 	@tools/setup build test
 	@BASALT_TEST_LONG=1 tests/cluster tools/test
 
-bench: ## measure the release server on both engines; results in tests/load/results
+bench: ## measure the server as it is released on both engines; results in tests/load/results
 	@tools/setup build test
-	$(CARGO) build --release -p basalt -p basalt-load
-	@tests/cluster --durable $(TARGET)/release/basalt-load --server $(TARGET)/release/basalt --out tests/load/results --million
+	$(CARGO) build --profile dist -p basalt -p basalt-load
+	@tests/cluster --durable $(TARGET)/dist/basalt-load --server $(TARGET)/dist/basalt --out tests/load/results --million
 
 fixture: ## write tests/fixtures/data-N with today's server (N=NUMBER OF THE ISSUE)
 	@tools/setup build test

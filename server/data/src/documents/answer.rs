@@ -1,7 +1,54 @@
 //! What the use cases give back: only what the caller may read.
 
-use basalt_core::{DocumentId, Rev, Seq};
+use std::sync::Arc;
+
+use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
+use basalt_core::{Document, DocumentId, Rev, Seq};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// A document as its caller may read it.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    Whole(Arc<Document>),
+    Part(Map<String, Value>),
+}
+
+impl Shown {
+    /// Without a copy where nobody else holds the document any more.
+    pub fn into_flat(self) -> Map<String, Value> {
+        match self {
+            Self::Whole(document) => Arc::unwrap_or_clone(document).into_flat(),
+            Self::Part(fields) => fields,
+        }
+    }
+}
+
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        self.clone().into_flat() == other.clone().into_flat()
+    }
+}
+
+/// The flat object.
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document = match self {
+            Self::Part(fields) => return fields.serialize(serializer),
+            Self::Whole(document) => document,
+        };
+        let mut flat = serializer.serialize_map(Some(4 + document.data.len()))?;
+        flat.serialize_entry(ID, document.id.as_str())?;
+        flat.serialize_entry(REV, document.rev.as_str())?;
+        flat.serialize_entry(CREATED_AT, &document.created_at)?;
+        flat.serialize_entry(UPDATED_AT, &document.updated_at)?;
+        for (name, value) in &document.data {
+            flat.serialize_entry(name, value)?;
+        }
+        flat.end()
+    }
+}
 
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +66,7 @@ pub struct Written {
     /// The new revision; `None` after a delete.
     pub rev: Option<Rev>,
     /// The document as the caller may read it, or `{id,rev}` where he may not; `None` after a delete.
-    pub body: Option<Map<String, Value>>,
+    pub body: Option<Shown>,
     /// A place in the log at which the write is contained: its own, or a later one where the answer is a replay.
     pub seq: Option<Seq>,
     /// Whether this is the kept answer of an earlier request with the same idempotency key.

@@ -11,6 +11,7 @@ use basalt_store::{CellKey, CellWrite};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::answer::Shown;
 use super::input::Idempotency;
 
 pub const IDEMPOTENCY_SPACE: &str = "idempotency";
@@ -32,7 +33,7 @@ pub(crate) struct Kept {
     pub id: String,
     pub rev: Option<String>,
     /// `Err`: there was one, too large to keep.
-    pub body: Result<Option<Map<String, Value>>, TooLargeToKeep>,
+    pub body: Result<Option<Shown>, TooLargeToKeep>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Kept {
         map.insert("id".into(), self.id.into());
         map.insert("rev".into(), self.rev.into());
         match self.body {
-            Ok(body) => map.insert("body".into(), body.map_or(Value::Null, Value::Object)),
+            Ok(body) => map.insert("body".into(), body.map_or(Value::Null, |body| Value::Object(body.into_flat()))),
             Err(TooLargeToKeep) => map.insert("large".into(), true.into()),
         };
         Value::Object(map)
@@ -96,7 +97,7 @@ impl Kept {
     fn read(value: &Value) -> Option<Self> {
         let body = match &value["body"] {
             _ if value["large"] == true => Err(TooLargeToKeep),
-            Value::Object(map) => Ok(Some(map.clone())),
+            Value::Object(map) => Ok(Some(Shown::Part(map.clone()))),
             Value::Null => Ok(None),
             _ => return None,
         };
@@ -131,6 +132,7 @@ mod tests {
     }
 
     fn kept(body: Result<Option<Map<String, Value>>, TooLargeToKeep>) -> Kept {
+        let body = body.map(|body| body.map(Shown::Part));
         Kept { kind: "created".into(), id: "x".into(), rev: Some("r".into()), body }
     }
 

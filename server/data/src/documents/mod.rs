@@ -41,7 +41,7 @@ mod transaction;
 mod write;
 
 pub use aggregate_query::AggregateQuery;
-pub use answer::{Aggregated, Fetched, Listed, ListedPage, ListedTexts, Transacted, WriteKind, Written};
+pub use answer::{Aggregated, Fetched, Listed, ListedPage, ListedTexts, Shown, Transacted, WriteKind, Written};
 pub use behaviour::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
 pub use explain::Explained;
 pub use export::Export;

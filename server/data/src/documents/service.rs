@@ -8,7 +8,7 @@ use basalt_core::{Caller, Clock, CollectionName, Document, DocumentId, Error, Re
 use basalt_store::Store;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Fetched, Transacted, WriteKind, Written};
+use super::answer::{Fetched, Shown, Transacted, WriteKind, Written};
 use super::behaviour::Behaviours;
 use super::cursor::CursorKey;
 use super::decision::Form;
@@ -126,8 +126,9 @@ impl Documents {
         let outcome = self.run(caller, operations, idempotency.as_ref(), Form::Transaction, HookUse::Asked).await?;
         let mut results = Vec::with_capacity(outcome.answers.len());
         for (answer, collection) in outcome.answers.into_iter().zip(collections) {
-            let document = self.body(caller, &collection, &answer, None).await?;
-            results.push(json!({"id": answer.id, "rev": answer.rev, "document": document}));
+            let (id, rev) = (answer.id.clone(), answer.rev.clone());
+            let document = self.body(caller, &collection, answer, None).await?.map(Shown::into_flat);
+            results.push(json!({"id": id, "rev": rev, "document": document}));
         }
         Ok(Transacted { results, seq: outcome.seq, replayed: outcome.replayed })
     }
@@ -215,10 +216,10 @@ impl Documents {
             Some(EffectKind::Deleted) => WriteKind::Deleted,
             None => return Err(Error::internal("a kept answer of an unknown kind")),
         };
-        let body = self.body(caller, collection, &answer, selection.as_ref()).await?;
-        let (id, rev) = (DocumentId::parse(&answer.id)?, answer.rev);
+        let (id, rev) = (DocumentId::parse(&answer.id)?, answer.rev.clone());
+        let body = self.body(caller, collection, answer, selection.as_ref()).await?;
         let id_and_rev = || json!({"id": id, "rev": rev}).as_object().cloned();
-        let body = if kind == WriteKind::Deleted { None } else { body.or_else(id_and_rev) };
+        let body = if kind == WriteKind::Deleted { None } else { body.or_else(|| id_and_rev().map(Shown::Part)) };
         let rev = rev.as_deref().map(basalt_core::Rev::parse).transpose()?;
         Ok(Written { kind, id, rev, body, seq: outcome.seq, replayed: outcome.replayed })
     }
@@ -228,11 +229,11 @@ impl Documents {
         &self,
         caller: &Caller,
         collection: &CollectionName,
-        answer: &Kept,
+        answer: Kept,
         selection: Option<&Selection>,
-    ) -> Result<Option<Map<String, Value>>> {
-        if let Ok(body) = &answer.body {
-            return Ok(body.clone());
+    ) -> Result<Option<Shown>> {
+        if let Ok(body) = answer.body {
+            return Ok(body);
         }
         let binding = Binding::new(caller.clone());
         let found = self.read(&binding, collection, &DocumentId::parse(&answer.id)?).await;
@@ -241,10 +242,11 @@ impl Documents {
             .map(Readable::into_inner)
             .filter(|document| Some(document.rev.as_str()) == answer.rev.as_deref());
         let flat = same.map(Document::into_flat);
-        Ok(match selection {
-            Some(selection) => flat.map(|flat| selection.apply(flat)),
+        let selected = |flat| match selection {
+            Some(selection) => selection.apply(flat),
             None => flat,
-        })
+        };
+        Ok(flat.map(selected).map(Shown::Part))
     }
 
     /// An operation of the server's own.

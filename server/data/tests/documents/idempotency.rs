@@ -35,7 +35,7 @@ async fn every_write_may_carry_a_key() {
         for _ in 0..2 {
             let patch = json!({"n": {"$increment": 1}});
             let patched = world.patch_with(&key, "notes", "a", patch, keyed("patch", 1)).await.unwrap();
-            assert_eq!(patched.body.unwrap()["n"], 2);
+            assert_eq!(patched.body.unwrap().into_flat()["n"], 2);
         }
         for _ in 0..2 {
             let deleted = world.documents.delete(&key, &name("notes"), &id_of("a"), keyed("delete", 1)).await;

@@ -13,7 +13,7 @@ async fn a_document_is_created_read_replaced_and_deleted() {
         let created = world.create(&user, "notes", json!({"title": "a", "rev": "x", "createdAt": 1})).await.unwrap();
         assert_eq!(created.kind, WriteKind::Created);
         assert!(created.seq.is_some() && !created.replayed);
-        let body = created.body.unwrap();
+        let body = created.body.unwrap().into_flat();
         assert_eq!(body["title"], "a");
         assert_eq!(body["createdAt"], "2026-01-01T00:00:00.000Z", "the server's, whatever the body says");
         let id = created.id.to_string();
@@ -24,7 +24,7 @@ async fn a_document_is_created_read_replaced_and_deleted() {
         world.db.clock.advance(Duration::from_mins(1));
         let replaced = world.put(&user, "notes", &id, json!({"text": "b", "id": id})).await.unwrap();
         assert_eq!(replaced.kind, WriteKind::Updated);
-        let body = replaced.body.unwrap();
+        let body = replaced.body.unwrap().into_flat();
         assert_eq!(body["createdAt"], "2026-01-01T00:00:00.000Z");
         assert_eq!(body["updatedAt"], "2026-01-01T00:01:00.000Z");
         assert!(!body.contains_key("title"));
@@ -134,7 +134,7 @@ async fn updated_at_is_never_before_created_at() {
         let user = user("u1");
         world.put(&user, "notes", "a", json!({})).await.unwrap();
         world.db.clock.set(Timestamp::parse("2020-01-01T00:00:00Z").unwrap());
-        let body = world.patch(&user, "notes", "a", json!({"n": 1})).await.unwrap().body.unwrap();
+        let body = world.patch(&user, "notes", "a", json!({"n": 1})).await.unwrap().body.unwrap().into_flat();
         assert_eq!(body["updatedAt"], body["createdAt"]);
     })
     .await;

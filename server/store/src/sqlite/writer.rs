@@ -189,7 +189,7 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(&mut self, group: Group, answers: Answers) {
+    fn finish(&mut self, mut group: Group, answers: Answers) {
         let first_seq = self.next_seq;
         let (commit, written) = self.write_and_commit(&group);
         let unsynced = Unsynced { commit, first_seq, ..Unsynced::default() };
@@ -197,7 +197,10 @@ impl Writer {
             Ok(()) => {
                 self.next_seq += group.changes.len() as Seq;
                 self.total_bytes += bytes_of(&group);
-                self.hand_on(Unsynced { changes: group.changes, answers, ..unsynced });
+                let changes = std::mem::take(&mut group.changes);
+                // So that those who are answered have their documents to themselves.
+                drop(group);
+                self.hand_on(Unsynced { changes, answers, ..unsynced });
             }
             Err(error) if is_of_one_batch(&error) && answers.len() > 1 => {
                 self.hand_on(unsynced);

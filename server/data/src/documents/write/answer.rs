@@ -5,7 +5,8 @@ use std::sync::Arc;
 use basalt_core::Document;
 use serde_json::{Map, Value};
 
-use super::operation::{Context, Prepared, Shown};
+use super::operation::{Context, Prepared};
+use crate::documents::answer::Shown;
 use crate::documents::state::{Decided, State, Stop};
 use crate::rules::{ReadVerdict, Sees};
 

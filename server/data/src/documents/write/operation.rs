@@ -8,6 +8,7 @@ use basalt_expr::Expression;
 use serde_json::{Map, Value};
 
 use crate::collections::Compiled;
+use crate::documents::answer::Shown;
 use crate::documents::behaviour::Behaviours;
 use crate::documents::idempotency::Kept;
 use crate::documents::input::{Condition, EntityTags};
@@ -76,23 +77,6 @@ pub(crate) struct Prepared<'a> {
 pub(crate) struct Draft {
     pub document: Arc<Document>,
     pub flat: Arc<Value>,
-}
-
-/// A document as its caller may read it.
-#[derive(Clone, Debug)]
-pub(crate) enum Shown {
-    Whole(Arc<Document>),
-    Part(Map<String, Value>),
-}
-
-impl Shown {
-    /// Without a copy where nobody else holds the document any more.
-    pub(crate) fn into_flat(self) -> Map<String, Value> {
-        match self {
-            Self::Whole(document) => Arc::unwrap_or_clone(document).into_flat(),
-            Self::Part(fields) => fields,
-        }
-    }
 }
 
 /// What a before-hook saw, on which its result depends, and what it made of the user's fields.
@@ -169,11 +153,6 @@ impl Effect {
     pub(crate) fn into_kept(self) -> Kept {
         let Self { kind, id, rev, body, before, after } = self;
         drop((before, after));
-        Kept {
-            kind: kind.as_str().to_owned(),
-            id: id.into(),
-            rev: rev.map(String::from),
-            body: Ok(body.map(Shown::into_flat)),
-        }
+        Kept { kind: kind.as_str().to_owned(), id: id.into(), rev: rev.map(String::from), body: Ok(body) }
     }
 }
