@@ -61,13 +61,17 @@ enum Part {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     allow_many_connections()?;
-    // One thread: the server has the rest of the machine. It takes up what came many at a time.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // One thread: the server has the rest of the machine.
+    runtime()?.block_on(run(&arguments))
+}
+
+/// Of one thread, which takes up what came many at a time.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(1_024)
         .max_io_events_per_tick(1_024)
-        .build()?;
-    runtime.block_on(run(&arguments))
+        .build()
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {

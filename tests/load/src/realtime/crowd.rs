@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 
 use super::socket::{Kind, Socket};
 use crate::error::Result;
 
-/// Connections that are opened at the same time.
-const AT_ONCE: usize = 64;
+const THREADS: usize = 2;
+/// Connections that a thread opens at the same time.
+const AT_ONCE: usize = 32;
 /// How long deliveries are waited for before they count as lost.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,10 +22,14 @@ pub(crate) struct Member {
     pub(crate) subscriptions: Vec<String>,
 }
 
-/// Open connections; dropping it closes them.
+/// Open connections; dropping it closes them. Two threads serve them, so that what the server sends on two cores isn't
+/// waited for on one.
 pub(crate) struct Crowd {
     pub(crate) tally: Arc<Tally>,
-    followers: JoinSet<std::io::Error>,
+    /// What goes wrong.
+    troubles: mpsc::Receiver<Result<(), String>>,
+    /// Dropped, and the threads end.
+    _stops: Vec<oneshot::Sender<()>>,
 }
 
 /// What all of them got.
@@ -53,33 +59,30 @@ struct Seen {
 
 impl Crowd {
     /// Opens them all, and waits until each has its snapshots.
-    pub(crate) async fn gather(address: &str, members: Vec<Member>) -> Result<Self> {
-        let mut openings = JoinSet::new();
-        let mut sockets = Vec::with_capacity(members.len());
-        for member in members {
-            if openings.len() >= AT_ONCE {
-                sockets.extend(joined(openings.join_next().await)?);
-            }
-            openings.spawn(open(address.to_owned(), member));
+    pub(crate) async fn gather(address: &str, mut members: Vec<Member>) -> Result<Self> {
+        let tally = Arc::<Tally>::default();
+        let (tell, mut troubles) = mpsc::channel(THREADS * 2);
+        let mut stops = Vec::new();
+        for left in (1..=THREADS).rev() {
+            let own = members.split_off(members.len() - members.len() / left);
+            let (stop, stopped) = oneshot::channel();
+            stops.push(stop);
+            let (address, tally, tell) = (address.to_owned(), Arc::clone(&tally), tell.clone());
+            let runtime = crate::runtime()?;
+            std::thread::spawn(move || runtime.block_on(serve(&address, own, &tally, &tell, stopped)));
         }
-        while let Some(opened) = joined(openings.join_next().await)? {
-            sockets.push(opened);
+        for _ in 0..THREADS {
+            troubles.recv().await.ok_or("no crowd")??;
         }
-        let (tally, mut followers) = (Arc::<Tally>::default(), JoinSet::new());
-        for socket in sockets {
-            let tally = Arc::clone(&tally);
-            let mut seen = Seen::default();
-            followers.spawn(socket.follow(move |kind| tally.note(kind, &mut seen)));
-        }
-        Ok(Self { tally, followers })
+        Ok(Self { tally, troubles, _stops: stops })
     }
 
     /// Waits for that many deliveries in all; what came and what didn't.
     pub(crate) async fn delivered(&mut self, wanted: usize) -> Result<Delivered> {
         let end = Instant::now() + PATIENCE;
         while self.tally.changes.load(Ordering::Relaxed) < wanted && Instant::now() < end {
-            if let Some(error) = self.followers.try_join_next() {
-                return Err(format!("a subscriber's connection ended: {:?}", error?).into());
+            if let Ok(trouble) = self.troubles.try_recv() {
+                trouble?;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -146,6 +149,48 @@ impl Tally {
     fn times(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Opens some and follows them until it is stopped; says when all are open, and what goes wrong.
+async fn serve(
+    address: &str,
+    members: Vec<Member>,
+    tally: &Arc<Tally>,
+    tell: &mpsc::Sender<Result<(), String>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let outcome = match open_all(address, members).await {
+        Ok(sockets) => {
+            let mut followers = JoinSet::new();
+            for socket in sockets {
+                let (tally, mut seen) = (Arc::clone(tally), Seen::default());
+                followers.spawn(socket.follow(move |kind| tally.note(kind, &mut seen)));
+            }
+            // Who gathers them may have given up.
+            let _ = tell.send(Ok(())).await;
+            tokio::select! {
+                _ = stopped => Ok(()),
+                Some(error) = followers.join_next() => Err(format!("a subscriber's connection ended: {error:?}")),
+            }
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    let _ = tell.send(outcome).await;
+}
+
+async fn open_all(address: &str, members: Vec<Member>) -> Result<Vec<Socket>> {
+    let mut openings = JoinSet::new();
+    let mut sockets = Vec::with_capacity(members.len());
+    for member in members {
+        if openings.len() >= AT_ONCE {
+            sockets.extend(joined(openings.join_next().await)?);
+        }
+        openings.spawn(open(address.to_owned(), member));
+    }
+    while let Some(opened) = joined(openings.join_next().await)? {
+        sockets.push(opened);
+    }
+    Ok(sockets)
 }
 
 async fn open(address: String, member: Member) -> Result<Socket, String> {

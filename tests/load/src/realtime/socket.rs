@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::sockopt::set_tcp_quickack;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -87,13 +86,9 @@ impl Socket {
         odd.map_or(Ok(()), |text| Err(format!("instead of a snapshot: {text}").into()))
     }
 
-    /// Hands each frame on until the server ends the connection. What was received is acknowledged a moment later than
-    /// the system would, not amid what is measured: that is work of the clients' machines.
+    /// Hands each frame on until the server ends the connection.
     pub(crate) async fn follow(mut self, mut each: impl FnMut(Kind)) -> std::io::Error {
         loop {
-            if let Err(error) = set_tcp_quickack(&self.stream, false) {
-                return error.into();
-            }
             let mut pinged = false;
             let read = poll_fn(|context| {
                 self.poll_some(context, &mut |kind, _| match kind {
