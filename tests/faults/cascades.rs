@@ -10,7 +10,7 @@ use crate::support::life_of;
 const ROUNDS: usize = 4;
 const BOOKS: usize = 150;
 /// The job of a server that was killed is taken over when its lease is over.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 async fn define(client: &Client) {
     let to = |to: &str, on_delete: &str| json!({"to": to, "onDelete": on_delete});
@@ -58,7 +58,7 @@ async fn left(client: &Client) -> [u64; 3] {
 async fn until_whole(client: &Client) {
     let begin = Instant::now();
     while left(client).await != [0, 0, 0] {
-        assert!(begin.elapsed() < PATIENCE, "left after a minute: {:?}", left(client).await);
+        assert!(begin.elapsed() < PATIENCE, "still left: {:?}", left(client).await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -95,7 +95,7 @@ async fn what_is_over_goes_by_itself() {
         import(&client, "codes", lines.chain([json!({"id": "later", "expiresAt": "2999-01-01T00:00:00Z"})])).await;
         let begin = Instant::now();
         while count(&client, "codes", "true").await != 1 {
-            assert!(begin.elapsed() < PATIENCE, "not swept after a minute");
+            assert!(begin.elapsed() < PATIENCE, "still not swept");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         client.get("/v1/collections/codes/documents/later").expect(200).await;
