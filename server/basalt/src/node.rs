@@ -136,6 +136,8 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         // Clients that come back all at once wait in line; the standard library's line is short.
         rustix::net::listen(&listener, BACKLOG)?;
+        // Accepted connections inherit it: a frame doesn't wait until the client has acknowledged the one before.
+        rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
         Ok(listener)
     });
     bound.map_err(|error| Error::internal(format!("can't listen on {address}: {error}")))
