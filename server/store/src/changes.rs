@@ -94,8 +94,14 @@ pub(crate) fn select(read: &LogRead, dialect: Dialect) -> Statement {
 
 /// The answer to [`SELECT_END`].
 pub(crate) fn end(rows: &[Row]) -> Result<Seq> {
+    ends(rows).map(|(_, end)| end)
+}
+
+/// The same with where the log begins: it reaches back to all places from there on.
+pub(crate) fn ends(rows: &[Row]) -> Result<(Seq, Seq)> {
     let row = rows.first().ok_or_else(|| Error::internal("meta has no row for the log"))?;
-    Ok(place(row.first()).max(trimmed(row.get(1))?))
+    let trimmed = trimmed(row.get(1))?;
+    Ok((trimmed, place(row.first()).max(trimmed)))
 }
 
 fn place(value: Option<&SqlValue>) -> Seq {

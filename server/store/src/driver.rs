@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use basalt_core::{CollectionName, Document, DocumentId, Result, Seq};
+use basalt_core::{Change, CollectionName, Document, DocumentId, Result, Seq};
 
 use crate::commit::Attempt;
 use crate::decide::{Cell, CellKey, Decide};
@@ -59,6 +59,14 @@ impl Driver {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The changes after `since`, where another node may write and none did.
+    pub(crate) async fn own_changes(&self, since: Seq, limit: u32) -> Result<Option<Vec<Change>>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => postgres.own_changes(since, limit).await,
         }
     }
 

@@ -24,6 +24,7 @@ mod recent;
 pub mod records;
 mod search;
 mod shared;
+mod sieve;
 pub mod signals;
 pub mod sql;
 mod sqlite;

@@ -9,8 +9,8 @@ use basalt_core::{Change, Seq};
 use crate::commit::ChangeRow;
 
 /// Bounds: who is further behind reads the database.
-const MAX_ROWS: usize = 4_096;
-const MAX_BYTES: usize = 8 << 20;
+pub(crate) const MAX_ROWS: usize = 4_096;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 #[derive(Default)]
 pub(crate) struct Recent(Mutex<Held>);
@@ -68,7 +68,7 @@ impl Recent {
     }
 }
 
-fn change(seq: Seq, row: &ChangeRow) -> Change {
+pub(crate) fn change(seq: Seq, row: &ChangeRow) -> Change {
     Change {
         seq,
         collection: row.collection.clone(),
@@ -83,7 +83,7 @@ fn change(seq: Seq, row: &ChangeRow) -> Change {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use basalt_core::change::Body;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::decide::Origin;
 
-    fn row(after: &str) -> ChangeRow {
+    pub(crate) fn row(after: &str) -> ChangeRow {
         let origin = Origin { actor: Actor::SYSTEM, request_id: String::new(), at: Timestamp::from_millis(7) };
         ChangeRow {
             collection: CollectionName::parse("notes").unwrap(),

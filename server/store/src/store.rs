@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, CatalogChange};
 use crate::changes::{LogOf, LogPage, LogRead};
 use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
-use crate::driver::{Driver, Sieve};
+use crate::driver::Driver;
 use crate::jobs::{self, Job};
 use crate::maintenance::LogLimits;
 use crate::migrate::{Examined, SchemaPlan};
@@ -22,6 +22,7 @@ use crate::query::{self, Aggregate, AggregatePage, Count, Keyset, List, Near, Ne
 use crate::readers::{self, DurableReader, LogStats};
 use crate::records::{Record, Recorder};
 use crate::shared::{Hooks, Shared};
+use crate::sieve::NearestSieve;
 use crate::sql::{Dialect, Row, Statement};
 use crate::{changes, define, maintenance, sqlite};
 
@@ -212,21 +213,28 @@ impl Store {
     }
 
     pub async fn list(&self, list: List) -> Result<Page> {
-        self.page(list, query::decode_list).await
+        Ok(self.page(list, Beside::Nothing, query::decode_list).await?.0)
+    }
+
+    /// With the log's end, of the same state.
+    pub async fn list_with_end(&self, list: List) -> Result<(Page, Seq)> {
+        let (page, beside) = self.page(list, Beside::End, query::decode_list).await?;
+        Ok((page, changes::end(&beside)?))
     }
 
     /// As [`Store::list`], with each document as its flat JSON text: what goes out as it is isn't parsed.
     pub async fn list_texts(&self, list: List) -> Result<Page<String>> {
-        self.page(list, query::decode_list_texts).await
+        Ok(self.page(list, Beside::Nothing, query::decode_list_texts).await?.0)
     }
 
     async fn page<D>(
         &self,
         list: List,
+        beside: Beside,
         decode: impl FnOnce(&List, &[Row]) -> Result<(Vec<D>, Option<Keyset>)>,
-    ) -> Result<Page<D>> {
+    ) -> Result<(Page<D>, Vec<Row>)> {
         let statements = |catalog: &Catalog, dialect| {
-            let mut statements = vec![query::list_statement(catalog, &list, dialect)?, statement(changes::SELECT_END)];
+            let mut statements = vec![query::list_statement(catalog, &list, dialect)?];
             if list.count {
                 statements.push(query::count_statement(
                     catalog,
@@ -236,12 +244,16 @@ impl Store {
                     dialect,
                 )?);
             }
+            if beside == Beside::End {
+                statements.push(statement(changes::SELECT_END));
+            }
             Ok(statements)
         };
-        let answers = self.query(statements).await?;
+        let mut answers = self.query(statements).await?;
         let (documents, next) = decode(&list, rows(&answers, 0))?;
-        let total = list.count.then(|| query::decode_count(rows(&answers, 2))).transpose()?;
-        Ok(Page { documents, next, total, seq: changes::end(rows(&answers, 1))? })
+        let total = list.count.then(|| query::decode_count(rows(&answers, 1))).transpose()?;
+        let beside = if beside == Beside::End { answers.pop().unwrap_or_default() } else { Vec::new() };
+        Ok((Page { documents, next, total }, beside))
     }
 
     /// Several lists in one read transaction: the rows of each. Cursors and counts are not for here.
@@ -265,9 +277,9 @@ impl Store {
             answers => answers?,
         };
         let counted = usize::from(near.list.count);
-        let (documents, metres, next) = query::decode_near(&near, rows(&answers, 2 + counted))?;
-        let total = near.list.count.then(|| query::decode_count(rows(&answers, 2))).transpose()?;
-        Ok(NearPage { page: Page { documents, next, total, seq: changes::end(rows(&answers, 1))? }, metres })
+        let (documents, metres, next) = query::decode_near(&near, rows(&answers, 1 + counted))?;
+        let total = near.list.count.then(|| query::decode_count(rows(&answers, 1))).transpose()?;
+        Ok(NearPage { page: Page { documents, next, total }, metres })
     }
 
     /// The documents whose vectors are nearest to one.
@@ -292,7 +304,7 @@ impl Store {
 
     async fn near_answers(&self, near: &Arc<Near>) -> Result<Vec<Vec<Row>>> {
         let (catalog, dialect) = (self.catalog(), self.inner.driver.dialect());
-        let mut first = vec![query::reach_statement(&catalog, near, dialect)?, statement(changes::SELECT_END)];
+        let mut first = vec![query::reach_statement(&catalog, near, dialect)?];
         if near.list.count {
             first.push(query::count_statement(
                 &catalog,
@@ -347,6 +359,9 @@ impl Store {
     pub async fn changes(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
         if let Some(recent) = self.inner.shared.recent.after(since, limit) {
             return Ok(recent);
+        }
+        if let Some(own) = self.inner.driver.own_changes(since, limit).await? {
+            return Ok(own);
         }
         Ok(self.read_log(&LogRead::new(since, limit)).await?.changes)
     }
@@ -424,6 +439,14 @@ impl Store {
     }
 }
 
+/// What is read in one transaction with a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// The log's end.
+    End,
+}
+
 /// Counted while it lives.
 struct UnderWay<'a>(&'a AtomicUsize);
 
@@ -437,35 +460,6 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Measures vectors, then asks for the documents of the nearest.
-struct NearestSieve {
-    catalog: Arc<Catalog>,
-    nearest: Arc<Nearest>,
-    dialect: Dialect,
-    scan: Option<query::Scan>,
-    found: Vec<(String, f64)>,
-}
-
-impl NearestSieve {
-    fn new(catalog: Arc<Catalog>, nearest: Arc<Nearest>, dialect: Dialect) -> Self {
-        let scan = Some(query::Scan::new(&nearest));
-        Self { catalog, nearest, dialect, scan, found: Vec::new() }
-    }
-}
-
-impl Sieve for NearestSieve {
-    fn see(&mut self, id: &str, vector: &[u8]) {
-        if let Some(scan) = &mut self.scan {
-            scan.see(id, vector);
-        }
-    }
-
-    fn then(&mut self) -> Result<Statement> {
-        self.found = self.scan.take().map(query::Scan::finish).unwrap_or_default();
-        query::documents_statement(&self.catalog, &self.nearest, &self.found, self.dialect)
     }
 }
 

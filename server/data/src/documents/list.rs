@@ -129,7 +129,7 @@ impl Documents {
             return self.texts(plan, &granted, page).map(ListedPage::Texts);
         }
         let Found { page, distances } = self.find(plan, list).await?;
-        let Page { documents, next, total, seq: _ } = page;
+        let Page { documents, next, total } = page;
         let shown = || documents.iter().map(|document| Value::Object(document.to_flat()));
         debug_assert!(granted.all_match(binding, wanted.as_ref(), shown()), "the database and the evaluator agree");
         let readable = self.reveal(&mut granted, documents).await?;
@@ -142,7 +142,7 @@ impl Documents {
     }
 
     fn texts(&self, plan: &Plan, granted: &Granted, page: Page<String>) -> Result<ListedTexts> {
-        let Page { documents, next, total, seq: _ } = page;
+        let Page { documents, next, total } = page;
         let reveal = |text| granted.grant.reveal_text(text).map(Readable::into_inner);
         let items = documents.into_iter().filter_map(reveal).collect();
         let next_cursor = next.map(|keyset| self.0.cursor_key.seal(&plan.question, &keyset)).transpose()?;

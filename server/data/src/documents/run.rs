@@ -167,7 +167,7 @@ impl Documents {
             count: false,
         };
         let wrote = answers.iter().any(|answer| answer.kind != EffectKind::Checked.as_str());
-        let seq = if wrote { Some(self.0.store.list(list).await?.seq) } else { None };
+        let seq = if wrote { Some(self.0.store.list_with_end(list).await?.1) } else { None };
         Ok(Outcome { answers, seq, replayed: true })
     }
 }

@@ -4,59 +4,32 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use basalt_core::{Code, Error, Result, Seq};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use super::error::{is_contention, is_lost, map};
-use super::read::{Expectations, read};
+use super::settle::{Batch, Decided, Lock, decide};
 use super::write::{Call, Outcome, Ticket};
 use super::{Core, lock};
 use crate::catalog::stale::is_schema_changed;
-use crate::commit::{
-    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, check_epoch, is_of_one_batch, unread,
-};
-use crate::decide::{Committed, Read};
-use crate::shared::{Loss, Shared};
+use crate::commit::{Attempt, GROUP_BATCHES, is_of_one_batch};
+use crate::decide::Committed;
+use crate::shared::Loss;
 
-/// Tries with it: what can still come between are commits of cells alone, and the catalog.
+/// While a group is under way the next gathers, for so long at most: one that is slow holds up nobody.
+const GATHER_TIME: Duration = Duration::from_millis(4);
+/// Tries with it: what can still come between are cells that come and go, and the catalog.
 const LOCKED_TRIES: usize = 5;
 /// Batches alone that may take too long before the others aren't tried any more: then it is the database that is slow.
 const SLOW_BATCHES: usize = 3;
 
 pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Attempt>>>>;
-
-/// A batch with what was decided on it.
-struct Batch {
-    attempt: Box<dyn Attempt>,
-    /// Where its changes are among the group's, or why it is refused.
-    verdict: Option<Result<Range<usize>>>,
-    rounds: usize,
-}
-
-/// A group that was decided.
-struct Decided {
-    group: Group,
-    expectations: Expectations,
-    /// So many of the batches, from the front.
-    taken: usize,
-    /// How often was read: more than once isn't one snapshot.
-    reads: usize,
-    /// What the first batch asks for can only be read under the lock: nothing is decided yet.
-    needs_lock: bool,
-}
-
-/// Whether the lock of the log is held while reading.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    Free,
-    Held,
-}
 
 /// Why a group was not committed.
 struct Failure {
@@ -88,29 +61,57 @@ pub(crate) async fn supervise(core: Arc<Core>, queue: Queue) {
 }
 
 async fn serve(core: Arc<Core>, queue: Queue) {
-    let mut committer = Committer { core, connection: None };
-    loop {
-        let mut batches = VecDeque::new();
-        {
-            let mut queue = queue.lock().await;
-            let Some(first) = queue.recv().await else { return };
-            batches.push_back(Batch::new(first));
-            while batches.len() < GROUP_BATCHES
-                && let Ok(next) = queue.try_recv()
-            {
-                batches.push_back(Batch::new(next));
-            }
-        }
+    let mut committer = Committer { core: Arc::clone(&core), connection: None };
+    while let Some(mut batches) = gather(&core.groups, &queue).await {
+        let _under_way = UnderWay::enter(&core.groups);
         while !batches.is_empty() {
             committer.group(&mut batches).await;
         }
     }
 }
 
-impl Batch {
-    fn new(attempt: Box<dyn Attempt>) -> Self {
-        Self { attempt, verdict: None, rounds: 0 }
+/// Groups under way.
+#[derive(Default)]
+pub(crate) struct Groups {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+/// A group, counted while it lives.
+struct UnderWay<'a>(&'a Groups);
+
+impl<'a> UnderWay<'a> {
+    fn enter(groups: &'a Groups) -> Self {
+        groups.count.fetch_add(1, Ordering::SeqCst);
+        Self(groups)
     }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.0.ended.notify_waiters();
+    }
+}
+
+/// The batches of the next group, of which there is one at least. Few large groups cost less than many small ones, and
+/// are less in one another's way. `None` when the queue has closed.
+async fn gather(groups: &Groups, queue: &Queue) -> Option<VecDeque<Batch>> {
+    let mut queue = queue.lock().await;
+    let mut batches = VecDeque::from([Batch::new(queue.recv().await?)]);
+    let until = tokio::time::Instant::now() + GATHER_TIME;
+    loop {
+        let ended = groups.ended.notified();
+        if groups.count.load(Ordering::SeqCst) == 0 || tokio::time::timeout_at(until, ended).await.is_err() {
+            break;
+        }
+    }
+    while batches.len() < GROUP_BATCHES
+        && let Ok(next) = queue.try_recv()
+    {
+        batches.push_back(Batch::new(next));
+    }
+    Some(batches)
 }
 
 /// One of those who take groups from the queue.
@@ -124,10 +125,12 @@ impl Committer {
     /// Commits a group from the front of the batches and answers it; where it failed, with the error that it answers.
     async fn group(&mut self, batches: &mut VecDeque<Batch>) -> Option<Code> {
         let Failure { error, sent } = match self.tries(batches).await {
-            Ok((decided, first)) => {
-                let changes = decided.group.changes.len() as Seq;
-                if changes > 0 {
-                    self.core.shared.reached(first + changes - 1);
+            Ok((mut decided, first)) => {
+                let changes = std::mem::take(&mut decided.group.changes);
+                if !changes.is_empty() {
+                    let last = first + changes.len() as Seq - 1;
+                    self.core.own.put(first, changes);
+                    self.core.shared.reached(last);
                 }
                 for batch in batches.drain(..decided.taken) {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
@@ -215,13 +218,13 @@ impl Committer {
             let mut connection = self.connection().await?;
             match decide(&self.core.shared, &mut connection, batches, Lock::Free).await {
                 Ok(decided) => return Ok((connection, decided)),
-                Err(error) if is_schema_changed(&error) && broken < self.core.connections() => {
+                Err(error) if is_schema_changed(&error) && broken < self.core.connections.count() => {
                     self.connection = Some(connection);
                     self.core.refresh().await?;
                     broken += 1;
                 }
                 // It broke while it was idle, perhaps with all others. Nothing was written yet.
-                Err(error) if error.code() == Code::Unavailable && broken < self.core.connections() => {
+                Err(error) if error.code() == Code::Unavailable && broken < self.core.connections.count() => {
                     connection.close_on_drop();
                     broken += 1;
                 }
@@ -233,7 +236,7 @@ impl Committer {
     async fn connection(&mut self) -> Result<PoolConnection<sqlx::Postgres>> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => self.core.acquire().await,
+            None => self.core.connections.for_points().await,
         }
     }
 
@@ -320,7 +323,7 @@ impl Committer {
 
     async fn look_up(&self, id: &str) -> sqlx::Result<Option<Seq>> {
         self.perhaps_lost(Loss::Search)?;
-        let mut connection = self.core.pool.acquire().await?;
+        let mut connection = self.core.connections.pool().acquire().await?;
         let expires = self.core.group_expiry().millis();
         let taken = sqlx::query(
             "INSERT INTO cells (space, cell_key, value, expires_at, version) VALUES ('_group', $1, 'null', $2, \
@@ -342,151 +345,6 @@ impl Committer {
             _ => Ok(()),
         }
     }
-}
-
-/// Decides on as many batches as go into a group, in their order. While one needs more, what those behind it ask for
-/// is read along; their answers count only once it is decided.
-async fn decide(
-    shared: &Shared,
-    connection: &mut PgConnection,
-    batches: &mut VecDeque<Batch>,
-    lock: Lock,
-) -> Result<Box<Decided>> {
-    let mut group = Group::new(shared.known());
-    let mut expectations = Expectations::default();
-    let (mut taken, mut reads, mut deciding) = (0, 0, Duration::ZERO);
-    for batch in batches.iter_mut() {
-        batch.rounds = 0;
-    }
-    loop {
-        let started = Instant::now();
-        let (wanted, needs_lock) = match settle_all(&mut group, batches, &mut taken, lock) {
-            Wanted::Reads(wanted) => (wanted, false),
-            Wanted::Lock => (Vec::new(), true),
-        };
-        deciding += started.elapsed();
-        if wanted.is_empty() || deciding >= GROUP_TIME && taken > 0 {
-            return Ok(Box::new(Decided { group, expectations, taken, reads, needs_lock }));
-        }
-        let (known, now) = (Arc::clone(&group.known), shared.clock.now());
-        read(connection, &known, wanted, now, (&mut group.view, &mut expectations)).await?;
-        reads += 1;
-    }
-}
-
-/// Takes batches into the group as far as they can be decided; answers what has to be read to go on, nothing where the
-/// group is closed.
-fn settle_all(group: &mut Group, batches: &mut VecDeque<Batch>, taken: &mut usize, lock: Lock) -> Wanted {
-    let closed = || Wanted::Reads(Vec::new());
-    while let Some(batch) = batches.get_mut(*taken) {
-        match settle(group, batch, lock) {
-            Settled::Yes => *taken += 1,
-            Settled::NeedsLock if *taken == 0 => return Wanted::Lock,
-            Settled::OfTheNextGroup | Settled::NeedsLock => return closed(),
-            Settled::Needs(mut wanted) => {
-                for batch in batches.iter_mut().skip(*taken + 1) {
-                    foresee(group, batch, &mut wanted);
-                }
-                return Wanted::Reads(distinct(wanted));
-            }
-        }
-        let alone = *taken == 1 && group.bytes() > ALONE_BYTES;
-        if alone || group.bytes() >= GROUP_BYTES {
-            return closed();
-        }
-    }
-    closed()
-}
-
-/// What has to be there to go on.
-enum Wanted {
-    /// None: the group is closed.
-    Reads(Vec<Read>),
-    Lock,
-}
-
-enum Settled {
-    Yes,
-    Needs(Vec<Read>),
-    /// It is too large for this one, or asks for what only the first of a group may know.
-    OfTheNextGroup,
-    NeedsLock,
-}
-
-fn settle(group: &mut Group, batch: &mut Batch, lock: Lock) -> Settled {
-    let verdict = match step(group, batch, lock) {
-        Ok(Settled::Yes) => return Settled::Yes,
-        Ok(other) => return other,
-        Err(error) => Err(error),
-    };
-    batch.verdict = Some(verdict);
-    Settled::Yes
-}
-
-fn step(group: &mut Group, batch: &mut Batch, lock: Lock) -> Result<Settled> {
-    check_epoch(batch.attempt.epoch(), group.known.epoch())?;
-    let writes = match batch.attempt.step(&group.view) {
-        Asked::Refuse(error) => return Err(error),
-        Asked::Need(reads) if reads.iter().any(Read::is_of_the_first) && !group.is_empty() => {
-            return Ok(Settled::OfTheNextGroup);
-        }
-        Asked::Need(reads) if reads.iter().any(Read::is_of_the_first) && lock == Lock::Free => {
-            return Ok(Settled::NeedsLock);
-        }
-        Asked::Need(reads) => {
-            let reads = unread(&group.view, reads, batch.rounds)?;
-            check_known(group, &reads)?;
-            batch.rounds += 1;
-            return Ok(Settled::Needs(reads));
-        }
-        Asked::Done(writes) => writes,
-    };
-    let holders = group.unknown_holders(&writes)?;
-    if !holders.is_empty() {
-        return Ok(Settled::Needs(holders));
-    }
-    let staged = group.stage(writes)?;
-    if staged.bytes > ALONE_BYTES && !group.is_empty() {
-        return Ok(Settled::OfTheNextGroup);
-    }
-    batch.verdict = Some(Ok(group.absorb(staged)));
-    Ok(Settled::Yes)
-}
-
-/// What a batch whose turn has not come would ask for.
-fn foresee(group: &Group, batch: &mut Batch, wanted: &mut Vec<Read>) {
-    if check_epoch(batch.attempt.epoch(), group.known.epoch()).is_err() {
-        return;
-    }
-    let reads = match batch.attempt.step(&group.view) {
-        Asked::Need(reads) => reads,
-        Asked::Done(writes) => group.unknown_holders(&writes).unwrap_or_default(),
-        Asked::Refuse(_) => return,
-    };
-    let fresh: Vec<Read> =
-        reads.into_iter().filter(|read| !read.is_of_the_first() && !group.view.holds(read)).collect();
-    // An unknown place is its own batch's fault, found when its turn comes.
-    if check_known(group, &fresh).is_ok() {
-        wanted.extend(fresh);
-    }
-}
-
-fn check_known(group: &Group, reads: &[Read]) -> Result<()> {
-    for read in reads {
-        match read {
-            Read::Document { collection, .. } | Read::Holders { collection, .. } => {
-                group.known.tables(collection)?;
-            }
-            Read::Unique { collection, index, .. } => drop(group.known.tables(collection)?.unique_index(index)?),
-            Read::Cell(_) => {}
-        }
-    }
-    Ok(())
-}
-
-fn distinct(reads: Vec<Read>) -> Vec<Read> {
-    let mut seen = std::collections::HashSet::with_capacity(reads.len());
-    reads.into_iter().filter(|read| seen.insert(read.clone())).collect()
 }
 
 fn committed(first: Seq, range: Range<usize>) -> Committed {

@@ -23,7 +23,7 @@ pub(crate) async fn listen(core: Arc<Core>) {
 }
 
 async fn hear(core: &Core) -> sqlx::Result<()> {
-    let mut listener = PgListener::connect_with(&core.pool).await?;
+    let mut listener = PgListener::connect_with(core.connections.pool()).await?;
     listener.listen_all(["basalt_changes", "basalt_catalog", "basalt_signals"]).await?;
     while let Some(heard) = listener.try_recv().await? {
         match heard.channel() {
@@ -55,9 +55,11 @@ pub(crate) async fn poll(core: Arc<Core>) {
 
 async fn look(core: &Core) -> Result<()> {
     let (end, epoch) = {
-        let mut connection = core.acquire().await?;
+        let mut connection = core.connections.acquire().await?;
         let end = changes::end(&select(&mut connection, changes::SELECT_END).await?)?;
-        (end, epoch(&mut connection).await?)
+        let epoch = epoch(&mut connection).await?;
+        core.connections.give_back(connection);
+        (end, epoch)
     };
     core.shared.reached(end);
     if epoch.is_some_and(|epoch| epoch > core.shared.known().epoch()) {

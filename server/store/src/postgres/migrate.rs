@@ -4,8 +4,9 @@ use basalt_core::{Code, Error, Result, Timestamp};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
+use super::connections::connect_options;
 use super::error::map;
-use super::{MIGRATE_LOCK, connect_options, select, value};
+use super::{MIGRATE_LOCK, select, value};
 use crate::migrate::{self, CREATE_VERSIONS, Examined, MIGRATIONS, Migration, SELECT_DEFINITIONS, SELECT_VERSIONS};
 use crate::sql::{Dialect, Row};
 

@@ -2,37 +2,42 @@
 //! through the pool; what other nodes commit is learnt of by NOTIFY and, for certain, by asking twice a second.
 
 mod committer;
+mod connections;
 mod error;
+mod gather;
 mod listen;
 mod migrate;
+mod own;
 mod read;
+mod reads;
+mod settle;
 mod sift;
 mod statements;
 mod value;
 mod write;
 
-use std::str::FromStr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use basalt_core::{Code, CollectionName, Document, DocumentId, Error, Result, Timestamp};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use basalt_core::{Code, Error, Result, Timestamp};
+use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
-use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
-use crate::decide::{Cell, CellKey, Decide, Read, View};
-use crate::driver::{Alteration, Altered, Opened, Then};
+use crate::commit::{Attempt, QUEUE_BATCHES};
+use crate::driver::{Alteration, Altered, Opened};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
-use error::{gone, is_lost, map};
-use read::Expectations;
+use committer::Groups;
+use connections::{Connections, Held, closed, connect, connect_options};
+use error::map;
+use gather::Gathering;
+use own::Own;
 
 pub(crate) use migrate::examine;
 pub(crate) use statements::SetStatements;
@@ -47,22 +52,29 @@ const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
 
 /// What is read in it is of one moment.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// A connection that was idle for longer is tried before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
 /// For how long it can be looked up what became of a group.
 const GROUP_KEPT: Duration = Duration::from_mins(10);
-/// Groups in flight.
-const COMMITTERS: u32 = 4;
+/// Groups of writes in flight.
+const COMMITTERS: u32 = 3;
+/// Groups of reads in flight.
+const READERS: u32 = 2;
+/// They have a connection each.
+const LISTENERS: u32 = 1;
 
 pub(crate) struct Postgres {
     core: Arc<Core>,
     queue: Mutex<Option<mpsc::Sender<Box<dyn Attempt>>>>,
     committers: Mutex<Vec<JoinHandle<()>>>,
+    readers: Mutex<Vec<JoinHandle<()>>>,
     listeners: Vec<JoinHandle<()>>,
 }
 
 pub(crate) struct Core {
-    pool: PgPool,
+    connections: Connections,
+    gathering: Gathering,
+    own: Own,
+    groups: Groups,
     shared: Arc<Shared>,
     /// Groups that were in one another's way too often, and took the lock before they read.
     locked_groups: AtomicU64,
@@ -76,29 +88,14 @@ pub(crate) struct Prepared {
 
 /// The turn to build indexes; given back by closing the connection that holds it.
 pub(crate) struct BuilderTurn {
-    _connection: PoolConnection<sqlx::Postgres>,
+    _connection: Held,
 }
 
 impl Prepared {
     pub(crate) async fn open(url: &str, max_connections: u32, now: Timestamp) -> Result<(Self, Opened)> {
         let options = connect_options(url)?;
         migrate::migrate(&options, now).await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(Duration::from_secs(3))
-            .test_before_acquire(false)
-            .before_acquire(|connection, usage| {
-                Box::pin(async move {
-                    // Under load a round trip for nothing; after a pause the connection may be gone.
-                    if usage.idle_for >= TRUSTED_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(|error| map(&error))?;
+        let pool = connect(options, max_connections).await?;
         let mut connection = pool.acquire().await.map_err(|error| map(&error))?;
         let stored = load(&mut connection).await?;
         let end = select(&mut connection, crate::changes::SELECT_END).await?;
@@ -108,16 +105,19 @@ impl Prepared {
 
     #[expect(clippy::disallowed_methods, reason = "Postgres owns these tasks and ends them when it is closed")]
     pub(crate) fn start(self, shared: Arc<Shared>) -> Arc<Postgres> {
-        let core = Arc::new(Core { pool: self.pool, shared, locked_groups: AtomicU64::new(0) });
+        let (committers, readers) = (COMMITTERS.min(self.max_connections / 3), READERS.min(self.max_connections / 6));
+        let connections = Connections::new(self.pool, committers + readers + LISTENERS);
+        let (gathering, own, groups) = (Gathering::default(), Own::default(), Groups::default());
+        let core = Arc::new(Core { connections, gathering, own, groups, shared, locked_groups: AtomicU64::new(0) });
         let (queue, attempts) = mpsc::channel(QUEUE_BATCHES);
         let attempts = Arc::new(tokio::sync::Mutex::new(attempts));
-        let count = COMMITTERS.min(self.max_connections / 3);
         let committer = |_| tokio::spawn(committer::supervise(Arc::clone(&core), Arc::clone(&attempts)));
-        let committers = (0..count).map(committer).collect();
+        let committers = (0..committers).map(committer).collect();
+        let readers = (0..readers).map(|_| tokio::spawn(gather::supervise(Arc::clone(&core)))).collect();
         let listeners =
             vec![tokio::spawn(listen::listen(Arc::clone(&core))), tokio::spawn(listen::poll(Arc::clone(&core)))];
-        let (queue, committers) = (Mutex::new(Some(queue)), Mutex::new(committers));
-        Arc::new(Postgres { core, queue, committers, listeners })
+        let (queue, committers, readers) = (Mutex::new(Some(queue)), Mutex::new(committers), Mutex::new(readers));
+        Arc::new(Postgres { core, queue, committers, readers, listeners })
     }
 }
 
@@ -130,25 +130,13 @@ impl Drop for Postgres {
 }
 
 impl Core {
-    async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>> {
-        self.pool.acquire().await.map_err(|error| match error {
-            // Not all are in use, so it waited for a new one: nobody answers there.
-            sqlx::Error::PoolTimedOut if self.pool.size() < self.connections() => gone(&error),
-            error => map(&error),
-        })
-    }
-
     /// Learns the catalog as it now is.
     async fn refresh(&self) -> Result<()> {
-        let mut connection = self.acquire().await?;
+        let mut connection = self.connections.acquire().await?;
         let stored = load(&mut connection).await?;
+        self.connections.give_back(connection);
         self.shared.learn(Known::new(stored.catalog(), Dialect::Postgres));
         Ok(())
-    }
-
-    /// How many connections may have broken at once.
-    fn connections(&self) -> u32 {
-        self.pool.options().get_max_connections()
     }
 
     fn group_expiry(&self) -> Timestamp {
@@ -170,10 +158,17 @@ impl Postgres {
                 tracing::error!("a committer panicked");
             }
         }
+        self.core.gathering.close();
+        let readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        for reader in readers {
+            if reader.await.is_err() {
+                tracing::error!("a reader panicked");
+            }
+        }
         for listener in &self.listeners {
             listener.abort();
         }
-        self.core.pool.close().await;
+        self.core.connections.close().await;
     }
 
     #[cfg(feature = "testkit")]
@@ -196,104 +191,35 @@ impl Postgres {
         attempt.answer(Err(error));
     }
 
-    /// Runs statements in one read transaction.
-    pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        let mut broken = 0;
-        loop {
-            let mut connection = self.core.acquire().await?;
-            match Self::try_read(&mut connection, &statements).await {
-                // It broke while it was idle, perhaps with all others.
-                Err(error) if is_lost(&error) && broken < self.core.connections() => {
-                    connection.close_on_drop();
-                    broken += 1;
-                }
-                result => return result.map_err(|error| map(&error))?,
-            }
-        }
-    }
-
-    async fn try_read(connection: &mut PgConnection, statements: &[Statement]) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
-        if let [statement] = statements {
-            let rows = value::run(connection, statement).await?;
-            return Ok(value::rows(&rows).map(|rows| vec![rows]));
-        }
-        let mut transaction = connection.begin_with(BEGIN_READ).await?;
-        let mut answers = Vec::with_capacity(statements.len());
-        for statement in statements {
-            answers.push(value::run(&mut transaction, statement).await?);
-        }
-        transaction.commit().await?;
-        Ok(answers.iter().map(|rows| value::rows(rows)).collect())
-    }
-
-    pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
-        let mut broken = 0;
-        loop {
-            let mut connection = self.core.acquire().await?;
-            match Self::try_read_then(&mut connection, &first, &then).await {
-                // As in `read`.
-                Err(error) if is_lost(&error) && broken < self.core.connections() => {
-                    connection.close_on_drop();
-                    broken += 1;
-                }
-                result => return result.map_err(|error| map(&error))?,
-            }
-        }
-    }
-
-    async fn try_read_then(
-        connection: &mut PgConnection,
-        first: &[Statement],
-        then: &Then,
-    ) -> sqlx::Result<Result<Vec<Vec<Row>>>> {
-        let mut transaction = connection.begin_with(BEGIN_READ).await?;
-        let mut answers = Vec::with_capacity(first.len() + 1);
-        for statement in first {
-            match value::rows(&value::run(&mut transaction, statement).await?) {
-                Ok(rows) => answers.push(rows),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        let further = match then(&answers) {
-            Ok(further) => further,
-            Err(error) => return Ok(Err(error)),
-        };
-        for statement in &further {
-            match value::rows(&value::run(&mut transaction, statement).await?) {
-                Ok(rows) => answers.push(rows),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        transaction.commit().await?;
-        Ok(Ok(answers))
-    }
-
     /// Runs statements in one transaction.
     pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        let mut connection = self.core.acquire().await?;
+        let mut connection = self.core.connections.acquire().await?;
         if let [statement] = statements.as_slice() {
             let rows = value::run(&mut connection, statement).await.map_err(|error| map(&error))?;
+            self.core.connections.give_back(connection);
             return Ok(vec![value::rows(&rows)?]);
         }
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         let answers = run_all(&mut transaction, &statements).await?;
         transaction.commit().await.map_err(|error| map(&error))?;
+        self.core.connections.give_back(connection);
         Ok(answers)
     }
 
     /// Runs statements in one transaction while no commit is under way.
     pub(crate) async fn write_alone(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
-        let mut connection = self.core.acquire().await?;
+        let mut connection = self.core.connections.acquire().await?;
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         lock(&mut transaction).await?;
         let answers = run_all(&mut transaction, &statements).await?;
         transaction.commit().await.map_err(|error| map(&error))?;
+        self.core.connections.give_back(connection);
         Ok(answers)
     }
 
     /// A connection whose statements may take as long as they take.
-    async fn patient(&self) -> Result<PoolConnection<sqlx::Postgres>> {
-        let mut connection = self.core.acquire().await?;
+    async fn patient(&self) -> Result<Held> {
+        let mut connection = self.core.connections.acquire().await?;
         // The limits that are lifted here go with the connection.
         connection.close_on_drop();
         let limits = connection.execute("SET statement_timeout = 0; SET lock_timeout = 0");
@@ -318,7 +244,7 @@ impl Postgres {
     }
 
     pub(crate) async fn builder_turn(&self) -> Result<Option<BuilderTurn>> {
-        let mut connection = self.core.acquire().await?;
+        let mut connection = self.core.connections.acquire().await?;
         connection.close_on_drop();
         let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(BUILD_LOCK).fetch_one(&mut *connection).await;
         let mine: bool = row.and_then(|row| row.try_get(0)).map_err(|error| map(&error))?;
@@ -326,7 +252,7 @@ impl Postgres {
     }
 
     pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
-        let mut connection = self.core.acquire().await?;
+        let mut connection = self.core.connections.acquire().await?;
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         lock(&mut transaction).await?;
         if epoch(&mut transaction).await? != Some(alteration.expected) {
@@ -341,83 +267,9 @@ impl Postgres {
         run_all(&mut transaction, &alteration.statements).await?;
         transaction.execute("SELECT pg_notify('basalt_catalog', '')").await.map_err(|error| map(&error))?;
         transaction.commit().await.map_err(|error| map(&error))?;
-        drop(connection);
+        self.core.connections.give_back(connection);
         self.core.refresh().await?;
         Ok(Altered::Done)
-    }
-
-    pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
-        let known = self.core.shared.known();
-        let reads = vec![Read::Document { collection: collection.clone(), id: id.clone() }];
-        let view = self.view(&known, reads).await?;
-        let document = view.documents.into_values().next().flatten();
-        Ok(document.map(|document| Arc::try_unwrap(document).unwrap_or_else(|shared| (*shared).clone())))
-    }
-
-    pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
-        let known = self.core.shared.known();
-        let view = self.view(&known, vec![Read::Cell(key.clone())]).await?;
-        Ok(view.cells.into_values().next().flatten())
-    }
-
-    async fn view(&self, known: &Known, reads: Vec<Read>) -> Result<View> {
-        let mut view = View::default();
-        let now = self.core.shared.clock.now();
-        let mut broken = 0;
-        loop {
-            let mut connection = self.core.acquire().await?;
-            let into = (&mut view, &mut Expectations::default());
-            match read::read(&mut connection, known, reads.clone(), now, into).await {
-                // It broke while it was idle, perhaps with all others.
-                Err(error) if is_broken(&error) && broken < self.core.connections() => {
-                    connection.close_on_drop();
-                    broken += 1;
-                }
-                result => return result.map(|()| view),
-            }
-        }
-    }
-
-    pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
-        let mut inspection = Inspection::new(decide);
-        let looked = match self.look(&mut inspection).await {
-            Err(error) if is_schema_changed(&error) => {
-                self.core.refresh().await?;
-                self.look(&mut inspection).await
-            }
-            result => result,
-        };
-        looked?;
-        inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
-    }
-
-    /// What is decided on one round of reads has seen one snapshot, that of their one statement. Where more is needed,
-    /// all of it is read in a transaction that keeps its snapshot.
-    async fn look<D: Decide>(&self, inspection: &mut Inspection<D>) -> Result<()> {
-        let known = self.core.shared.known();
-        check_epoch(inspection.epoch(), known.epoch())?;
-        let first = inspection.step(&View::default())?;
-        if first.is_empty() {
-            return Ok(());
-        }
-        let first = unread(&View::default(), first, 0)?;
-        let view = self.view(&known, first.clone()).await?;
-        let mut needed = inspection.step(&view)?;
-        if needed.is_empty() {
-            return Ok(());
-        }
-        let now = self.core.shared.clock.now();
-        let mut connection = self.core.acquire().await?;
-        let mut transaction = connection.begin_with(BEGIN_READ).await.map_err(|error| map(&error))?;
-        needed.extend(first);
-        let (mut view, mut round) = (View::default(), 1);
-        while !needed.is_empty() {
-            let reads = unread(&view, needed, round)?;
-            read::read(&mut transaction, &known, reads, now, (&mut view, &mut Expectations::default())).await?;
-            needed = inspection.step(&view)?;
-            round += 1;
-        }
-        transaction.commit().await.map_err(|error| map(&error))
     }
 }
 
@@ -463,22 +315,6 @@ async fn load(connection: &mut PgConnection) -> Result<Stored> {
     Ok(stored)
 }
 
-fn connect_options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| Error::new(Code::Unavailable, "The database's URL can't be read.").caused_by(error))?;
-    Ok(options.application_name("basalt").statement_cache_capacity(512).options([
-        ("lock_timeout", "2s"),
-        ("statement_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-        ("jit", "off"),
-        ("timezone", "UTC"),
-    ]))
-}
-
 fn overloaded() -> Error {
     Error::new(Code::Overloaded, "Too many writes are waiting.").retry_after(Duration::from_secs(1))
-}
-
-fn closed() -> Error {
-    Error::new(Code::Unavailable, "The store is closed.")
 }

@@ -86,6 +86,22 @@ pub(crate) async fn read(
     Ok(())
 }
 
+/// Locks the cells among the reads that are there, in the order in which commits lock them, so that they stay as they are
+/// read. Not a part of the reading statement, which would read what was there before it had the locks.
+pub(crate) async fn lock_cells(connection: &mut PgConnection, reads: &[Read]) -> Result<()> {
+    let keys = || reads.iter().filter_map(|read| if let Read::Cell(key) = read { Some(key) } else { None });
+    if keys().next().is_none() {
+        return Ok(());
+    }
+    let lock = sqlx::query(
+        "SELECT 1 FROM unnest($1::text[], $2::text[]) AS e (space, k) JOIN cells c ON c.space = e.space AND \
+         c.cell_key = e.k ORDER BY c.space, c.cell_key FOR UPDATE OF c",
+    );
+    let lock = lock.bind(keys().map(|key| key.space).collect::<Vec<_>>());
+    let lock = lock.bind(keys().map(|key| key.key.as_str()).collect::<Vec<_>>());
+    lock.execute(connection).await.map(|_| ()).map_err(|error| map(&error))
+}
+
 fn parts(known: &Known, reads: Vec<Read>) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = Vec::new();
     for read in reads {

@@ -14,14 +14,18 @@ impl Postgres {
     pub(crate) async fn sift<S: Sieve>(&self, select: &Statement, mut sieve: S) -> Result<(S, Vec<Row>)> {
         let (mut broken, mut seen) = (0, false);
         loop {
-            let mut connection = self.core.acquire().await?;
+            let mut connection = self.core.connections.acquire().await?;
             match Self::try_sift(&mut connection, select, &mut sieve, &mut seen).await {
                 // As in `read`; what was seen once isn't shown again.
-                Err(error) if is_lost(&error) && !seen && broken < self.core.connections() => {
+                Err(error) if is_lost(&error) && !seen && broken < self.core.connections.count() => {
                     connection.close_on_drop();
                     broken += 1;
                 }
-                result => return result.map_err(|error| map(&error))?.map(|rows| (sieve, rows)),
+                result => {
+                    let rows = result.map_err(|error| map(&error))??;
+                    self.core.connections.give_back(connection);
+                    return Ok((sieve, rows));
+                }
             }
         }
     }

@@ -10,7 +10,10 @@ pub(crate) struct SetStatements {
     pub(crate) expect: String,
     pub(crate) delete: String,
     pub(crate) release: String,
-    pub(crate) put: String,
+    /// Of documents that were not there, as is expected.
+    pub(crate) insert: String,
+    /// Of documents that were there.
+    pub(crate) update: String,
     /// By unique index: finds a key whose holder is another than expected.
     pub(crate) expect_holder: Vec<String>,
     /// By side table.
@@ -32,7 +35,8 @@ impl SetStatements {
             ),
             delete: format!("DELETE FROM {table} d USING unnest($1, $2) AS e (t, id) WHERE e.t = $3 AND d.id = e.id"),
             release: release(table, &columns),
-            put: put(table, &columns),
+            insert: insert(table, &columns),
+            update: update(table, &columns),
             expect_holder: tables.unique.iter().map(|index| expect_holder(table, index)).collect(),
             remove_elements: tables.sides.iter().map(remove_elements).collect(),
             add_elements: tables.sides.iter().map(add_elements).collect(),
@@ -49,15 +53,26 @@ fn release(table: &str, columns: &[&str]) -> String {
     format!("UPDATE {table} d SET {set} FROM unnest($1, $2) AS e (t, id) WHERE e.t = $3 AND d.id = e.id")
 }
 
-fn put(table: &str, columns: &[&str]) -> String {
+/// The rows of the family of documents to put, of which only those are picked whose statement this is.
+const PUTS: &str =
+    "unnest($1, $2, $3, $4, $5, $6, $7) AS e (t, id, rev, created_at, updated_at, data, at) WHERE e.t = $9";
+
+fn insert(table: &str, columns: &[&str]) -> String {
     let names = columns.iter().map(|column| format!(", {column}")).collect::<Vec<_>>().concat();
     let keys = (0..columns.len()).map(|n| format!(", ($8)[e.at + {n}]")).collect::<Vec<_>>().concat();
-    let set = columns.iter().map(|column| format!(", {column} = excluded.{column}")).collect::<Vec<_>>().concat();
     format!(
-        "INSERT INTO {table} AS d (id, rev, created_at, updated_at, data{names}) SELECT e.id, e.rev, e.created_at, \
-         e.updated_at, e.data::jsonb{keys} FROM unnest($1, $2, $3, $4, $5, $6, $7) AS e (t, id, rev, created_at, \
-         updated_at, data, at) WHERE e.t = $9 ON CONFLICT (id) DO UPDATE SET rev = excluded.rev, \
-         created_at = excluded.created_at, updated_at = excluded.updated_at, data = excluded.data{set}"
+        "INSERT INTO {table} (id, rev, created_at, updated_at, data{names}) SELECT e.id, e.rev, e.created_at, \
+         e.updated_at, e.data::jsonb{keys} FROM {PUTS}"
+    )
+}
+
+fn update(table: &str, columns: &[&str]) -> String {
+    let set =
+        columns.iter().enumerate().map(|(n, column)| format!(", {column} = ($8)[e.at + {n}]")).collect::<Vec<_>>();
+    format!(
+        "UPDATE {table} d SET rev = e.rev, created_at = e.created_at, updated_at = e.updated_at, \
+         data = e.data::jsonb{} FROM {PUTS} AND d.id = e.id",
+        set.concat()
     )
 }
 

@@ -80,8 +80,7 @@ fn row(row: &PgRow) -> Result<Row> {
         if value.is_null() {
             return Ok(SqlValue::Null);
         }
-        let type_name = row.column(n).type_info().name().to_owned();
-        decode(&value, &type_name).map_err(Error::internal)
+        decode(&value, row.column(n).type_info().name()).map_err(Error::internal)
     };
     (0..row.columns().len()).map(value).collect()
 }

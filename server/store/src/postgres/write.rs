@@ -10,7 +10,6 @@ use sqlx::postgres::PgConnection;
 use super::read::{Expectations, ExpectedDocument, ExpectedHolder};
 use crate::commit::{DocumentState, Group, op_number};
 use crate::keys;
-use crate::known::Tables;
 
 const CALL: &str = "SELECT o_outcome, o_what, o_first_seq FROM basalt_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
                     $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, \
@@ -89,15 +88,16 @@ struct Puts<'a> {
 }
 
 impl<'a> Puts<'a> {
-    fn row(&mut self, tables: &'a Tables, document: &'a Document, data: &'a str) {
-        self.family.row(&tables.sets().put);
+    fn row(&mut self, state: &'a DocumentState, document: &'a Document, data: &'a str) {
+        let sets = state.tables.sets();
+        self.family.row(if state.initial.is_some() { &sets.update } else { &sets.insert });
         self.ids.push(document.id.as_str());
         self.revs.push(document.rev.as_str());
         self.created.push(document.created_at.to_string());
         self.updated.push(document.updated_at.to_string());
         self.data.push(data);
         self.at.push(i32::try_from(self.keys.len() + 1).unwrap_or(i32::MAX));
-        self.keys.extend(keys::all(document, tables));
+        self.keys.extend(keys::all(document, &state.tables));
     }
 }
 
@@ -119,7 +119,7 @@ impl<'a> Documents<'a> {
                     documents.deletes.family.row(&state.tables.sets().delete);
                     documents.deletes.ids.push(state.id.as_str());
                 }
-                Some(last) => documents.puts.row(&state.tables, &last.document, &last.data),
+                Some(last) => documents.puts.row(state, &last.document, &last.data),
             }
             documents.elements(state);
             documents.search(state);

@@ -36,7 +36,7 @@ mod tests;
 use basalt_core::bucket::Bucket;
 use basalt_core::filter::Filter;
 use basalt_core::text::Query;
-use basalt_core::{CollectionName, Document, DocumentId, Error, FieldPath, Result, Seq};
+use basalt_core::{CollectionName, Document, DocumentId, Error, FieldPath, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -91,8 +91,6 @@ pub struct Page<D = Document> {
     /// `None` on the last page.
     pub next: Option<Keyset>,
     pub total: Option<u64>,
-    /// The log's end in the same read transaction.
-    pub seq: Seq,
 }
 
 /// A page by distance.

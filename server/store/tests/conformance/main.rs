@@ -18,6 +18,7 @@ mod nodes;
 mod opening;
 mod query;
 mod query_expressions;
+mod reads;
 mod records;
 mod search;
 mod search_oracle;

@@ -50,7 +50,7 @@ impl Known {
 
     /// Reads what is declared now.
     pub(crate) async fn reload(&self, store: &Store) -> Result<()> {
-        let page = store.list(all()).await?;
+        let (page, end) = store.list_with_end(all()).await?;
         let definitions = page.documents.iter().map(definition).collect::<Result<Vec<_>>>()?;
         let (channels, closed) = Channels::new(definitions);
         for pattern in closed {
@@ -60,8 +60,8 @@ impl Known {
             );
         }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if page.seq >= known.since {
-            *known = Arc::new(Declared { channels, since: page.seq });
+        if end >= known.since {
+            *known = Arc::new(Declared { channels, since: end });
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Documents {
             after: None,
             count: false,
         };
-        let Page { documents, next, total: _, seq } = self.0.store.list(list).await?;
+        let (Page { documents, next, total: _ }, seq) = self.0.store.list_with_end(list).await?;
         let placed: Vec<_> =
             documents.iter().map(|document| (document.id.clone(), watched.place(&document.to_flat()))).collect();
         let readable = self.reveal(&mut granted.again(), documents).await?;
