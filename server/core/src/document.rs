@@ -94,7 +94,7 @@ pub fn check_fields(data: &Map<String, Value>) -> Result<()> {
             look.errors.push(bad_name(&place.pointer()));
         }
         look.at_most += longest_text(name);
-        look.into_value(value, &place, 1);
+        look.walk(value, &place, 1);
     }
     if !look.errors.is_empty() {
         return Err(Error::new(Code::BadRequest, "A field's name is not allowed.").with_errors(look.errors));
@@ -144,7 +144,7 @@ impl Place<'_> {
 }
 
 impl Look {
-    fn into_value(&mut self, value: &Value, place: &Place<'_>, depth: usize) {
+    fn walk(&mut self, value: &Value, place: &Place<'_>, depth: usize) {
         if self.errors.len() >= 100 {
             return;
         }
@@ -157,14 +157,14 @@ impl Look {
                         self.errors.push(bad_name(&place.pointer()));
                     }
                     self.at_most += longest_text(name);
-                    self.into_value(inner, &place, depth + 1);
+                    self.walk(inner, &place, depth + 1);
                 }
             }
             Value::Array(items) => {
                 self.deeper(depth + 1);
                 for (index, inner) in items.iter().enumerate() {
                     let place = Place { parent: Some(place), token: Token::Index(index) };
-                    self.into_value(inner, &place, depth + 1);
+                    self.walk(inner, &place, depth + 1);
                 }
             }
             Value::String(text) => self.at_most += longest_text(text),

@@ -12,7 +12,7 @@ use crate::sql::{Dialect, Row, Statement};
 use crate::sqlite::Sqlite;
 
 pub(crate) enum Driver {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Arc<Postgres>),
 }
 

@@ -81,7 +81,7 @@ impl Store {
                 let prepared = move || sqlite::Prepared::open(&folder, now);
                 let (prepared, opened) = tokio::task::spawn_blocking(prepared).await.map_err(Error::internal)??;
                 let shared = Arc::new(Shared::new(opened.known, opened.end, clock, random, hooks));
-                (Driver::Sqlite(prepared.start(Arc::clone(&shared))?), shared)
+                (Driver::Sqlite(Box::new(prepared.start(Arc::clone(&shared))?)), shared)
             }
             Engine::Postgres { url, max_connections } => {
                 let (prepared, opened) = postgres::Prepared::open(&url, max_connections, clock.now()).await?;

@@ -50,6 +50,9 @@ impl Durable {
     }
 }
 
+/// Of a group's batches, each with its changes among the group's; to be given once all of it is on the disk.
+pub(crate) type Answers = Vec<(Box<dyn Attempt>, Result<Range<usize>>)>;
+
 /// A group on its way to the disk.
 #[derive(Default)]
 pub(crate) struct Unsynced {
@@ -57,7 +60,7 @@ pub(crate) struct Unsynced {
     pub(crate) commit: Option<u64>,
     pub(crate) first_seq: Seq,
     pub(crate) changes: Vec<ChangeRow>,
-    pub(crate) answers: Vec<(Box<dyn Attempt>, Result<Range<usize>>)>,
+    pub(crate) answers: Answers,
     /// Who waits for it without being answered a commit.
     pub(crate) waiting: Option<SyncSender<Result<()>>>,
 }

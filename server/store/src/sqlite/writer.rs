@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::checkpointer::{Checkpointer, LogPages};
 use super::connection::{WRITER_PATIENCE, find, run};
 use super::error::{is_io, map, sync_failure};
-use super::syncer::{Durable, Unsynced};
+use super::syncer::{Answers, Durable, Unsynced};
 use super::write;
 use crate::commit::{
     ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, is_of_one_batch,
@@ -63,9 +63,6 @@ enum Decided {
     /// It is too large for this one, or asks for what only the first of a group may know.
     OfTheNextGroup,
 }
-
-/// Of a group, to be given once it is on the disk.
-type Answers = Vec<(Box<dyn Attempt>, Result<std::ops::Range<usize>>)>;
 
 /// Who the writer works with.
 pub(crate) struct Beside {
