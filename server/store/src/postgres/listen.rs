@@ -25,6 +25,8 @@ pub(crate) async fn listen(core: Arc<Core>) {
 async fn hear(core: &Core) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(core.connections.pool()).await?;
     listener.listen_all(["basalt_changes", "basalt_catalog", "basalt_signals"]).await?;
+    // Something may have been said before anybody listened.
+    core.shared.signals.send_modify(|count| *count = count.wrapping_add(1));
     while let Some(heard) = listener.try_recv().await? {
         match heard.channel() {
             "basalt_changes" => {
