@@ -140,7 +140,7 @@ fn updates(seed: &Seed) -> Next {
 
 fn logins() -> Next {
     let sign_in = |n: usize| {
-        let body = json!({"email": email(n), "password": PASSWORD}).to_string();
+        let body = json!({"email": email(USERS + n), "password": PASSWORD}).to_string();
         request("POST", "/v1/auth/login", None, Some(&body))
     };
     let prepared: Vec<Vec<u8>> = (0..USERS).map(sign_in).collect();
