@@ -1,0 +1,51 @@
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface ApiRequest {
+  method: Method;
+  /** Below the server's URL, e.g. `/v1/auth/me`; its parts are already percent-encoded. */
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  /** Sent as JSON; a string, bytes or a stream with a `content-type` header of its own goes as it is. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Milliseconds for one attempt; 0 for none. */
+  timeout?: number;
+  /** A key of the caller's own, or `false` for none; otherwise writes of a signed-in caller get one. */
+  idempotencyKey?: string | false;
+  /** Send no token. */
+  anonymous?: boolean;
+  accept?: string;
+}
+
+export interface ApiAnswer<T> {
+  data: T;
+  status: number;
+  /** The `ETag` as sent, quotes included. */
+  etag: string | null;
+  /** `Basalt-Seq`: the write's place in the log. */
+  seq: string | null;
+  requestId: string | null;
+  /** The server had done this already and repeated its answer. */
+  replayed: boolean;
+}
+
+export interface Transport {
+  /** The server's URL without a slash at its end. */
+  readonly url: string;
+  request<T>(request: ApiRequest): Promise<ApiAnswer<T>>;
+  /** SSE and NDJSON; errors before the first byte are thrown as `BasaltError`. */
+  stream(request: ApiRequest): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** Time and chance, so that tests can decide both. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Ends early, with the signal's reason thrown as `aborted`, when the signal fires. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  /** At least 0, below 1. */
+  random(): number;
+}
+
+export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
