@@ -1,11 +1,11 @@
 /** One thing that is wrong in what was sent; `path` is a JSON Pointer, filters carry `line` and `column`. */
-export interface ErrorDetail {
+export type ErrorDetail = {
   path?: string;
   code?: string;
   message?: string;
   line?: number;
   column?: number;
-}
+};
 
 /** What a `BasaltError` is made of. */
 export interface ErrorParts {
@@ -13,7 +13,8 @@ export interface ErrorParts {
   message: string;
   /** The HTTP status; 0 when there was no answer. */
   status?: number;
-  details?: string;
+  /** What else the server's problem document says: `title`, `operation`, … */
+  details?: Readonly<Record<string, unknown>>;
   requestId?: string | null;
   errors?: ErrorDetail[];
   /** Milliseconds after which the server wants to be asked again. */
@@ -30,7 +31,7 @@ export class BasaltError extends Error {
   override readonly name = "BasaltError";
   readonly code: string;
   readonly status: number;
-  readonly details: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
   readonly requestId: string | null;
   readonly errors: ErrorDetail[];
   readonly retryAfter: number | undefined;
@@ -39,7 +40,7 @@ export class BasaltError extends Error {
     super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
     this.code = parts.code;
     this.status = parts.status ?? 0;
-    this.details = parts.details;
+    this.details = parts.details ?? {};
     this.requestId = parts.requestId ?? null;
     this.errors = parts.errors ?? [];
     this.retryAfter = parts.retryAfter;

@@ -11,6 +11,8 @@ export interface AuthEvent {
 export interface TokenSource {
   /** The access token, renewed when it is about to expire; null for a visitor. */
   token(): Promise<string | null>;
+  /** Who is signed in, as far as this device knows; asks no server. */
+  userId(): Promise<string | null>;
   /** Forget this token: the server refused it. Gives another one, or null when there is none. */
   refused(token: string): Promise<string | null>;
   /** Gives the function that ends the listening. */

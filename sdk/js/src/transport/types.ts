@@ -13,6 +13,10 @@ export interface ApiRequest {
   timeout?: number;
   /** A key of the caller's own, or `false` for none; otherwise writes of a signed-in caller get one. */
   idempotencyKey?: string | false;
+  /** A POST that only reads, and may be repeated like a GET. */
+  safe?: boolean;
+  /** How often it is tried again at most; the client's setting where nothing is said. */
+  retries?: number;
   /** Send no token. */
   anonymous?: boolean;
   accept?: string;
