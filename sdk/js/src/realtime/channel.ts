@@ -70,11 +70,16 @@ export class Handle implements Channel {
   }
 
   onPresence(listener: OnPresence): () => void {
-    const stop = this.#listen(this.#presences, listener);
+    let told = false;
+    const tell: OnPresence = (members, change) => {
+      told = true;
+      listener(members, change);
+    };
+    const stop = this.#listen(this.#presences, tell);
     queueMicrotask(() => {
       const members = [...this.room.members.values()];
-      if (members.length === 0 || !this.#presences.has(listener)) return;
-      guarded(() => listener(members, { joined: members, left: [], updated: [] }));
+      if (told || members.length === 0 || !this.#presences.has(tell)) return;
+      guarded(() => tell(members, { joined: members, left: [], updated: [] }));
     });
     return stop;
   }
