@@ -16,7 +16,12 @@ export function fieldsOf(spec: SubscribeSpec): Omit<SubscribeFields, "id"> {
 
 /** The same text for the same question, however its parts are ordered. */
 export function keyOf(fields: Omit<SubscribeFields, "id">): string {
-  return JSON.stringify(fields, (_, value: Json) => {
+  return canonical(fields as { [key: string]: Json });
+}
+
+/** JSON whose keys are in order. */
+export function canonical(json: Json): string {
+  return JSON.stringify(json, (_, value: Json) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
   });

@@ -3,6 +3,7 @@
  * that is watched; so whenever that changes the stream is asked for anew, and goes on from the places it had reached.
  */
 import { BasaltError, isBasaltError } from "../errors.js";
+import { Echoes } from "./echoes.js";
 import { readEvents } from "./events.js";
 import { type ClientFrame, type JoinFields, parseFrame, type ServerFrame, type SubscribeFields } from "./frames.js";
 import type { Link, LinkContext, LinkEvents } from "./link.js";
@@ -30,6 +31,7 @@ class StreamLink implements Link {
   readonly #channels = new Map<string, JoinFields>();
   /** Names that a request with them was taken for: they can't be what is wrong with another. */
   readonly #good = new Set<string>();
+  readonly #echoes: Echoes;
   #stream: AbortController | null = null;
   #gathering: (() => void) | null = null;
   #silence: () => void = () => {};
@@ -41,6 +43,7 @@ class StreamLink implements Link {
     private readonly context: LinkContext,
     private readonly events: LinkEvents,
   ) {
+    this.#echoes = new Echoes(context.clock);
     queueMicrotask(() => {
       if (!this.#ended) events.opened();
     });
@@ -69,9 +72,7 @@ class StreamLink implements Link {
         this.#track(frame.channel, frame.presence);
         break;
       case "publish":
-        say(this.context.transport, frame).then((answer) => {
-          if (!this.#ended) this.events.frame(answer);
-        });
+        void this.#say(frame);
         return true;
       case "ping":
         return true;
@@ -93,6 +94,13 @@ class StreamLink implements Link {
     this.#gathering?.();
     this.#silence();
     this.#stream?.abort();
+  }
+
+  async #say(frame: Extract<ClientFrame, { type: "publish" }>): Promise<void> {
+    const unsaid = this.#echoes.expect(frame.channel, frame.event, frame.data ?? null);
+    const answer = await say(this.context.transport, frame);
+    if (answer.type === "error") unsaid();
+    if (!this.#ended) this.events.frame(answer);
   }
 
   #track(channel: string, presence: JoinFields["presence"] | null): void {
@@ -209,6 +217,7 @@ class StreamLink implements Link {
       if (typeof frame.id === "string") this.#subscriptions.delete(frame.id);
       if (frame.channel !== undefined) this.#channels.delete(frame.channel);
     }
+    if (frame.type === "message" && this.#echoes.has(frame)) return;
     if (!this.#ended) this.events.frame(frame);
   }
 

@@ -99,6 +99,14 @@ describe("the event stream", () => {
     expect(world.requests).toMatchObject([
       { method: "POST", path: "/v1/channels/room%3A1/messages", body: { event: "chat", data: "hi" } },
     ]);
+    const heard: unknown[] = [];
+    channel.onMessage(({ data }) => heard.push(data));
+    const echo = { type: "message", channel: "room:1", event: "chat", data: "hi", userId: "u", id: "m", at: "t" };
+    world.stream.get(echo);
+    world.stream.get({ ...echo, data: "ho" });
+    world.stream.get(echo);
+    await settle();
+    expect(heard).toEqual(["ho", "hi"]);
     world.answer = () => new BasaltError({ code: "rule_denied", message: "no", status: 403 });
     await expect(channel.publish("chat", "hi")).rejects.toMatchObject({ code: "rule_denied" });
     await world.clock.until(channel.track({ n: 2 }));
