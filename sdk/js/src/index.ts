@@ -1,5 +1,52 @@
+export type { Auth } from "./auth/auth.js";
 export type * from "./auth/types.js";
+export { type Client, type ClientOptions, createClient } from "./client.js";
+export type { Aggregate, Bucket, Group, GroupBy, GroupPage, Measure } from "./documents/aggregate.js";
+export type { Collection, UpdateOptions, WriteOptions } from "./documents/collection.js";
+export type { DocumentRef, Version, VersionPage } from "./documents/document.js";
+export {
+  all,
+  any,
+  type Bindable,
+  type Comparison,
+  cel,
+  Expression,
+  not,
+  type TextOperator,
+  type WhereOperator,
+  where,
+} from "./documents/expression.js";
+export type { FieldPath } from "./documents/fields.js";
+export {
+  append,
+  type FieldOperator,
+  increment,
+  max,
+  min,
+  remove,
+  serverNow,
+  set,
+  union,
+  unset,
+} from "./documents/operators.js";
+export type { Explanation, Query } from "./documents/query.js";
+export type {
+  AnySchema,
+  Field,
+  NewDocument,
+  Operand,
+  Patch,
+  Selected,
+  ValueAt,
+  WithDistance,
+  WithExpand,
+  WithHighlight,
+} from "./documents/shapes.js";
 export type * from "./documents/types.js";
 export { BasaltError, type ErrorDetail, isBasaltError } from "./errors.js";
+export type * from "./offline/types.js";
+export type { LiveDocument, LiveQuery, LiveResult } from "./realtime/live.js";
 export type * from "./realtime/types.js";
+export { type KeyValueStorage, memoryStorage } from "./storage/storage.js";
+export type { OperationOptions, Transaction, TransactionResult } from "./transactions/transaction.js";
 export type { Clock, Fetch, Transport } from "./transport/types.js";
