@@ -58,7 +58,11 @@ export class SessionKeeper implements TokenSource {
     const now = this.options.clock.now();
     if (!session || now < session.renewAt) return session?.accessToken ?? null;
     try {
-      return await this.renew();
+      const token = await this.renew();
+      // What a user asked for is not done as a visitor because his session ended meanwhile.
+      if (token === null)
+        throw new BasaltError({ code: "session_ended", message: "The session is over.", status: 401 });
+      return token;
     } catch (error) {
       // Renewed early: without an answer the old one is good a little longer.
       if (this.#session === session && this.options.clock.now() < session.expiresAt) return session.accessToken;
@@ -75,7 +79,10 @@ export class SessionKeeper implements TokenSource {
   /** A new access token, or null when the session is over. */
   renew(): Promise<string | null> {
     this.#renewing ??= this.ready()
-      .then(() => this.options.tabs.alone(() => this.#renew()))
+      .then(() => {
+        const former = this.#session?.refreshToken;
+        return this.options.tabs.alone(() => this.#renew(former));
+      })
       .finally(() => {
         this.#renewing = null;
       });
@@ -112,13 +119,13 @@ export class SessionKeeper implements TokenSource {
     this.#listeners.tell({ type: event, userId: session?.user.id ?? null });
   }
 
-  async #renew(): Promise<string | null> {
+  /** `former`: the token that there was before the lock was waited for. */
+  async #renew(former: string | undefined): Promise<string | null> {
     const mine = await this.#newest();
     if (mine === null) return null;
-    if (mine !== this.#session) {
-      this.#adopt(mine, null);
-      if (this.options.clock.now() < mine.renewAt) return mine.accessToken;
-    }
+    if (mine !== this.#session) this.#adopt(mine, null);
+    const wasRenewed = mine.refreshToken !== former;
+    if (wasRenewed && this.options.clock.now() < mine.renewAt) return mine.accessToken;
     try {
       const wire = await this.options.refresh(mine.refreshToken);
       // Somebody signed in or out meanwhile: that counts, and these tokens are nobody's.
