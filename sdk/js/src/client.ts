@@ -6,7 +6,7 @@ import { browserPlatform, openTabs } from "./auth/tabs.js";
 import { Collection } from "./documents/collection.js";
 import type { DocumentContext } from "./documents/context.js";
 import { onlineSource } from "./documents/online.js";
-import type { AnySchema } from "./documents/shapes.js";
+import type { AnySchema, SchemaOf } from "./documents/shapes.js";
 import type { Json } from "./documents/types.js";
 import { badArgument } from "./errors.js";
 import type { OfflineControl, Persistence } from "./offline/types.js";
@@ -43,20 +43,20 @@ export interface ClientOptions {
 
 type UserData<Schema> = Schema extends { users: infer U extends object } ? U : Record<string, Json>;
 
-export interface Client<Schema extends object = AnySchema> {
+export interface Client<Schema extends SchemaOf<Schema> = AnySchema> {
   readonly url: string;
   readonly auth: Auth<UserData<Schema>>;
   readonly realtime: Realtime;
   /** The cache and outbox; undefined without `persistence`. */
   readonly offline: OfflineControl | undefined;
-  collection<N extends keyof Schema & string>(name: N): Collection<Schema[N] & object>;
+  collection<N extends keyof Schema & string>(name: N): Collection<Schema[N]>;
   /** Up to 500 writes, all or none. */
   transaction(): Transaction<Schema>;
   /** Ends connections and listening. What is stored stays. */
   close(): Promise<void>;
 }
 
-export function createClient<Schema extends object = AnySchema>(options: ClientOptions): Client<Schema> {
+export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(options: ClientOptions): Client<Schema> {
   const { url, clock, storageKey, transport, keeper, closeTabs } = foundation(options);
   let realtime: Realtime | null = null;
   const live = () => {

@@ -36,6 +36,7 @@ export type {
   NewDocument,
   Operand,
   Patch,
+  SchemaOf,
   Selected,
   ValueAt,
   WithDistance,

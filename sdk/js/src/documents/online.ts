@@ -31,7 +31,7 @@ export function onlineSource(transport: Transport, realtime: () => Realtime): Do
       if (Object.keys(mutation.where?.vars ?? {}).length > 0) return writeBound(transport, mutation, options);
       const request = requestOf(mutation);
       const answer = await transport.request<Written | null>({ ...options, ...request });
-      return { document: answer.data, seq: answer.seq };
+      return { document: answer.data, seq: answer.seq, replayed: answer.replayed };
     },
     subscribe: (spec, handlers) => realtime().subscribe(spec, handlers),
   };
@@ -95,7 +95,7 @@ async function writeBound(transport: Transport, mutation: Mutation, options?: Ca
     ...request,
     idempotencyKey: mutation.idempotencyKey,
   });
-  return { document: writtenOf(answer, kind), seq: answer.seq };
+  return { document: writtenOf(answer, kind), seq: answer.seq, replayed: answer.replayed };
 }
 
 function writtenOf(answer: ApiAnswer<WireTransaction>, kind: Mutation["kind"]): Written | null {

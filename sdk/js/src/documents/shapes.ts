@@ -5,6 +5,9 @@ import type { Document, DocumentFields, Json } from "./types.js";
 /** Any collection by any name, for who declares no schema. */
 export type AnySchema = Record<string, Record<string, Json>>;
 
+/** The types of collections' documents by the collections' names, as an interface or a type. */
+export type SchemaOf<S> = { [N in keyof S]: object };
+
 /** A field of a document by its name; a nested one by its path. */
 export type Field<T> = (keyof Document<T> & string) | `${keyof T & string}.${string}`;
 

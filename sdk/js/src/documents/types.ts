@@ -85,6 +85,8 @@ export interface WriteResult {
   document: Written | null;
   /** The write's place in the log; null while it waits in an outbox. */
   seq: string | null;
+  /** The server had done this already: `document` is as it was then, `seq` a place of now. */
+  replayed?: boolean;
 }
 
 export interface SubscribeSpec extends QuerySpec {

@@ -1,7 +1,7 @@
 import type { DocumentContext } from "../documents/context.js";
 import type { Expression } from "../documents/expression.js";
 import { checkCollection, checkId, newId } from "../documents/ids.js";
-import type { NewDocument, Patch } from "../documents/shapes.js";
+import type { NewDocument, Patch, SchemaOf } from "../documents/shapes.js";
 import type { CallOptions, Document, Json, JsonPatch } from "../documents/types.js";
 import { badArgument } from "../errors.js";
 
@@ -32,7 +32,7 @@ export interface TransactionResult {
  * Up to 500 writes, all or none. Nothing is sent before `commit`; conditions are decided there, on exactly the state that
  * is changed. A failure is that of the operation, whose number (from 0) is in the error's `details.operation`.
  */
-export class Transaction<Schema extends object> {
+export class Transaction<Schema extends SchemaOf<Schema>> {
   readonly #operations: Operation[] = [];
   #committed = false;
 
