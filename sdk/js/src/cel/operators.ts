@@ -3,7 +3,9 @@ import { fail, IN_LIST } from "./faults.js";
 import { arithmetic, negated } from "./functions.js";
 import { condition, constantly, counted, type Part, type Run } from "./machine.js";
 import type { Node } from "./syntax.js";
-import { equal, Instant, isList, isMap, order, Span, TYPES, TypeName, typeOf, unfit } from "./values.js";
+import { equal, Instant, isList, isMap, numeric, order, Span, TYPES, TypeName, typeOf, unfit } from "./values.js";
+
+const LEAST = -(2n ** 63n);
 
 export function operator(context: Context, node: Node, depth: number): Part {
   const parts = sides(context, node, depth);
@@ -48,8 +50,10 @@ function typeNames(node: Node): Part | undefined {
 }
 
 function negation(of: Part): Part {
-  if (of.constant !== undefined && /^(int|double)$/.test(typeOf(of.constant))) return constantly(negated(of.constant));
-  return { run: (machine) => negated(of.run(machine)) };
+  const { constant } = of;
+  // The least integer has no negation, which is an error of the evaluation.
+  const isNumber = constant !== undefined && numeric(constant) !== undefined && constant !== LEAST;
+  return isNumber ? constantly(negated(constant)) : { run: (machine) => negated(of.run(machine)) };
 }
 
 function equality(left: Run, right: Run, wanted: boolean): Run {
