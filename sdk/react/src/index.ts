@@ -1,0 +1,13 @@
+export { type AuthState, useAuth } from "./auth.js";
+export { type AnyClient, BasaltProvider, type BasaltProviderProps, useBasalt } from "./context.js";
+export { useConnection, usePendingWrites } from "./device.js";
+export {
+  type DocumentPlace,
+  type DocumentState,
+  type LiveSource,
+  type QueryState,
+  type UseLiveOptions,
+  useDocument,
+  useQuery,
+} from "./live.js";
+export { type Mutation, type MutationState, useMutation } from "./mutation.js";
