@@ -8,8 +8,8 @@ import type { DocumentContext } from "./documents/context.js";
 import { onlineSource } from "./documents/online.js";
 import type { AnySchema, SchemaOf } from "./documents/shapes.js";
 import type { Json } from "./documents/types.js";
-import { badArgument } from "./errors.js";
 import type { OfflineControl, Persistence } from "./offline/types.js";
+import { fetchOf, webSocketOf } from "./platform.js";
 import { createRealtime } from "./realtime/index.js";
 import type { Realtime, WebSocketConstructor } from "./realtime/types.js";
 import { defaultStorage, type KeyValueStorage, Slot } from "./storage/storage.js";
@@ -115,16 +115,4 @@ function foundation(options: ClientOptions): Foundation {
   const refresh = (token: string) => refreshSession(transport, clock, token);
   const keeper = new SessionKeeper({ slot: new Slot(storage, storageKey), tabs, clock, refresh });
   return { url, clock, storageKey, transport, keeper, closeTabs: tabs.close };
-}
-
-export function fetchOf(options: { fetch?: Fetch }): Fetch {
-  if (options.fetch) return options.fetch;
-  if (typeof globalThis.fetch !== "function") throw badArgument("There is no fetch here: give one as an option.");
-  // Looked up at each call: test tools and service workers replace it.
-  return (input, init) => globalThis.fetch(input, init);
-}
-
-export function webSocketOf(options: { WebSocket?: WebSocketConstructor | null }): WebSocketConstructor | undefined {
-  if (options.WebSocket !== undefined) return options.WebSocket ?? undefined;
-  return (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
 }

@@ -9,7 +9,7 @@ import { encodeBody } from "./body.js";
 import { idempotencyKeyFor } from "./keys.js";
 import { problemOf } from "./problem.js";
 import { mayRepeat, type RetryPolicy, waitFor } from "./retry.js";
-import type { ApiAnswer, ApiRequest, Clock, Fetch, Transport } from "./types.js";
+import type { AnswerHead, ApiAnswer, ApiRequest, Clock, Fetch, Transport } from "./types.js";
 import { queryString } from "./url.js";
 
 export interface TransportOptions {
@@ -30,7 +30,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     url: options.url,
     request: <T>(request: ApiRequest) => call(options, request, readAnswer<T>),
-    stream: (request) => call(options, request, readStream),
+    stream: (request, onHead) => call(options, request, (response, attempt) => readStream(response, attempt, onHead)),
   };
 }
 
@@ -128,8 +128,17 @@ function dataOf<T>(response: Response, text: string): T {
   }
 }
 
-async function readStream(response: Response, attempt: Attempt): Promise<ReadableStream<Uint8Array>> {
+async function readStream(
+  response: Response,
+  attempt: Attempt,
+  onHead?: (head: AnswerHead) => void,
+): Promise<ReadableStream<Uint8Array>> {
   if (response.body) {
+    onHead?.({
+      status: response.status,
+      seq: response.headers.get("basalt-seq"),
+      requestId: response.headers.get("x-request-id"),
+    });
     attempt.keepSignal();
     return response.body;
   }

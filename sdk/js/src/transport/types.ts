@@ -34,12 +34,14 @@ export interface ApiAnswer<T> {
   replayed: boolean;
 }
 
+export type AnswerHead = Pick<ApiAnswer<unknown>, "status" | "seq" | "requestId">;
+
 export interface Transport {
   /** The server's URL without a slash at its end. */
   readonly url: string;
   request<T>(request: ApiRequest): Promise<ApiAnswer<T>>;
-  /** SSE and NDJSON; errors before the first byte are thrown as `BasaltError`. */
-  stream(request: ApiRequest): Promise<ReadableStream<Uint8Array>>;
+  /** SSE and NDJSON; errors before the first byte are thrown as `BasaltError`. `onHead` is told of the answer first. */
+  stream(request: ApiRequest, onHead?: (head: AnswerHead) => void): Promise<ReadableStream<Uint8Array>>;
 }
 
 /** Time and chance, so that tests can decide both. */

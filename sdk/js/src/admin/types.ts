@@ -1,0 +1,45 @@
+import type { Json } from "../documents/types.js";
+import type { components } from "../generated/openapi.js";
+
+type Schemas = components["schemas"];
+
+export type AdminPrincipal = Schemas["AdminPrincipal"];
+export type Operator = Schemas["Operator"];
+export type OperatorRole = Schemas["OperatorRole"];
+export type NewOperator = Schemas["NewOperator"];
+export type OperatorChange = Schemas["OperatorChange"];
+export type OperatorSignedIn = Schemas["OperatorSignedIn"];
+export type CollectionInfo = Schemas["Collection"];
+export type Plan = Schemas["Plan"];
+export type Key = Schemas["Key"];
+export type NewKey = Schemas["NewKey"];
+export type CreatedKey = Schemas["CreatedKey"];
+export type Role = Schemas["Role"];
+export type NewRole = Schemas["NewRole"];
+export type ChannelPattern = Schemas["ChannelPattern"];
+export type ChannelRules = Schemas["ChannelRules"];
+export type Access = Schemas["Access"];
+export type Simulation = Schemas["Simulation"];
+export type Simulated = Schemas["Simulated"];
+export type NewUser = Schemas["NewUser"];
+export type UserChange = Schemas["UserChange"];
+export type Change = Schemas["Change"];
+export type ChangePage = Schemas["ChangePage"];
+export type Consumer = Schemas["Consumer"];
+export type ImportLine = Schemas["ImportLine"];
+
+/** A collection's entry of `app.toml`, in JSON: `schema`, `rules`, `indexes`, `references`, … */
+export type CollectionDefinition = { [key: string]: Json };
+
+/** What somebody changed by the admin API. */
+export interface AuditEntry {
+  id: string;
+  createdAt: string;
+  actor: { type: string; id?: string | null };
+  action: string;
+  target: { type: string; id?: string | null };
+  requestId: string;
+  ip?: string | null;
+  before?: Json;
+  after?: Json;
+}
