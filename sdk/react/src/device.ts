@@ -1,5 +1,5 @@
 /** What this device knows of its connection, and of writes that wait. */
-import type { ConnectionState, PendingWrite } from "@basalt/client";
+import type { Conflict, ConnectionState, PendingWrite } from "@basalt/client";
 import { useSyncExternalStore } from "react";
 import { useBasalt } from "./context.js";
 import { storeOf } from "./store.js";
@@ -20,5 +20,30 @@ const NONE: PendingWrite[] = [];
 export function usePendingWrites(): PendingWrite[] {
   const client = useBasalt();
   const store = storeOf<PendingWrite[]>(client, "pending", NONE, (set) => client.offline?.onPending(set) ?? (() => {}));
+  return useSyncExternalStore(store.subscribe, store.get, store.getOnServer);
+}
+
+const NO_CONFLICTS: Conflict[] = [];
+
+/** Writes that others' changes stand against, for `client.offline.resolve`; always empty without `persistence`. */
+export function useConflicts(): Conflict[] {
+  const client = useBasalt();
+  const store = storeOf<Conflict[]>(client, "conflicts", NO_CONFLICTS, (set) => {
+    const { offline } = client;
+    if (!offline) return () => {};
+    let serial = 0;
+    const read = async () => {
+      const own = ++serial;
+      const conflicts = await offline.conflicts();
+      if (own === serial) set((before) => (before.length + conflicts.length === 0 ? before : conflicts));
+    };
+    // A store that can't be read is told of by what reads and writes documents.
+    const look = () => void read().catch(() => {});
+    const ends = [offline.onConflict(look), offline.onPending(look)];
+    return () => {
+      serial += 1;
+      for (const end of ends) end();
+    };
+  });
   return useSyncExternalStore(store.subscribe, store.get, store.getOnServer);
 }

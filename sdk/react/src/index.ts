@@ -1,6 +1,6 @@
 export { type AuthState, useAuth } from "./auth.js";
 export { type AnyClient, BasaltProvider, type BasaltProviderProps, useBasalt } from "./context.js";
-export { useConnection, usePendingWrites } from "./device.js";
+export { useConflicts, useConnection, usePendingWrites } from "./device.js";
 export {
   type DocumentPlace,
   type DocumentState,

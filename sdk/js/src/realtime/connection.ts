@@ -35,7 +35,7 @@ export class Connection {
   #wait: (() => void) | null = null;
   #idle: (() => void) | null = null;
   readonly #identity: Identity;
-  readonly #deaf: () => void;
+  readonly #deaf: (() => void)[];
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -46,7 +46,11 @@ export class Connection {
       renewed: (token) => this.#sendToken(token),
       replaced: () => this.#replaced(),
     });
-    this.#deaf = options.surroundings.onWake(() => this.#wake());
+    const { surroundings } = options;
+    this.#deaf = [
+      surroundings.onWake(() => this.#wake()),
+      surroundings.onOffline?.(() => this.#noNetwork()) ?? (() => {}),
+    ];
   }
 
   get state(): ConnectionState {
@@ -84,7 +88,7 @@ export class Connection {
     this.#stop();
     this.#idle?.();
     this.#identity.close();
-    this.#deaf();
+    for (const stop of this.#deaf) stop();
   }
 
   #stop(): void {
@@ -221,6 +225,13 @@ export class Connection {
   #wake(): void {
     if (this.#isOpen) this.#link?.probe();
     else if (this.#wait && this.options.clock.now() >= this.#notBefore) this.#begin();
+  }
+
+  /** Whoever is told so needn't wait until silence shows it. */
+  #noNetwork(): void {
+    if (this.#state === "idle") return;
+    this.#retry(null);
+    this.#become("offline");
   }
 
   #frame(frame: ServerFrame): void {

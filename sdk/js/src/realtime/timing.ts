@@ -5,6 +5,8 @@ import type { Clock } from "../transport/types.js";
 export interface Surroundings {
   /** `wake` is called when a connection is worth a try right now; the answer ends the listening. */
   onWake(wake: () => void): () => void;
+  /** `lose` is called when there is no network at all. */
+  onOffline?(lose: () => void): () => void;
 }
 
 /** Runs `task` once after so many milliseconds; the answer takes it back. */
@@ -37,7 +39,7 @@ interface Events {
   removeEventListener?: (type: string, listener: () => void) => void;
 }
 
-/** The browser's `online` and `visibilitychange`; elsewhere there is nothing to hear. */
+/** The browser's `online`, `offline` and `visibilitychange`; elsewhere there is nothing to hear. */
 export const pageSurroundings: Surroundings = {
   onWake(wake) {
     const scope = globalThis as Events & { document?: Events & { visibilityState?: string } };
@@ -51,6 +53,11 @@ export const pageSurroundings: Surroundings = {
       scope.removeEventListener?.("online", wake);
       page?.removeEventListener?.("visibilitychange", seen);
     };
+  },
+  onOffline(lose) {
+    const scope = globalThis as Events;
+    scope.addEventListener?.("offline", lose);
+    return () => scope.removeEventListener?.("offline", lose);
   },
 };
 

@@ -138,6 +138,21 @@ describe("the connection", () => {
     expect(socket.closedWith).toBe(1000);
   });
 
+  it("is offline at once when the page is told so, and back when it is told that", async () => {
+    const world = new World();
+    world.loseNetwork();
+    expect(world.realtime.state).toBe("idle");
+    const heard = world.listen(NOTES);
+    const socket = await world.open();
+    world.clock.chance = 0.9;
+    world.loseNetwork();
+    expect([socket.closedWith, world.realtime.state, heard.states.at(-1)]).toEqual([1000, "offline", "offline"]);
+    world.wake();
+    await world.open();
+    expect(world.sockets).toHaveLength(2);
+    expect(world.realtime.state).toBe("live");
+  });
+
   it("comes back when the server that stops wants it to", async () => {
     const world = new World();
     world.listen(NOTES);

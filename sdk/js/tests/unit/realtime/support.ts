@@ -145,6 +145,7 @@ export class World {
   refuse: (request: ApiRequest) => BasaltError | null = () => null;
   answer: (request: ApiRequest) => BasaltError | null = () => null;
   wake: () => void = () => {};
+  loseNetwork: () => void = () => {};
   readonly realtime: Realtime;
 
   constructor(options: { sockets?: boolean } = {}) {
@@ -180,6 +181,10 @@ export class World {
       surroundings: {
         onWake: (wake) => {
           this.wake = wake;
+          return () => {};
+        },
+        onOffline: (lose) => {
+          this.loseNetwork = lose;
           return () => {};
         },
       },
