@@ -9,37 +9,28 @@ export const STEPS = 10_000;
 /** Values of one `in` list that is written out. */
 export const IN_LIST = 1_000;
 
-/** Line and column of an offset in a source, both from 1; columns count code points, as the server's do. */
-export function place(source: string, offset: number): { line: number; column: number } {
-  const lines = source.slice(0, offset).split("\n");
-  return { line: lines.length, column: [...(lines[lines.length - 1] ?? "")].length + 1 };
-}
-
 /**
- * What a source's fault is thrown as: `bad_filter` like the server's answer, or `server_only` where the source is right
- * but only the server can say what it means.
+ * What a source's fault is thrown as: `bad_filter` like the server's answer, or `server_only` where the source may be
+ * right but only the server can say what it means. Line and column count from 1, columns in code points.
  */
 export function fault(source: string, offset: number, message: string, code = "bad_filter"): BasaltError {
-  const at = place(source, offset);
+  const lines = source.slice(0, offset).split("\n");
+  const [line, column] = [lines.length, [...(lines.pop() ?? "")].length + 1];
   return new BasaltError({
     code,
-    message: `Line ${at.line}, column ${at.column}: ${message}`,
-    errors: [{ path: "/filter", code, message, ...at }],
+    message: `Line ${line}, column ${column}: ${message}`,
+    errors: [{ path: "/filter", code, message, line, column }],
   });
 }
 
 /**
- * Why an evaluation has no value: the third truth value. It is no `Error`, since it is an ordinary outcome which is
- * often absorbed (`err || true`), and a stack trace would be its main cost.
+ * The third truth value, thrown. It is no `Error`, since it is an ordinary outcome which is often absorbed
+ * (`err || true`), and a stack trace would be its main cost.
  */
-export class Failure {
-  constructor(
-    readonly why: string,
-    /** Whether the steps ran out: then the whole evaluation ends, and nothing absorbs it. */
-    readonly exhausted = false,
-  ) {}
-}
+export const FAILED = { truth: "error" };
+/** Thrown when the steps run out: ends the whole evaluation, and nothing absorbs it. */
+export const EXHAUSTED = { truth: "error" };
 
-export function fail(why: string): never {
-  throw new Failure(why);
+export function fail(): never {
+  throw FAILED;
 }

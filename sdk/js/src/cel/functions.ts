@@ -1,148 +1,127 @@
 import { fail } from "./faults.js";
-import { codePoints } from "./text.js";
 import { durationText, inRange, parseDuration, parseTime } from "./time.js";
-import { Double, Instant, isList, isMap, numeric, Span, TypeName, typeOf, unfit, type Value, whole } from "./values.js";
+import { Box, float, isInteger, isList, isNumber, raw, typeOf, type Value, whole } from "./values.js";
 
-const RANGE = "the result is out of range";
-const I64_MIN = -(2n ** 63n);
 const NANOS_PER_MILLI = 1_000_000n;
+/** The least integer. */
+export const LEAST = -(2n ** 63n);
 
 /** Integers stay integers and must not leave 64 bits; with a float it is a float, which must stay finite. */
 export function arithmetic(operator: string, left: Value, right: Value): Value {
-  const [a, b] = [numeric(left), numeric(right)];
-  if (a !== undefined && b !== undefined) {
-    const areIntegers = typeOf(left) === "int" && typeOf(right) === "int";
-    return areIntegers ? integers(operator, a, b) : floats(operator, Number(a), Number(b));
+  const [a, b] = [raw(left), raw(right)];
+  const types = [typeOf(left), typeOf(right)];
+  if (types.join() === "int,int") return integers(operator, BigInt(a as number), BigInt(b as number));
+  if (isNumber(left) && isNumber(right)) {
+    return operator === "%" ? fail() : float(compute(operator, Number(a), Number(b)));
   }
-  const made = operator === "+" ? add(left, right) : operator === "-" ? subtract(left, right) : undefined;
-  return made ?? fail(`\`${operator}\` can't join a ${typeOf(left)} and a ${typeOf(right)}`);
-}
-
-function integers(operator: string, a: number | bigint, b: number | bigint): Value {
-  // `==` holds for 0 and 0n alike.
-  if (Number(b) === 0 && (operator === "/" || operator === "%")) fail("division by zero");
-  if (Number.isSafeInteger(a) && Number.isSafeInteger(b)) {
-    const result = plain(operator, Number(a), Number(b));
-    // A rounded result isn't safe, so a safe one is exact. (Zero is added since -0 is no integer.)
-    if (Number.isSafeInteger(result)) return result + 0;
+  switch (types.join(operator)) {
+    case "string+string":
+      return `${a}${b}`;
+    case "list+list":
+      return [...(a as Value[]), ...(b as Value[])];
+    case "timestamp+duration":
+      return shifted(a as number, b as bigint);
+    case "duration+timestamp":
+      return shifted(b as number, a as bigint);
+    case "timestamp-duration":
+      return shifted(a as number, -(b as bigint));
+    case "timestamp-timestamp":
+      return span(BigInt((a as number) - (b as number)) * NANOS_PER_MILLI);
+    case "duration+duration":
+    case "duration-duration":
+      return span(compute(operator, a as bigint, b as bigint));
+    default:
+      return fail();
   }
-  return whole(exact(operator, BigInt(a), BigInt(b))) ?? fail(RANGE);
 }
 
-function plain(operator: string, a: number, b: number): number {
-  if (operator === "+") return a + b;
-  if (operator === "-") return a - b;
-  if (operator === "*") return a * b;
-  return operator === "/" ? (a - (a % b)) / b : a % b;
+function integers(operator: string, a: bigint, b: bigint): Value {
+  const isDivision = operator === "/" || operator === "%";
+  // i64's remainder overflows where its division does.
+  if (isDivision && (b === 0n || (a === LEAST && b === -1n))) fail();
+  return whole(compute(operator, a, b));
 }
 
-function exact(operator: string, a: bigint, b: bigint): bigint {
-  if (operator === "+") return a + b;
-  if (operator === "-") return a - b;
-  if (operator === "*") return a * b;
-  if (operator === "/") return a / b;
-  return a === I64_MIN && b === -1n ? fail(RANGE) : a % b;
+/** JavaScript has the same signs for both kinds, which TypeScript can't be told of a type parameter. */
+function compute<T extends number | bigint>(operator: string, left: T, right: T): T {
+  const [a, b] = [left, right] as unknown as [number, number];
+  const result =
+    operator === "+" ? a + b : operator === "-" ? a - b : operator === "*" ? a * b : operator === "/" ? a / b : a % b;
+  return result as T;
 }
 
-function floats(operator: string, a: number, b: number): Value {
-  if (operator === "%") return fail("% is for integers");
-  const result = operator === "/" ? a / b : plain(operator, a, b);
-  return Number.isFinite(result) ? Double.of(result) : fail(RANGE);
+function span(nanos: bigint): Box {
+  whole(nanos);
+  return new Box("duration", nanos);
 }
 
-function add(left: Value, right: Value): Value | undefined {
-  if (typeof left === "string" && typeof right === "string") return left + right;
-  if (isList(left) && isList(right)) return [...left, ...right];
-  if (left instanceof Instant && right instanceof Span) return shifted(left.millis, right.nanos);
-  if (left instanceof Span && right instanceof Instant) return shifted(right.millis, left.nanos);
-  return left instanceof Span && right instanceof Span ? span(left.nanos + right.nanos) : undefined;
-}
-
-function subtract(left: Value, right: Value): Value | undefined {
-  if (left instanceof Instant && right instanceof Instant) {
-    return span(BigInt(left.millis - right.millis) * NANOS_PER_MILLI);
-  }
-  if (left instanceof Instant && right instanceof Span) return shifted(left.millis, -right.nanos);
-  return left instanceof Span && right instanceof Span ? span(left.nanos - right.nanos) : undefined;
-}
-
-function span(nanos: bigint): Span {
-  return BigInt.asIntN(64, nanos) === nanos ? new Span(nanos) : fail(RANGE);
+function instant(millis: number | undefined): Box {
+  return new Box("timestamp", inRange(millis ?? Number.NaN) ?? fail());
 }
 
 /** What is below a millisecond is cut towards the past. */
-function shifted(millis: number, nanos: bigint): Instant {
+function shifted(millis: number, nanos: bigint): Box {
   const below = ((nanos % NANOS_PER_MILLI) + NANOS_PER_MILLI) % NANOS_PER_MILLI;
-  const time = inRange(millis + Number((nanos - below) / NANOS_PER_MILLI));
-  return time === undefined ? fail(RANGE) : new Instant(time);
+  return instant(millis + Number((nanos - below) / NANOS_PER_MILLI));
 }
 
 export function negated(value: Value): Value {
-  const number = numeric(value);
-  if (number === undefined) return unfit("a number", value);
-  if (typeOf(value) === "int") return whole(-BigInt(number)) ?? fail(RANGE);
-  return Double.of(-Number(number));
+  const number = raw(value) as number;
+  if (typeOf(value) === "int") return whole(-BigInt(number));
+  return isNumber(value) ? float(-number) : fail();
 }
 
-export function size(value: Value): number {
-  if (typeof value === "string") return codePoints(value);
-  if (isList(value)) return value.length;
-  return isMap(value) ? Object.keys(value).length : unfit("a text, a list or a map", value);
-}
+export const CONVERSION = /^(timestamp|duration|int|double|string|bool|type)$/;
 
-/** The conversions by their names, each of one value. */
-export const CONVERSIONS = new Map<string, (value: Value) => Value>(
-  Object.entries({
-    timestamp(value: Value) {
-      if (value instanceof Instant) return value;
-      const seconds = typeOf(value) === "int" ? inRange(Number(value) * 1000) : undefined;
-      const millis = typeof value === "string" ? parseTime(value) : seconds;
-      if (millis !== undefined) return new Instant(millis);
-      return fail("this is no time in RFC 3339's form, such as 2026-11-22T08:00:00Z");
-    },
-    duration(value: Value) {
-      if (value instanceof Span) return value;
-      const nanos = typeof value === "string" ? parseDuration(value) : undefined;
-      return nanos === undefined ? fail("this is no duration, such as 1h30m or 500ms") : new Span(nanos);
-    },
-    int(value: Value) {
-      if (typeOf(value) === "int") return value;
-      if (value instanceof Instant) return Math.floor(value.millis / 1000);
-      if (typeof value === "string" && /^[+-]?\d+$/.test(value)) {
-        const digits = BigInt(value.replace(/^[+-]/, ""));
-        return whole(value.startsWith("-") ? -digits : digits) ?? fail(RANGE);
-      }
-      const float = numeric(value);
-      if (float === undefined) return unfit("a number, a timestamp or a text of digits", value);
-      return whole(BigInt(Math.trunc(Number(float)))) ?? fail(RANGE);
-    },
-    double(value: Value) {
-      const isNumber = typeof value === "string" && /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value);
-      const found = isNumber ? Number(value) : numeric(value);
-      if (found === undefined) return unfit("a number", value);
-      return Number.isFinite(Number(found)) ? Double.of(Number(found)) : fail(RANGE);
-    },
-    string(value: Value) {
-      if (typeof value === "string") return value;
-      if (typeof value === "boolean") return String(value);
-      if (value instanceof Instant) return new Date(value.millis).toISOString();
-      if (value instanceof Span) return durationText(value.nanos);
-      const number = numeric(value);
-      return number === undefined ? unfit("a scalar", value) : numberText(number);
-    },
-    bool(value: Value) {
-      if (value === true || (typeof value === "string" && /^(true|True|TRUE|t|1)$/.test(value))) return true;
-      if (value === false || (typeof value === "string" && /^(false|False|FALSE|f|0)$/.test(value))) return false;
-      return unfit("a boolean, or a text that says true or false,", value);
-    },
-    type: (value: Value) => new TypeName(typeOf(value)),
-  }),
-);
+export function convert(to: string, value: Value): Value {
+  const type = typeOf(value);
+  if (to === "type") return new Box("type", type);
+  if (to === type) return value;
+  const inner = raw(value);
+  switch (`${to} of ${type}`) {
+    case "timestamp of string":
+      return instant(parseTime(inner as string));
+    case "timestamp of int":
+      return instant(Number(inner) * 1000);
+    case "duration of string":
+      return span(parseDuration(inner as string) ?? fail());
+    case "int of double":
+      return whole(BigInt(Math.trunc(inner as number)));
+    case "int of timestamp":
+      return Math.floor((inner as number) / 1000);
+    case "int of string":
+      return /^[+-]?\d+$/.test(inner as string) ? whole(BigInt((inner as string).replace("+", ""))) : fail();
+    case "double of int":
+      return float(Number(inner));
+    case "double of string":
+      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(inner as string) ? float(Number(inner)) : fail();
+    case "string of bool":
+      return `${inner}`;
+    case "string of timestamp":
+      return new Date(inner as number).toISOString();
+    case "string of duration":
+      return durationText(inner as bigint);
+    case "string of int":
+    case "string of double":
+      return numberText(inner as number);
+    case "bool of string":
+      if (/^(true|True|TRUE|t|1)$/.test(inner as string)) return true;
+      return /^(false|False|FALSE|f|0)$/.test(inner as string) ? false : fail();
+    default:
+      return fail();
+  }
+}
 
 /** As the server's JSON writes numbers: the shortest digits, with an exponent where they are many. */
-function numberText(number: number | bigint): string {
-  const size = Math.abs(Number(number));
-  const isPlain = typeof number === "bigint" || Number.isSafeInteger(number) || (size >= 1e-5 && size < 1e16);
-  if (isPlain) return String(number);
-  return typeOf(number) === "int" ? String(BigInt(number)) : number.toExponential();
+function numberText(number: number): string {
+  if (typeof number === "bigint" || isInteger(number)) return `${BigInt(number)}`;
+  const size = Math.abs(number);
+  return size >= 1e-5 && size < 1e16 ? `${number}` : number.toExponential();
+}
+
+/** Code points of a text, elements of a list, members of a map. */
+export function size(value: Value): number {
+  if (typeof value === "string") return [...value].length;
+  if (isList(value)) return value.length;
+  return typeOf(value) === "map" ? Object.keys(value as object).length : fail();
 }

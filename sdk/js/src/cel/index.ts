@@ -1,10 +1,8 @@
-import { compileCondition } from "./compile.js";
-import { Failure } from "./faults.js";
-import { Machine } from "./machine.js";
-import { parseTime } from "./time.js";
-import type { Value } from "./values.js";
-
-export { Failure } from "./faults.js";
+import { Checker } from "./check.js";
+import { Evaluation } from "./evaluate.js";
+import { EXHAUSTED, FAILED } from "./faults.js";
+import { parse } from "./syntax.js";
+import { Box, type Value } from "./values.js";
 
 /**
  * CEL over JSON, with the server's answers: true, false, or an error where a name is missing or a type doesn't fit.
@@ -13,26 +11,26 @@ export { Failure } from "./faults.js";
  * `1.0` and results of computations keep their kind within an expression. JavaScript reads JSON numbers beyond ±2^53
  * rounded, so about such numbers in documents the server may answer differently; those in the expression are exact.
  *
- * `get()`, `exists(collection, id)`, `limit()`, `unchanged()`, `matches()` and `request.ip`, `method` and `id` are the
- * server's: `compile` refuses them with the code `server_only`. The server refuses more in filters (what has no form in
- * SQL, such as the comparison of two fields); here that is evaluated.
+ * `get()`, `exists(collection, id)`, `limit()`, `unchanged()`, `matches()` and `request` but for its time are the
+ * server's: `compile` refuses them with the code `server_only`. The server refuses more in filters: operations on types
+ * that never fit, and what has no form in SQL, such as the comparison of two fields; here that is evaluated.
  */
 export interface Program {
   readonly source: string;
   /** Whether the result depends on `request.time`. */
   readonly usesTime: boolean;
-  evaluate(names: Names): boolean | Failure;
+  evaluate(names: Bindings): boolean | "error";
 }
 
-/** What stands for an expression's names. */
-export interface Names {
+/** What stands for an expression's names: JSON. */
+export interface Bindings {
   /** A flat document. */
   doc?: unknown;
   /** Of rules; null (a visitor) where it is left out. */
   auth?: unknown;
   vars?: unknown;
-  /** Without a time, `request.time` is an error. */
-  request?: { time?: Date | string | number };
+  /** `request.time` in milliseconds; without it, that is an error. */
+  time?: number;
 }
 
 export interface CompileOptions {
@@ -45,28 +43,19 @@ export interface CompileOptions {
  * `server_only` (see `Program`), whose `errors` name line and column.
  */
 export function compile(source: string, options: CompileOptions = {}): Program {
-  const { ask, usesTime } = compileCondition(source, options.auth ?? false);
+  const checker = new Checker(source, options.auth ?? false);
+  const root = checker.check(parse(source));
   return {
     source,
-    usesTime,
-    evaluate(names) {
-      const bound = {
-        doc: names.doc as Value | undefined,
-        auth: (names.auth ?? null) as Value,
-        vars: (names.vars ?? {}) as Value,
-        time: millis(names.request?.time),
-      };
+    usesTime: checker.usesTime,
+    evaluate({ doc, auth = null, vars = {}, time }) {
+      const names = { doc, auth, vars, time: time === undefined ? time : new Box("timestamp", time) };
       try {
-        return ask(new Machine(bound));
+        return new Evaluation(names as Record<string, Value | undefined>).condition(root);
       } catch (error) {
-        if (error instanceof Failure) return error;
+        if (error === FAILED || error === EXHAUSTED) return "error";
         throw error;
       }
     },
   };
-}
-
-function millis(time: Date | string | number | undefined): number | undefined {
-  if (typeof time === "string") return parseTime(time);
-  return time instanceof Date ? time.getTime() : time;
 }

@@ -30,10 +30,3 @@ export function utf8Length(text: string): number {
   }
   return bytes;
 }
-
-/** Code points of a text. */
-export function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-}

@@ -1,4 +1,7 @@
+import { equal, member, type Value } from "../cel/values.js";
 import type { Json } from "../documents/types.js";
+
+export { member } from "../cel/values.js";
 
 export type Members = { [key: string]: Json };
 
@@ -11,35 +14,14 @@ export function plain<T>(value: T): T {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }
 
-/** Equality of JSON; the order of a map's members doesn't matter. A member that is undefined is none. */
+/** Equality of JSON; the order of a map's members doesn't matter. */
 export function deepEqual(left: unknown, right: unknown): boolean {
-  if (left === right) return true;
-  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right)) {
-    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
-    return left.every((item, index) => deepEqual(item, right[index]));
-  }
-  const [own, other] = [present(left), present(right)];
-  return own.length === other.length && own.every(([name, value]) => deepEqual(value, member(right as Members, name)));
-}
-
-function present(map: object): [string, unknown][] {
-  return Object.entries(map).filter(([, value]) => value !== undefined);
-}
-
-/** A map's own member; what a prototype has is none. */
-export function member(map: Members, name: string): Json | undefined {
-  return Object.hasOwn(map, name) ? map[name] : undefined;
+  return left === right || equal(left as Value, right as Value, () => undefined);
 }
 
 /** The value at a path of names; undefined where a name is absent or its holder is no map. */
 export function at(document: Members, names: readonly string[]): Json | undefined {
-  let value: Json | undefined = document;
-  for (const name of names) {
-    if (!isMap(value)) return undefined;
-    value = member(value, name);
-  }
-  return value;
+  return names.reduce<Json | undefined>((value, name) => (isMap(value) ? member(value, name) : undefined), document);
 }
 
 /** Nesting: a scalar has 0, `[]` has 1. Stops where it is deeper than `most`. */

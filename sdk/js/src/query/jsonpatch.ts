@@ -4,82 +4,70 @@ import { patchError } from "./merge.js";
 
 /** Operations of one patch. */
 const MOST_OPERATIONS = 200;
-/** What copies may come to, in characters of JSON. */
-const MOST_COPIED = 2 << 20;
-/** Operations times characters of the document. */
+/** What operations may walk through and copy, in characters of JSON. */
 const MOST_WORK = 32 << 20;
+const MOST_COPIED = 2 << 20;
 /** Nesting of JSON. */
 export const JSON_DEPTH = 64;
 
 /** Applies a patch of RFC 6902 to a map, within the server's bounds. */
 export function jsonPatch(stored: Members, operations: readonly JsonPatch[]): Members {
-  if (operations.length > MOST_OPERATIONS) {
-    throw patchError("bad_patch", `A JSON Patch has at most ${MOST_OPERATIONS} operations.`);
-  }
+  const count = operations.length;
+  if (count > MOST_OPERATIONS) throw patchError("bad_patch", `A JSON Patch has at most ${MOST_OPERATIONS} operations.`);
   operations.forEach(check);
-  if (operations.length > 32 && operations.length * text(stored).length > MOST_WORK) {
-    throw patchError("too_large", "Too many operations for a document of this size.");
-  }
   // The root is held in a list, so that it can be replaced as any other value.
   const root: Json[] = [plain(stored)];
-  let copied = 0;
+  let copied = count > 32 && count * length(stored) > MOST_WORK ? MOST_WORK : 0;
   operations.forEach((operation, index) => {
-    const failed = (why: string) => patchError("patch_failed", `Operation /${index} of the patch failed: ${why}.`);
-    if (operation.op === "copy") copied += text(find(root, operation.from ?? "")).length;
-    if (copied > MOST_COPIED) throw patchError("too_large", "The patch copies more than a document can hold.");
-    apply(root, operation, failed);
+    if (operation.op === "copy") copied += length(find(root, operation.from));
+    if (copied > MOST_COPIED) throw patchError("too_large", "The patch costs too much for a document of this size.");
+    if (!apply(root, operation)) {
+      throw patchError("patch_failed", `Operation /${index} of the patch doesn't fit the document.`);
+    }
   });
   const [made] = root;
-  if (!isMap(made)) throw patchError("bad_patch", "The patch would replace the document by what is no object.");
-  return made;
+  return isMap(made) ? made : bad("The patch would replace the document by what is no object.");
 }
 
-function text(value: Json | undefined): string {
-  return JSON.stringify(value) ?? "";
+function bad(message: string): never {
+  throw patchError("bad_patch", message);
+}
+
+function length(value: Json | undefined): number {
+  return JSON.stringify(value)?.length ?? 0;
 }
 
 function check(operation: JsonPatch, index: number): void {
   const isPointer = (path: unknown) => typeof path === "string" && /^(\/|$)/.test(path);
   const { op, path, from, value } = operation ?? {};
-  const needsValue = /^(add|replace|test)$/.test(op);
-  const needsFrom = /^(move|copy)$/.test(op);
-  const isGood = needsValue ? value !== undefined : needsFrom ? isPointer(from) : op === "remove";
-  if (!isGood || !isPointer(path)) {
-    throw patchError("bad_patch", `/${index} is not an operation of JSON Patch (RFC 6902): see op, path, value, from.`);
+  const isWhole = {
+    add: value,
+    replace: value,
+    test: value,
+    remove: true,
+    move: isPointer(from),
+    copy: isPointer(from),
+  };
+  const needed = Object.hasOwn(isWhole, op) ? isWhole[op] : undefined;
+  if (!isPointer(path) || needed === undefined || (/^(move|copy)$/.test(op) && !needed)) {
+    bad(`/${index} is not an operation of JSON Patch (RFC 6902): see op, path, value, from.`);
   }
 }
 
-type Failed = (why: string) => Error;
-const NOTHING = 'there is nothing at "path"';
-const NOTHING_FROM = 'there is nothing at "from"';
-
-function apply(root: Json[], operation: JsonPatch, failed: Failed): void {
-  const { op, path, from = "" } = operation;
-  const given = operation.value === undefined ? undefined : plain(operation.value);
-  const source = op === "move" || op === "copy" ? find(root, from) : given;
-  checkDepth(path, source);
-  if (op === "test") {
-    if (!deepEqual(find(root, path), given)) throw failed("the value is another one");
-  } else if (op === "remove") {
-    if (path === "" || !change(root, path, "remove")) throw failed(NOTHING);
-  } else if (op === "replace") {
-    if (find(root, path) === undefined || !change(root, path, "set", given)) throw failed(NOTHING);
-  } else if (op === "add") {
-    if (!change(root, path, "add", given)) throw failed(NOTHING);
-  } else {
-    if (source === undefined) throw failed(NOTHING_FROM);
-    if (op === "move" && path.startsWith(`${from}/`)) throw failed("a value can't be moved into itself");
-    if (op === "move" && from !== path) change(root, from, "remove");
-    if (from !== path && !change(root, path, "add", plain(source))) throw failed(NOTHING);
-  }
-}
-
-/** After each operation: copies into copies would nest without end. */
-function checkDepth(path: string, value: Json | undefined): void {
+/** False where the operation doesn't fit. */
+function apply(root: Json[], { op, path, from = "", value }: JsonPatch): boolean {
+  const isFrom = op === "move" || op === "copy";
+  const found = isFrom ? find(root, from) : value;
+  const given = found === undefined ? undefined : plain(found);
   const holders = path.split("/").length - 1;
-  if (holders + depth(value, JSON_DEPTH) > JSON_DEPTH) {
-    throw patchError("bad_json", `The document would be nested deeper than ${JSON_DEPTH}.`);
-  }
+  // After each operation: copies into copies would nest without end.
+  if (holders + depth(given, JSON_DEPTH) > JSON_DEPTH) throw patchError("bad_json", "The document would be too deep.");
+  if (op === "test") return deepEqual(find(root, path) ?? null, given) && find(root, path) !== undefined;
+  if (op === "remove") return path !== "" && change(root, path, op);
+  if (op === "replace") return find(root, path) !== undefined && change(root, path, op, given);
+  if (given === undefined || (op === "move" && path.startsWith(`${from}/`))) return false;
+  if (isFrom && from === path) return true;
+  return (op !== "move" || change(root, from, "remove")) && change(root, path, "add", given);
 }
 
 /** The tokens of a JSON Pointer, behind the one that leads to the root. */
@@ -88,40 +76,35 @@ function tokens(path: string): string[] {
   return ["0", ...names.map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"))];
 }
 
-function find(root: Json[], path: string): Json | undefined {
-  let value: Json | undefined = root;
-  for (const token of tokens(path)) value = child(value, token);
-  return value;
+function find(root: Json[], path = ""): Json | undefined {
+  return tokens(path).reduce<Json | undefined>(child, root);
 }
 
 function child(holder: Json | undefined, token: string): Json | undefined {
-  if (Array.isArray(holder)) return /^(0|[1-9]\d*)$/.test(token) ? holder[Number(token)] : undefined;
+  if (Array.isArray(holder)) return holder[indexOf(token)];
   return isMap(holder) ? member(holder, token) : undefined;
 }
 
-/** Changes what a path leads to; false where there is no such place. */
-function change(root: Json[], path: string, how: "add" | "set" | "remove", value: Json = null): boolean {
-  const names = tokens(path);
-  const last = names.pop() ?? "";
-  let holder: Json | undefined = root;
-  for (const token of names) holder = child(holder, token);
-  if (Array.isArray(holder)) return changeList(holder, last, path === "" ? "set" : how, value);
-  if (!isMap(holder)) return false;
-  if (how === "remove") {
-    const has = Object.hasOwn(holder, last);
-    delete holder[last];
-    return has;
-  }
-  // Defined, not assigned: "__proto__" is a name like others.
-  Object.defineProperty(holder, last, { value, writable: true, enumerable: true, configurable: true });
-  return true;
+function indexOf(token: string): number {
+  return /^(0|[1-9]\d*)$/.test(token) ? Number(token) : -1;
 }
 
-function changeList(list: Json[], token: string, how: "add" | "set" | "remove", value: Json): boolean {
-  const index = token === "-" && how === "add" ? list.length : /^(0|[1-9]\d*)$/.test(token) ? Number(token) : -1;
-  if (index < 0 || index > list.length - (how === "add" ? 0 : 1)) return false;
-  if (how === "add") list.splice(index, 0, value);
-  else if (how === "set") list[index] = value;
-  else list.splice(index, 1);
+/** Changes what a path leads to; false where there is no such place. */
+function change(root: Json[], path: string, how: "add" | "replace" | "remove", value: Json = null): boolean {
+  const names = tokens(path);
+  const last = names.pop() ?? "";
+  const holder = names.reduce<Json | undefined>(child, root);
+  if (Array.isArray(holder)) {
+    // Nothing stands beside the root.
+    const isAdded = how === "add" && path !== "";
+    const index = isAdded && last === "-" ? holder.length : indexOf(last);
+    const fits = index >= 0 && index < holder.length + (isAdded ? 1 : 0);
+    if (fits) holder.splice(index, isAdded ? 0 : 1, ...(how === "remove" ? [] : [value]));
+    return fits;
+  }
+  if (!isMap(holder)) return false;
+  if (how === "remove") return Object.hasOwn(holder, last) && delete holder[last];
+  // Defined, not assigned: "__proto__" is a name like others.
+  Object.defineProperty(holder, last, { value, writable: true, enumerable: true, configurable: true });
   return true;
 }

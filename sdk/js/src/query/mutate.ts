@@ -59,7 +59,7 @@ function checkConditions(document: Document | null, { ifMatch, where }: Mutation
   }
   if (!where) return;
   const program = compile(where.filter);
-  const names = { doc: document, vars: plain(where.vars), request: { time } };
+  const names = { doc: document, vars: plain(where.vars), time: Date.parse(time) };
   if (document === null || program.evaluate(names) !== true) {
     throw patchError("condition_failed", "The condition is not true of the stored document.");
   }
@@ -69,7 +69,7 @@ function patched(document: Document | null, { id, patch }: Mutation, time: strin
   const base: Members = document ? { ...(document as Members) } : { id };
   if (Array.isArray(patch)) return jsonPatch(base, patch);
   const wanted: Members = plain(patch ?? {});
-  const apply = mergePatch(wanted, () => time);
+  const apply = mergePatch(wanted, time);
   const made = apply(base);
   // `null` removes a field, and without its id it is no longer this document.
   return Object.hasOwn(made, "id") ? made : { ...made, id: null };

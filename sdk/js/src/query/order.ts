@@ -78,25 +78,17 @@ function rank(value: Json | undefined): number {
   return { boolean: 2, number: 3, string: 4 }[typeof value as string] ?? 5;
 }
 
-/** The order of what the database keeps of long texts. */
+/** The order of what the database keeps of long texts: their first bytes, which may end within a character. */
 function comparePrefix(left: string, right: string): number {
-  const first = firstDifference(left, right);
-  // A unit is three bytes at most.
-  if (first * 3 < TEXT_PREFIX - 4) return compareText(left, right);
-  const [a, b] = [utf8Prefix(left), utf8Prefix(right)];
-  const index = a.findIndex((byte, place) => byte !== b[place]);
-  return index < 0 ? a.length - b.length : (a[index] ?? 0) - (b[index] ?? -1);
-}
-
-/** The first bytes of a text, which may end within a character. */
-function utf8Prefix(text: string): number[] {
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    const more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    bytes.push(more === 0 ? code : ([0xc0, 0xe0, 0xf0][more - 1] ?? 0) | (code >> (6 * more)));
-    for (let left = more - 1; left >= 0; left--) bytes.push(0x80 | ((code >> (6 * left)) & 0x3f));
-    if (bytes.length >= TEXT_PREFIX) break;
-  }
-  return bytes.slice(0, TEXT_PREFIX);
+  let first = firstDifference(left, right);
+  // A unit has at most three bytes.
+  if (3 * first < TEXT_PREFIX - 4) return compareText(left, right);
+  // Not between the halves of a pair.
+  if (/[\ud800-\udbff]$/.test(left.slice(0, first))) first--;
+  const kept = TEXT_PREFIX - utf8Length(left.slice(0, first));
+  const [a, b] = [left.codePointAt(first) ?? 0, right.codePointAt(first) ?? 0];
+  const [size, other] = [a, b].map((code) => utf8Length(String.fromCodePoint(code))) as [number, number];
+  const cut = 6 * (size - kept);
+  const isCut = kept <= 0 || (size === other && cut > 0 && a >> cut === b >> cut);
+  return isCut ? 0 : compareText(left, right);
 }

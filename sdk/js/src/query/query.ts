@@ -43,7 +43,7 @@ export function compileQuery(spec: QuerySpec, options: QueryOptions = {}): Local
   const vars = plain(spec.vars ?? {});
   const now = options.now ?? Date.now;
   const matchesAt = (doc: Document, time: number) =>
-    reason === undefined && (program?.evaluate({ doc, vars, request: { time } }) ?? true) === true;
+    reason === undefined && (program?.evaluate({ doc, vars, time }) ?? true) === true;
   return {
     local: reason === undefined,
     reason,

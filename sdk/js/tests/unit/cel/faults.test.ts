@@ -40,19 +40,17 @@ describe("what is refused when it is compiled", () => {
     ["a)", 1, 2, "not expected"],
     ["auth.id == 'a'", 1, 1, "can't be used here"],
     ["next == 1", 1, 1, "doc.next"],
-    ["request == 1", 1, 1, "request.time"],
-    ["request.headers == 1", 1, 1, "time, ip, method and id"],
-    ["has(request.body)", 1, 5, "time, ip, method and id"],
     ["lower(a) == 'x'", 1, 1, "no function lower()"],
     ["a.trim() == 'x'", 1, 1, "no function trim()"],
-    ["size() == 1", 1, 1, "isn't written"],
+    ["size() == 1", 1, 1, "no function size() with these arguments"],
     ["has(doc)", 1, 1, "has(doc.title)"],
     ["has(a[0])", 1, 1, "has(doc.title)"],
-    ["l.exists(x)", 1, 1, "isn't written"],
+    ["l.exists(x)", 1, 1, "with these arguments"],
+    ["l.filter(x, true, x) == l", 1, 1, "with these arguments"],
     ["l.exists(1, true)", 1, 10, "a name for the element"],
     ["l.exists(doc, true)", 1, 10, "is taken"],
     ["constructor(a)", 1, 1, "no function constructor()"],
-    ["timestamp('2026-13-01T00:00:00Z') < request.time", 1, 11, "no time"],
+    ["timestamp('2026-13-01T00:00:00Z') < request.time", 1, 11, "no timestamp"],
     ["duration('1 hour') > duration('1m')", 1, 10, "no duration"],
     ["{1: 2} == m", 1, 2, "has to be a text"],
     ["{'a': 2, 'a': 3} == m", 1, 10, "twice"],
@@ -69,7 +67,7 @@ describe("what is refused when it is compiled", () => {
 
   it("says that only the server knows what it keeps", () => {
     const sources = ["get('a', 'b').c == 1", "exists('a', doc.b)", "limit('a', 1, duration('1m'))", "unchanged('a')"];
-    for (const source of [...sources, "a.matches('b')", "matches(a, 'b')", "request.ip == '::1'", "request.id == a"]) {
+    for (const source of [...sources, "a.matches('b')", "matches(a, 'b')", "request.ip == '::1'", "request == a"]) {
       expect(refusal(source).code, source).toBe("server_only");
     }
     // What is wrong anyhow is wrong before that.
@@ -115,15 +113,11 @@ describe("what is refused when it is compiled", () => {
 });
 
 describe("evaluation", () => {
-  it("says why there is no value", () => {
-    expect(compile("doc.a.b == 1").evaluate({ doc: { a: 1 } })).toMatchObject({
-      why: "a map is needed, and this is a number",
-    });
-    expect(compile("missing == 1").evaluate({ doc: {} })).toMatchObject({ why: "there is no `missing`" });
-    expect(compile("a == 1").evaluate({})).toMatchObject({ why: "`doc` has no value here" });
-    expect(compile("request.time > timestamp('2026-01-01T00:00:00Z')").evaluate({ doc: {} })).toMatchObject({
-      why: "`request` has no value here",
-    });
+  it("of a name without a value is an error", () => {
+    for (const source of ["a == 1", "doc.a == 1", "request.time > timestamp('2026-01-01T00:00:00Z')", "vars.a == 1"]) {
+      expect(compile(source).evaluate({}), source).toBe("error");
+    }
+    expect(compile("auth == null", { auth: true }).evaluate({})).toBe(true);
   });
 
   it("knows whether the answer depends on the time", () => {
@@ -131,23 +125,22 @@ describe("evaluation", () => {
     const program = compile("timestamp(endsAt) > request.time");
     expect(program.usesTime).toBe(true);
     const doc = { endsAt: "2026-11-22T08:00:00.000Z" };
-    for (const time of [new Date("2026-11-22T07:00:00Z"), "2026-11-22T07:00:00Z", Date.UTC(2026, 10, 22, 7)]) {
-      expect(program.evaluate({ doc, request: { time } })).toBe(true);
-    }
-    expect(program.evaluate({ doc, request: { time: "2026-11-22T08:00:00Z" } })).toBe(false);
+    expect(program.evaluate({ doc, time: Date.parse("2026-11-22T07:59:59.999Z") })).toBe(true);
+    expect(program.evaluate({ doc, time: Date.parse("2026-11-22T08:00:00Z") })).toBe(false);
   });
 
   it("ends when its steps run out, whatever stands beside", () => {
     const doc = { l: Array.from({ length: 300 }, (_, n) => n), s: "x".repeat(1 << 20), big: Array(40_000).fill("x") };
     for (const source of [
-      "l.all(a, l.all(b, a + b >= 0)) || true",
+      "l.all(a, l.all(b, a + b >= 0))",
       "l.exists(a, s.contains('y'))",
       "l.exists(a, 'y' in big)",
       "l.exists(a, big == big && a < 0)",
       "l.exists(a, size(s + s) == 1)",
       "l.map(a, big + big).size() == 1",
     ]) {
-      expect(compile(source).evaluate({ doc }), source).toMatchObject({ exhausted: true });
+      // An error would be absorbed.
+      expect(compile(`${source} || true`).evaluate({ doc }), source).toBe("error");
     }
     expect(compile("'x' in big && !('y' in big)").evaluate({ doc })).toBe(true);
   });

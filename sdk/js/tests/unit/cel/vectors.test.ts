@@ -16,8 +16,7 @@ const file = new URL("../../../../../tests/vectors/cel.json", import.meta.url);
 const { cases, random }: Record<"cases" | "random", Vector[]> = JSON.parse(readFileSync(file, "utf8"));
 
 function evaluate({ expression, auth = null, doc = {}, vars = {}, now = "2026-11-22T08:00:00.000Z" }: Vector): string {
-  const result = compile(expression, { auth: true }).evaluate({ auth, doc, vars, request: { time: now } });
-  return typeof result === "boolean" ? String(result) : "error";
+  return String(compile(expression, { auth: true }).evaluate({ auth, doc, vars, time: Date.parse(now) }));
 }
 
 function outcome(vector: Vector): string {
