@@ -2,7 +2,7 @@
  * What the server said: which documents, in which results, as of which place. A document stays as long as a result
  * holds it or a write of it waits.
  */
-import type { Document, SubscribeSpec } from "../documents/types.js";
+import type { Document, Mutation, SubscribeSpec } from "../documents/types.js";
 import type { LiveChange } from "../realtime/types.js";
 import type { Clock } from "../transport/types.js";
 import type { LocalQueries } from "./local.js";
@@ -32,47 +32,53 @@ export class Cache {
   readonly #sizes = new WeakMap<object, number>();
   #changes = 0;
 
-  constructor(
-    private readonly store: Store,
-    private readonly queries: LocalQueries,
-    private readonly limits: CacheLimits,
-    private readonly clock: Clock,
-    private readonly needs: CacheNeeds,
-  ) {}
+  readonly #store: Store;
+  readonly #queries: LocalQueries;
+  readonly #limits: CacheLimits;
+  readonly #clock: Clock;
+  readonly #needs: CacheNeeds;
+
+  constructor(store: Store, queries: LocalQueries, limits: CacheLimits, clock: Clock, needs: CacheNeeds) {
+    this.#store = store;
+    this.#queries = queries;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#needs = needs;
+  }
 
   /** The document was so at this place. */
   observe(collection: string, id: string, doc: Document | null, at: string): void {
-    const entry = this.store.entry(collection, id);
+    const entry = this.#store.entry(collection, id);
     const seen: Held = { doc, at };
     if (entry && entry.at > at) return;
     // A write of it that is under way may be contained in this already: both must not be shown.
-    if (!this.#underWay(collection, id)) this.store.putEntry(collection, id, seen);
+    if (!this.#underWay(collection, id)) this.#store.putEntry(collection, id, seen);
     else if (!entry?.next || entry.next.at <= at) {
-      this.store.putEntry(collection, id, { ...(entry ?? { doc: null, at: "" }), next: seen });
+      this.#store.putEntry(collection, id, { ...(entry ?? { doc: null, at: "" }), next: seen });
     }
   }
 
   /** The writes of the document that were under way are decided: what came meanwhile counts. */
-  settle(collection: string, id: string): void {
-    const entry = this.store.entry(collection, id);
-    if (entry?.next && !this.#underWay(collection, id)) this.store.putEntry(collection, id, later(entry, entry.next));
+  settle({ collection, id }: Mutation): void {
+    const entry = this.#store.entry(collection, id);
+    if (entry?.next && !this.#underWay(collection, id)) this.#store.putEntry(collection, id, later(entry, entry.next));
     this.tidy(collection, id);
   }
 
   /** A write was taken: its answer is the document at its place, and belongs to the results that it matches. */
-  acknowledge(collection: string, id: string, answer: Held): void {
-    const entry = this.store.entry(collection, id);
+  acknowledge({ collection, id }: Mutation, answer: Held): void {
+    const entry = this.#store.entry(collection, id);
     const base = later(later(entry ?? { doc: null, at: "" }, answer), entry?.next ?? answer);
-    this.store.putEntry(collection, id, base);
+    this.#store.putEntry(collection, id, base);
     if (!base.doc) {
       this.purge(collection, id, base.at);
       return;
     }
     let held = false;
-    for (const record of this.store.queries.values()) {
+    for (const record of this.#store.queries.values()) {
       if (record.spec.collection !== collection) continue;
-      if (!record.ids.includes(id) && record.at < base.at && this.queries.matches(record.spec, base.doc)) {
-        this.store.putQuery({ ...record, extra: { ...record.extra, [id]: base.at } });
+      if (!record.ids.includes(id) && record.at < base.at && this.#queries.matches(record.spec, base.doc)) {
+        this.#store.putQuery({ ...record, extra: { ...record.extra, [id]: base.at } });
         held = true;
       } else held ||= holds(record, id);
     }
@@ -81,7 +87,7 @@ export class Cache {
 
   snapshot(spec: SubscribeSpec, docs: Document[], seq: string): void {
     const key = keyOf(spec);
-    const old = this.store.queries.get(key);
+    const old = this.#store.queries.get(key);
     const at = place(seq);
     // The log is another one (a restored server): its places tell nothing about those that are known.
     if (old?.seq && at < place(old.seq)) this.#forgetPlaces();
@@ -96,9 +102,9 @@ export class Cache {
   /** The members of a result, as of its `seq`; a list has none, and is as of what was known when it was asked for. */
   remember(spec: SubscribeSpec, ids: string[], seq: string, at = place(seq)): void {
     const key = keyOf(spec);
-    const old = this.store.queries.get(key);
+    const old = this.#store.queries.get(key);
     const extra = Object.fromEntries(Object.entries(old?.extra ?? {}).filter(([, since]) => since > at));
-    this.store.putQuery({ key, spec: membersOf(spec), ids, extra, seq, at, used: this.clock.now() });
+    this.#store.putQuery({ key, spec: membersOf(spec), ids, extra, seq, at, used: this.#clock.now() });
     const kept = new Set([...ids, ...Object.keys(extra)]);
     const lost = old ? [...old.ids, ...Object.keys(old.extra)].filter((id) => !kept.has(id)) : [];
     for (const id of lost) this.release(spec.collection, id);
@@ -106,7 +112,7 @@ export class Cache {
   }
 
   changes(spec: SubscribeSpec, changes: LiveChange[], seq: string): void {
-    const record = this.store.queries.get(keyOf(spec));
+    const record = this.#store.queries.get(keyOf(spec));
     if (!record) return;
     const at = place(seq);
     const ids = [...record.ids];
@@ -121,7 +127,7 @@ export class Cache {
     for (const { op, doc } of changes) {
       if (op !== "removed") this.observe(record.spec.collection, doc.id, doc as Document, at);
     }
-    this.store.putQuery({ ...record, ids, extra, seq, at, used: this.clock.now() });
+    this.#store.putQuery({ ...record, ids, extra, seq, at, used: this.#clock.now() });
     const removed = changes.filter(({ op }) => op === "removed").map(({ doc }) => doc.id);
     const over = Object.keys(record.extra).filter((id) => !(id in extra) && !ids.includes(id));
     for (const id of [...removed, ...over]) this.release(spec.collection, id);
@@ -132,38 +138,38 @@ export class Cache {
 
   /** The result doesn't exist (any more) for this user. */
   forget(key: string): void {
-    const record = this.store.queries.get(key);
-    this.store.deleteQuery(key);
+    const record = this.#store.queries.get(key);
+    this.#store.deleteQuery(key);
     if (record)
       for (const id of [...record.ids, ...Object.keys(record.extra)]) this.release(record.spec.collection, id);
   }
 
   /** Own writes that a live result should have told of by now and didn't: they aren't in it. */
   dropExtra(key: string, before: string): void {
-    const record = this.store.queries.get(key);
+    const record = this.#store.queries.get(key);
     const over = Object.entries(record?.extra ?? {}).filter(([, since]) => since <= before);
     if (!record || !over.length) return;
     const extra = Object.fromEntries(Object.entries(record.extra).filter(([, since]) => since > before));
-    this.store.putQuery({ ...record, extra });
+    this.#store.putQuery({ ...record, extra });
     for (const [id] of over) this.release(record.spec.collection, id);
   }
 
   /** Some result no longer has the document: without another that has it, it goes. */
   release(collection: string, id: string): void {
-    const holders = [...this.store.queries.values()].filter(
+    const holders = [...this.#store.queries.values()].filter(
       (record) => record.spec.collection === collection && holds(record, id),
     );
-    if (holders.some((record) => this.needs.isLive(record.key))) return;
-    if (holders.length) this.needs.recheck(collection, id);
+    if (holders.some((record) => this.#needs.isLive(record.key))) return;
+    if (holders.length) this.#needs.recheck(collection, id);
     else this.tidy(collection, id);
   }
 
   /** It may not be read, or isn't there: no result that isn't live keeps it. */
   purge(collection: string, id: string, at: string): void {
-    for (const record of [...this.store.queries.values()]) {
-      if (record.spec.collection !== collection || !holds(record, id) || this.needs.isLive(record.key)) continue;
+    for (const record of [...this.#store.queries.values()]) {
+      if (record.spec.collection !== collection || !holds(record, id) || this.#needs.isLive(record.key)) continue;
       const { [id]: _, ...extra } = record.extra;
-      this.store.putQuery({ ...record, ids: record.ids.filter((other) => other !== id), extra });
+      this.#store.putQuery({ ...record, ids: record.ids.filter((other) => other !== id), extra });
     }
     this.observe(collection, id, null, at);
     this.tidy(collection, id);
@@ -171,18 +177,18 @@ export class Cache {
 
   /** Drops the document if nothing holds it. */
   tidy(collection: string, id: string): void {
-    const entry = this.store.entry(collection, id);
+    const entry = this.#store.entry(collection, id);
     if (!entry || (!entry.doc && !entry.next)) return;
-    if (this.store.writesOf(collection, id).some((write) => write.state === "queued")) return;
-    for (const record of this.store.queries.values()) {
+    if (this.#store.writesOf(collection, id).some((write) => write.state === "queued")) return;
+    for (const record of this.#store.queries.values()) {
       if (record.spec.collection === collection && holds(record, id)) return;
     }
-    this.store.putEntry(collection, id, { doc: null, at: entry.at });
+    this.#store.putEntry(collection, id, { doc: null, at: entry.at });
   }
 
   /** Drops what nobody holds, after loading: another tab or a crash may have left it. */
   sweep(): void {
-    for (const [collection, documents] of this.store.docs) {
+    for (const [collection, documents] of this.#store.docs) {
       for (const id of documents.keys()) this.tidy(collection, id);
     }
   }
@@ -190,10 +196,10 @@ export class Cache {
   /** Keeps within the limits: results that nobody watches go, those used longest ago first. */
   evict(): void {
     this.#changes = 0;
-    const idle = [...this.store.queries.values()].filter((record) => !this.needs.isWatched(record.key));
+    const idle = [...this.#store.queries.values()].filter((record) => !this.#needs.isWatched(record.key));
     idle.sort((a, b) => a.used - b.used);
     while (idle.length && this.#isFull()) this.forget((idle.shift() as QueryRecord).key);
-    for (const [, documents] of this.store.docs) {
+    for (const [, documents] of this.#store.docs) {
       if (documents.size <= MOST_GONE) continue;
       const gone = [...documents].filter(([, entry]) => !entry.doc && !entry.next);
       for (const [id] of gone.slice(0, gone.length - MOST_GONE)) documents.delete(id);
@@ -201,15 +207,15 @@ export class Cache {
   }
 
   #isFull(): boolean {
-    if (this.store.queries.size > this.limits.queries) return true;
+    if (this.#store.queries.size > this.#limits.queries) return true;
     let [documents, bytes] = [0, 0];
-    for (const entries of this.store.docs.values()) {
+    for (const entries of this.#store.docs.values()) {
       for (const { doc } of entries.values()) {
         if (doc) documents += 1;
         if (doc) bytes += this.#size(doc);
       }
     }
-    return documents > this.limits.documents || bytes > this.limits.bytes;
+    return documents > this.#limits.documents || bytes > this.#limits.bytes;
   }
 
   #size(doc: Document): number {
@@ -219,15 +225,15 @@ export class Cache {
   }
 
   #underWay(collection: string, id: string): boolean {
-    return this.store.writesOf(collection, id).some(isUnderWay);
+    return this.#store.writesOf(collection, id).some(isUnderWay);
   }
 
   #forgetPlaces(): void {
-    for (const [collection, documents] of this.store.docs) {
-      for (const [id, entry] of documents) this.store.putEntry(collection, id, { doc: entry.doc, at: "" });
+    for (const [collection, documents] of this.#store.docs) {
+      for (const [id, entry] of documents) this.#store.putEntry(collection, id, { doc: entry.doc, at: "" });
     }
-    for (const record of this.store.queries.values()) this.store.putQuery({ ...record, at: "", seq: "" });
-    this.store.known = "";
+    for (const record of this.#store.queries.values()) this.#store.putQuery({ ...record, at: "", seq: "" });
+    this.#store.known = "";
   }
 }
 

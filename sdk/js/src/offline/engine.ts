@@ -7,7 +7,6 @@ import { Cache } from "./cache.js";
 import { seekLead } from "./leader.js";
 import { Lines } from "./lines.js";
 import { LocalQueries } from "./local.js";
-import { same } from "./merge.js";
 import { errorOf, keyOf, offlineError, type Write } from "./model.js";
 import { Outbox } from "./outbox.js";
 import { Recheck } from "./recheck.js";
@@ -46,21 +45,28 @@ export class Engine {
   #reached: boolean | undefined;
   #closed = false;
 
+  readonly #adapter: Adapter;
+  readonly #clock: Clock;
+  readonly #listeners: EngineListeners;
+
   constructor(
-    private readonly adapter: Adapter,
+    adapter: Adapter,
     /** Null for a visitor: what he writes goes to the server at once. */
     readonly userId: string | null,
     online: DocumentSource,
-    private readonly clock: Clock,
+    clock: Clock,
     options: OfflineOptions,
-    private readonly listeners: EngineListeners,
+    listeners: EngineListeners,
   ) {
+    this.#adapter = adapter;
+    this.#clock = clock;
+    this.#listeners = listeners;
     const { documents = 10_000, bytes = 20 << 20, queries = 50, writes = 10_000 } = options.limits ?? {};
     this.queries = new LocalQueries(clock);
     this.store = new Store(adapter, `${userId ?? ""}/`, clock, {
       touched: (collection) => this.#touch(this.lines.viewsIn(collection)),
       touchedQuery: (key) => this.#touch(this.lines.viewsOf(key)),
-      outbox: () => this.listeners.outbox(),
+      outbox: () => this.#listeners.outbox(),
       committed: (changes) => this.#tabs?.send(changes),
     });
     const contact = (reached: boolean) => this.#contact(reached);
@@ -85,7 +91,7 @@ export class Engine {
       most: writes,
       newKey: () => randomId(clock, 16),
       policy: (collection) => policies[collection] ?? policies["*"] ?? "last-write-wins",
-      conflict: (conflict) => this.listeners.conflict(conflict),
+      conflict: (conflict) => this.#listeners.conflict(conflict),
       taken: (at) => this.#later(TOLD_WITHIN, () => this.#dropUntold(at)),
     });
   }
@@ -94,7 +100,7 @@ export class Engine {
     const early: StoreChange[][] = [];
     let loaded = false;
     const keeps = (key: string) => this.#keeps(key);
-    this.#tabs = tabChannel(`${this.adapter.name}/${this.store.prefix}`, (changes) => {
+    this.#tabs = tabChannel(`${this.#adapter.name}/${this.store.prefix}`, (changes) => {
       if (!loaded) return early.push(changes);
       this.store.receive(changes, keeps);
       this.outbox.kick();
@@ -105,10 +111,10 @@ export class Engine {
     this.cache.sweep();
     if (this.userId === null || this.#closed) return;
     this.#stopLeading = seekLead({
-      adapter: this.adapter,
-      clock: this.clock,
+      adapter: this.#adapter,
+      clock: this.#clock,
       key: `lead/${this.userId}`,
-      tab: randomId(this.clock, 12),
+      tab: randomId(this.#clock, 12),
       onLead: () => void this.outbox.lead(true).catch(() => this.#later(RENEW_AFTER, () => this.outbox.lead(true))),
       onLose: () => void this.outbox.lead(false),
     });
@@ -202,11 +208,10 @@ export class Engine {
     if (view.isEmpty && !record && !alone) return;
     if (impatient && !view.isEmpty) return;
     if (!record && !this.queries.isLocal(view.spec)) {
-      if (view.isEmpty && alone)
-        view.error(offlineError("Only the server can answer this query, and it can't be reached."));
+      if (view.isEmpty && alone) view.error(offlineError());
       return;
     }
-    view.show(this.results.of(view.spec), !line.confirmed, record?.seq ?? "", same);
+    view.show(this.results.of(view.spec), !line.confirmed, record?.seq ?? "");
   }
 
   #contact(reached: boolean): void {
@@ -215,7 +220,7 @@ export class Engine {
     if (!reached || this.#closed) return;
     if (back) this.outbox.kick();
     if (back) void this.#recheck.run().catch(() => undefined);
-    const now = this.clock.now();
+    const now = this.#clock.now();
     if (now - this.#renewed < RENEW_EVERY) return;
     this.#renewed = now;
     this.#later(RENEW_AFTER, () => void this.lines.checkAll().catch(() => undefined));
@@ -228,7 +233,7 @@ export class Engine {
   }
 
   #later(milliseconds: number, task: () => void): () => void {
-    const cancel = after(this.clock, milliseconds, () => {
+    const cancel = after(this.#clock, milliseconds, () => {
       this.#timers.delete(cancel);
       if (!this.#closed) guarded(task);
     });

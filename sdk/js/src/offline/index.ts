@@ -2,15 +2,13 @@
  * `@basalt/client/offline`: reads and live queries from a cache on the device, writes kept in an outbox until the server
  * has taken them. Give one of these to `createClient({ persistence })`.
  */
-import type { DocumentSource } from "../documents/types.js";
 import { IndexedDbAdapter } from "./adapters/indexeddb.js";
 import { MemoryAdapter } from "./adapters/memory.js";
 import { SqliteAdapter, type SqliteDriver } from "./adapters/sqlite.js";
-import { pendingWrites } from "./model.js";
 import { checked } from "./options.js";
 import { Sessions } from "./sessions.js";
 import { OfflineSource } from "./source.js";
-import type { Adapter, OfflineControl, OfflineOptions, Persistence, PersistenceContext } from "./types.js";
+import type { Adapter, OfflineOptions, Persistence } from "./types.js";
 
 export type { SqliteDriver } from "./adapters/sqlite.js";
 export type * from "./types.js";
@@ -40,37 +38,7 @@ export function persistence(adapter: Adapter | ((name: string) => Adapter), opti
   return {
     attach(online, context) {
       const store = typeof adapter === "function" ? adapter(`basalt:${context.url}:${context.storageKey}`) : adapter;
-      return attached(store, settings, online, context);
+      return new OfflineSource(online, new Sessions(store, settings, online, context));
     },
   };
-}
-
-function attached(adapter: Adapter, options: OfflineOptions, online: DocumentSource, context: PersistenceContext) {
-  const sessions = new Sessions(adapter, options, online, context);
-  const source = new OfflineSource(online, sessions);
-  const control: OfflineControl = {
-    pending: async () => (await sessions.engine()).pending(),
-    onPending: (listener) => sessions.onPending(listener),
-    conflicts: async () => (await sessions.engine()).outbox.conflicts(),
-    onConflict: (listener) => sessions.onConflict(listener),
-    retry: async (id) => (await sessions.engine()).outbox.retry(id),
-    discard: async (id) => (await sessions.engine()).outbox.discard(id),
-    resolve: async (id, resolution) => (await sessions.engine()).outbox.resolve(id, resolution),
-    sync: async () => (await sessions.engine()).sync(),
-    wipe: () => sessions.wipe(),
-    close: () => sessions.close(),
-    async beforeLogout({ discard } = {}) {
-      const { outbox, store } = await sessions.engine();
-      if (discard) return;
-      await outbox.drained().catch(() => undefined);
-      if (store.writes.size) throw pendingWrites(store.writes.size);
-    },
-  };
-  const documents: DocumentSource = {
-    get: (collection, id, call) => source.get(collection, id, call),
-    list: (spec, call) => source.list(spec, call),
-    write: (mutation, call) => source.write(mutation, call),
-    subscribe: (spec, handlers) => source.subscribe(spec, handlers),
-  };
-  return { ...documents, ...control };
 }

@@ -1,9 +1,9 @@
 /** Live results: one subscription at the server for all views of the same members. */
 import type { DocumentSource, SubscribeSpec } from "../documents/types.js";
-import { BasaltError } from "../errors.js";
+import type { BasaltError } from "../errors.js";
 import type { LiveHandlers, LiveState } from "../realtime/types.js";
 import type { Cache } from "./cache.js";
-import { keyOf, membersOf, offlineError } from "./model.js";
+import { closedError, keyOf, membersOf, offlineError } from "./model.js";
 import type { Store } from "./store.js";
 import type { View } from "./view.js";
 
@@ -32,18 +32,23 @@ export interface LineEvents {
 export class Lines {
   readonly #lines = new Map<string, Line>();
 
-  constructor(
-    private readonly store: Store,
-    private readonly cache: () => Cache,
-    private readonly online: Pick<DocumentSource, "subscribe">,
-    private readonly events: LineEvents,
-  ) {}
+  readonly #store: Store;
+  readonly #cache: () => Cache;
+  readonly #online: Pick<DocumentSource, "subscribe">;
+  readonly #events: LineEvents;
+
+  constructor(store: Store, cache: () => Cache, online: Pick<DocumentSource, "subscribe">, events: LineEvents) {
+    this.#store = store;
+    this.#cache = cache;
+    this.#online = online;
+    this.#events = events;
+  }
 
   join(view: View): void {
     const line = this.#line(view.spec);
     line.views.add(view);
     view.state(line.state);
-    this.events.dirty(view);
+    this.#events.dirty(view);
   }
 
   leave(view: View): void {
@@ -85,13 +90,13 @@ export class Lines {
         else resolve();
       };
       line.waiting.add(answer);
-      if (line.state === "offline") answer(offlineError("The server can't be reached."));
+      if (line.state === "offline") answer(offlineError());
     });
   }
 
   /** Asks anew for all results that aren't live. */
   async checkAll(): Promise<void> {
-    const specs = [...this.store.queries.values()].map((record) => record.spec);
+    const specs = [...this.#store.queries.values()].map((record) => record.spec);
     const next = async (): Promise<void> => {
       for (let spec = specs.pop(); spec; spec = specs.pop()) await this.check(spec);
     };
@@ -101,8 +106,7 @@ export class Lines {
   close(): void {
     for (const line of this.#lines.values()) {
       line.stop();
-      for (const answer of [...line.waiting])
-        answer(new BasaltError({ code: "closed", message: "The client is closed." }));
+      for (const answer of [...line.waiting]) answer(closedError());
     }
     this.#lines.clear();
   }
@@ -124,7 +128,7 @@ export class Lines {
     this.#lines.set(key, line);
     const since = resume && this.#since(key);
     line.resumes = Boolean(since);
-    line.stop = this.online.subscribe(since ? { ...members, since } : members, this.#handlers(key, line));
+    line.stop = this.#online.subscribe(since ? { ...members, since } : members, this.#handlers(key, line));
     return line;
   }
 
@@ -136,9 +140,9 @@ export class Lines {
 
   /** Where to go on from: only where every member is still here. */
   #since(key: string): string | undefined {
-    const record = this.store.queries.get(key);
+    const record = this.#store.queries.get(key);
     const whole = record?.ids.every((id) => {
-      const entry = this.store.entry(record.spec.collection, id);
+      const entry = this.#store.entry(record.spec.collection, id);
       return entry?.doc || entry?.next?.doc;
     });
     return whole && record?.seq ? record.seq : undefined;
@@ -150,15 +154,15 @@ export class Lines {
       snapshot: (docs, seq) => {
         // "0": nobody is signed in any more, which says nothing of the user whose documents these are.
         if (!current() || seq === "0") return;
-        this.cache().snapshot(line.spec, docs, seq);
+        this.#cache().snapshot(line.spec, docs, seq);
         this.#confirm(line);
       },
       changes: (changes, seq) => {
-        if (current()) this.cache().changes(line.spec, changes, seq);
+        if (current()) this.#cache().changes(line.spec, changes, seq);
       },
       error: (error) => {
         if (!current()) return;
-        if (error.status === 403 || error.status === 404) this.cache().forget(key);
+        if (error.status === 403 || error.status === 404) this.#cache().forget(key);
         for (const view of line.views) view.error(error);
         for (const answer of [...line.waiting]) answer();
       },
@@ -173,16 +177,16 @@ export class Lines {
     for (const view of line.views) view.state(state);
     if (state === "live" && (line.resumes || line.confirmed)) this.#confirm(line);
     if (state === "offline") {
-      this.events.contact(false);
-      for (const answer of [...line.waiting]) answer(offlineError("The server can't be reached."));
-      for (const view of line.views) this.events.dirty(view);
+      this.#events.contact(false);
+      for (const answer of [...line.waiting]) answer(offlineError());
+      for (const view of line.views) this.#events.dirty(view);
     }
   }
 
   #confirm(line: Line): void {
     line.confirmed = true;
-    for (const view of line.views) this.events.dirty(view);
-    this.events.contact(true);
+    for (const view of line.views) this.#events.dirty(view);
+    this.#events.contact(true);
     for (const answer of [...line.waiting]) answer();
   }
 }

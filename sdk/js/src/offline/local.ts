@@ -9,7 +9,11 @@ const MOST_COMPILED = 200;
 export class LocalQueries {
   readonly #compiled = new Map<string, LocalQuery>();
 
-  constructor(private readonly clock: Clock) {}
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** False: only the server can tell what matches. Throws for what is no query at all. */
   isLocal(spec: SubscribeSpec): boolean {
@@ -43,7 +47,7 @@ export class LocalQueries {
     let query = this.#compiled.get(key);
     if (!query) {
       if (this.#compiled.size >= MOST_COMPILED) this.#compiled.clear();
-      query = compileQuery({ ...spec }, { now: () => this.clock.now() });
+      query = compileQuery({ ...spec }, { now: () => this.#clock.now() });
       this.#compiled.set(key, query);
     }
     return query;

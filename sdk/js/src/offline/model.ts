@@ -106,8 +106,12 @@ export function failureOf(error: unknown): Failure {
 
 export const errorOf = (failure: Failure): BasaltError => new BasaltError(failure);
 
-export function offlineError(message: string, cause?: unknown): BasaltError {
-  return new BasaltError({ code: "offline", message, cause });
+export function offlineError(cause?: unknown): BasaltError {
+  return new BasaltError({ code: "offline", message: "This needs the server, which can't be reached.", cause });
+}
+
+export function closedError(): BasaltError {
+  return new BasaltError({ code: "closed", message: "The client is closed." });
 }
 
 export function pendingWrites(count: number): BasaltError {

@@ -1,7 +1,7 @@
 /** Documents that one result lost and others claim: is each still to be read? */
 import type { DocumentSource } from "../documents/types.js";
-import { isBasaltError } from "../errors.js";
 import type { Cache } from "./cache.js";
+import { isUnreadable } from "./send.js";
 import type { Store } from "./store.js";
 
 const AT_A_TIME = 4;
@@ -10,11 +10,15 @@ export class Recheck {
   readonly #waiting = new Map<string, [collection: string, id: string]>();
   #running: Promise<void> | undefined;
 
-  constructor(
-    private readonly online: Pick<DocumentSource, "get">,
-    private readonly store: Store,
-    private readonly cache: Cache,
-  ) {}
+  readonly #online: Pick<DocumentSource, "get">;
+  readonly #store: Store;
+  readonly #cache: Cache;
+
+  constructor(online: Pick<DocumentSource, "get">, store: Store, cache: Cache) {
+    this.#online = online;
+    this.#store = store;
+    this.#cache = cache;
+  }
 
   add(collection: string, id: string): void {
     this.#waiting.set(`${collection}/${id}`, [collection, id]);
@@ -47,12 +51,12 @@ export class Recheck {
 
   async #ask(collection: string, id: string): Promise<void> {
     // The answer is at least as new as what was known when it was asked for.
-    const at = this.store.known;
+    const at = this.#store.known;
     try {
-      this.cache.observe(collection, id, await this.online.get(collection, id), at);
+      this.#cache.observe(collection, id, await this.#online.get(collection, id), at);
     } catch (error) {
-      if (!isBasaltError(error) || (error.status !== 404 && error.status !== 403)) throw error;
-      this.cache.purge(collection, id, at);
+      if (!isUnreadable(error)) throw error;
+      this.#cache.purge(collection, id, at);
     }
   }
 }

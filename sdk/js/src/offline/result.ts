@@ -11,15 +11,19 @@ export interface Seen {
 }
 
 export class Results {
-  constructor(
-    private readonly store: Store,
-    private readonly queries: LocalQueries,
-    private readonly keepFailed: boolean,
-  ) {}
+  readonly #store: Store;
+  readonly #queries: LocalQueries;
+  readonly #keepFailed: boolean;
+
+  constructor(store: Store, queries: LocalQueries, keepFailed: boolean) {
+    this.#store = store;
+    this.#queries = queries;
+    this.#keepFailed = keepFailed;
+  }
 
   document(collection: string, id: string): Document | null {
-    let doc = this.store.entry(collection, id)?.doc ?? null;
-    for (const write of this.store.writesOf(collection, id)) if (this.#shows(write)) doc = this.applied(doc, write);
+    let doc = this.#store.entry(collection, id)?.doc ?? null;
+    for (const write of this.#store.writesOf(collection, id)) if (this.#shows(write)) doc = this.applied(doc, write);
     return doc;
   }
 
@@ -27,14 +31,14 @@ export class Results {
   applied(doc: Document | null, write: Pick<Write, "mutation" | "madeAt">): Document | null {
     const { ifMatch: _, ...mutation } = write.mutation;
     try {
-      return this.queries.apply(doc, mutation, write.madeAt);
+      return this.#queries.apply(doc, mutation, write.madeAt);
     } catch {
       return doc;
     }
   }
 
   meta(collection: string, id: string): LocalMark | undefined {
-    const writes = this.store.writesOf(collection, id);
+    const writes = this.#store.writesOf(collection, id);
     const failure = writes.filter((write) => write.failure).at(-1)?.failure;
     const pending = writes.some((write) => write.state === "queued");
     if (failure) return { pending, failed: errorOf(failure) };
@@ -53,7 +57,7 @@ export class Results {
       const told = this.meta(spec.collection, spec.document);
       if (told) meta.set(spec.document, told);
     }
-    return { docs: spec.select ? docs.map((doc) => this.queries.select(doc, spec.select ?? [])) : docs, meta };
+    return { docs: spec.select ? docs.map((doc) => this.#queries.select(doc, spec.select ?? [])) : docs, meta };
   }
 
   #single(collection: string, id: string): Document[] {
@@ -62,8 +66,8 @@ export class Results {
   }
 
   #query(spec: SubscribeSpec): Document[] {
-    const record = this.store.queries.get(keyOf(spec));
-    const local = this.queries.isLocal(spec);
+    const record = this.#store.queries.get(keyOf(spec));
+    const local = this.#queries.isLocal(spec);
     if (!record) return local ? this.#evaluated(spec) : [];
     const [docs, touched] = this.#members(record, local);
     if (local) for (const doc of touched) this.#insert(docs, doc, spec);
@@ -71,11 +75,11 @@ export class Results {
   }
 
   #evaluated(spec: QuerySpec): Document[] {
-    const ids = new Set(this.store.docs.get(spec.collection)?.keys());
-    for (const { mutation } of this.store.writes.values())
+    const ids = new Set(this.#store.docs.get(spec.collection)?.keys());
+    for (const { mutation } of this.#store.writes.values())
       if (mutation.collection === spec.collection) ids.add(mutation.id);
     const docs = [...ids].flatMap((id) => this.document(spec.collection, id) ?? []);
-    return this.queries.run(spec, docs);
+    return this.#queries.run(spec, docs);
   }
 
   /**
@@ -86,10 +90,10 @@ export class Results {
     const { collection } = record.spec;
     const docs: Document[] = [];
     const touched = new Set(Object.keys(record.extra));
-    for (const { mutation } of this.store.writes.values())
+    for (const { mutation } of this.#store.writes.values())
       if (mutation.collection === collection) touched.add(mutation.id);
     for (const id of record.ids) {
-      const entry = this.store.entry(collection, id);
+      const entry = this.#store.entry(collection, id);
       if (local && entry && entry.at > record.at) touched.add(id);
       const doc = local && touched.has(id) ? null : this.document(collection, id);
       if (doc) docs.push(doc);
@@ -98,17 +102,17 @@ export class Results {
   }
 
   #insert(docs: Document[], doc: Document, spec: QuerySpec): void {
-    if (!this.queries.matches(spec, doc)) return;
+    if (!this.#queries.matches(spec, doc)) return;
     let [low, high] = [0, docs.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.queries.compare(spec, docs[middle] as Document, doc) <= 0) low = middle + 1;
+      if (this.#queries.compare(spec, docs[middle] as Document, doc) <= 0) low = middle + 1;
       else high = middle;
     }
     docs.splice(low, 0, doc);
   }
 
   #shows(write: Write): boolean {
-    return write.state === "queued" || (write.state === "failed" && this.keepFailed);
+    return write.state === "queued" || (write.state === "failed" && this.#keepFailed);
   }
 }

@@ -1,10 +1,11 @@
 /** One engine for who is signed in; with another user another one, and the views of the app move over. */
 import type { AuthEvent } from "../auth/types.js";
 import type { DocumentSource, SubscribeSpec } from "../documents/types.js";
-import { BasaltError, isBasaltError } from "../errors.js";
+import { isBasaltError } from "../errors.js";
 import { guarded } from "../realtime/timing.js";
 import type { LiveHandlers } from "../realtime/types.js";
 import { Engine } from "./engine.js";
+import { closedError } from "./model.js";
 import type { Adapter, Conflict, OfflineOptions, PendingWrite, PersistenceContext } from "./types.js";
 import { View } from "./view.js";
 
@@ -23,19 +24,23 @@ export class Sessions {
   #told = false;
   #closed = false;
 
-  constructor(
-    private readonly adapter: Adapter,
-    private readonly options: OfflineOptions,
-    private readonly online: DocumentSource,
-    private readonly context: PersistenceContext,
-  ) {
+  readonly #adapter: Adapter;
+  readonly #options: OfflineOptions;
+  readonly #online: DocumentSource;
+  readonly #context: PersistenceContext;
+
+  constructor(adapter: Adapter, options: OfflineOptions, online: DocumentSource, context: PersistenceContext) {
+    this.#adapter = adapter;
+    this.#options = options;
+    this.#online = online;
+    this.#context = context;
     this.#engine = context.tokens.userId().then((userId) => this.#open(userId));
     this.#engine.catch(() => undefined);
     this.#stopListening = context.tokens.onChange((event) => this.#changed(event));
   }
 
   engine(): Promise<Engine> {
-    if (this.#closed) return Promise.reject(new BasaltError({ code: "closed", message: "The client is closed." }));
+    if (this.#closed) return Promise.reject(closedError());
     return this.#engine;
   }
 
@@ -73,7 +78,7 @@ export class Sessions {
     this.#stopListening();
     for (const { stop } of this.#watched) stop?.();
     await (await this.#engine.catch(() => undefined))?.close();
-    await this.adapter.close?.();
+    await this.#adapter.close?.();
   }
 
   #changed(event: AuthEvent): void {
@@ -103,7 +108,7 @@ export class Sessions {
   }
 
   async #open(userId: string | null): Promise<Engine> {
-    const engine = new Engine(this.adapter, userId, this.online, this.context.clock, this.options, {
+    const engine = new Engine(this.#adapter, userId, this.#online, this.#context.clock, this.#options, {
       outbox: () => this.#tellPending(),
       conflict: (conflict) => {
         for (const listener of this.#conflicts) guarded(() => listener(conflict));

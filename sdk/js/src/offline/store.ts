@@ -43,22 +43,30 @@ export class Store {
   #timer: (() => void) | undefined;
   #closed = false;
 
+  readonly #adapter: Adapter;
+  readonly #clock: Clock;
+  readonly #events: StoreEvents;
+
   constructor(
-    private readonly adapter: Adapter,
+    adapter: Adapter,
     /** Of all keys of this user. */
     readonly prefix: string,
-    private readonly clock: Clock,
-    private readonly events: StoreEvents,
-  ) {}
+    clock: Clock,
+    events: StoreEvents,
+  ) {
+    this.#adapter = adapter;
+    this.#clock = clock;
+    this.#events = events;
+  }
 
   async load(): Promise<void> {
-    for (const [key, value] of await this.adapter.read(this.prefix)) this.#take(key.slice(this.prefix.length), value);
+    for (const [key, value] of await this.#adapter.read(this.prefix)) this.#take(key.slice(this.prefix.length), value);
   }
 
   /** The outbox as it is stored, for who takes over from another tab. Nothing of this tab is being stored meanwhile. */
   reloadWrites(): Promise<void> {
     return this.#commit([], async () => {
-      const rows = new Map(await this.adapter.read(`${this.prefix}o/`));
+      const rows = new Map(await this.#adapter.read(`${this.prefix}o/`));
       for (const write of [...this.writes.values()]) {
         const key = writeKey(write);
         if (!rows.has(this.prefix + key) && !this.#dirty.has(key)) this.#keep(write, false);
@@ -67,7 +75,7 @@ export class Store {
         const key = full.slice(this.prefix.length);
         if (!this.#dirty.has(key)) this.#take(key, value);
       }
-      this.events.outbox();
+      this.#events.outbox();
     });
   }
 
@@ -85,14 +93,14 @@ export class Store {
     this.queries.set(record.key, record);
     if (record.at > this.known) this.known = record.at;
     this.#dirty.add(`q/${record.key}`);
-    this.events.touchedQuery(record.key);
+    this.#events.touchedQuery(record.key);
     this.#soon();
   }
 
   deleteQuery(key: string): void {
     if (!this.queries.delete(key)) return;
     this.#dirty.add(`q/${key}`);
-    this.events.touchedQuery(key);
+    this.#events.touchedQuery(key);
     this.#soon();
   }
 
@@ -108,20 +116,20 @@ export class Store {
   putWrite(write: Write): void {
     this.#dirty.add(writeKey(write));
     this.#keep(write, true);
-    this.events.outbox();
+    this.#events.outbox();
   }
 
   deleteWrite(write: Write): void {
     this.#dirty.add(writeKey(write));
     this.#keep(write, false);
-    this.events.outbox();
+    this.#events.outbox();
   }
 
   /** Stores the write, and only then is it seen. */
   async addWrite(write: Write): Promise<void> {
     await this.#commit([{ key: this.prefix + writeKey(write), value: write }]);
     this.#keep(write, true);
-    this.events.outbox();
+    this.#events.outbox();
   }
 
   /** Everything that is seen is stored. */
@@ -139,7 +147,7 @@ export class Store {
       if (keeps(key) && change.value === undefined) this.#dirty.add(key);
       else outbox = this.#take(key, change.value, change.at) || outbox;
     }
-    if (outbox) this.events.outbox();
+    if (outbox) this.#events.outbox();
     this.#soon();
   }
 
@@ -153,7 +161,7 @@ export class Store {
     this.#closed = true;
     this.#timer?.();
     await this.#pump;
-    await this.adapter.clear(this.prefix);
+    await this.#adapter.clear(this.prefix);
   }
 
   /** Keeps both indexes in order; nearly always the write is the last one or known. */
@@ -171,7 +179,7 @@ export class Store {
       if (late) this.writes = new Map([...this.writes.values()].sort(byOrder).map((each) => [each.id, each]));
       else if (write.order > this.#last) this.#last = write.order;
     }
-    this.events.touched(collection, id);
+    this.#events.touched(collection, id);
   }
 
   /** Takes over what is stored under a key; says whether it was of the outbox. */
@@ -197,19 +205,19 @@ export class Store {
     this.docs.set(collection, documents);
     documents.set(id, entry);
     if (entry.at > this.known) this.known = entry.at;
-    this.events.touched(collection, id);
+    this.#events.touched(collection, id);
   }
 
   #takeQuery(key: string, record: QueryRecord | undefined): void {
     const held = this.queries.get(key);
     if (!record) this.queries.delete(key);
     else if (!held || held.at <= record.at) this.queries.set(key, record);
-    this.events.touchedQuery(key);
+    this.#events.touchedQuery(key);
   }
 
   #soon(milliseconds = WRITE_BEHIND): void {
     if (this.#closed || this.#timer || !this.#dirty.size) return;
-    this.#timer = after(this.clock, milliseconds, () => {
+    this.#timer = after(this.#clock, milliseconds, () => {
       this.#timer = undefined;
       this.flush().catch(() => this.#soon(RETRY));
     });
@@ -232,7 +240,7 @@ export class Store {
       this.#dirty.clear();
       const changes = [...dirty.map((key) => this.#change(key)), ...jobs.flatMap((job) => job.changes)];
       try {
-        if (changes.length && !this.#closed) await this.adapter.commit(changes);
+        if (changes.length && !this.#closed) await this.#adapter.commit(changes);
         for (const job of jobs) await job.then?.();
       } catch (error) {
         for (const key of dirty) this.#dirty.add(key);
@@ -240,7 +248,7 @@ export class Store {
         continue;
       }
       for (const job of jobs) job.done();
-      if (changes.length) this.events.committed(changes);
+      if (changes.length) this.#events.committed(changes);
     }
     // In the same turn in which there was nothing left: who comes next begins anew.
     this.#pump = undefined;

@@ -13,10 +13,14 @@ interface Row {
 export class IndexedDbAdapter implements Adapter {
   #database: Promise<IDBDatabase> | undefined;
 
+  readonly #factory: IDBFactory | undefined;
+
   constructor(
     readonly name: string,
-    private readonly factory: IDBFactory | undefined = globalThis.indexedDB,
-  ) {}
+    factory: IDBFactory | undefined = globalThis.indexedDB,
+  ) {
+    this.#factory = factory;
+  }
 
   async read(prefix: string): Promise<Array<[string, unknown]>> {
     const rows = await this.#run<Row[]>("readonly", (store, give) => {
@@ -71,8 +75,8 @@ export class IndexedDbAdapter implements Adapter {
 
   #open(): Promise<IDBDatabase> {
     return new Promise((resolve, reject) => {
-      if (!this.factory) return reject(broken(new Error("There is no IndexedDB here.")));
-      const request = this.factory.open(this.name, 1);
+      if (!this.#factory) return reject(broken(new Error("There is no IndexedDB here.")));
+      const request = this.#factory.open(this.name, 1);
       request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
       request.onerror = () => reject(broken(request.error));
       request.onsuccess = () => {

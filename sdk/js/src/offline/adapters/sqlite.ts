@@ -17,10 +17,13 @@ export class SqliteAdapter implements Adapter {
   #ready: Promise<unknown> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
+  readonly #driver: SqliteDriver;
+
   constructor(
     readonly name: string,
-    private readonly driver: SqliteDriver,
+    driver: SqliteDriver,
   ) {
+    this.#driver = driver;
     if (typeof driver.execute !== "function") throw badArgument("sqlite() needs `execute(sql, values)`.");
   }
 
@@ -60,7 +63,7 @@ export class SqliteAdapter implements Adapter {
   /** One transaction after the other: a connection has one at a time. */
   #alone<T>(work: (execute: SqliteDriver["execute"]) => Promise<T>): Promise<T> {
     const next = this.#last.then(async () => {
-      this.#ready ??= this.driver.execute(
+      this.#ready ??= this.#driver.execute(
         "CREATE TABLE IF NOT EXISTS basalt_entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, at TEXT) WITHOUT ROWID",
         [],
       );
@@ -68,14 +71,14 @@ export class SqliteAdapter implements Adapter {
         this.#ready = undefined;
         throw error;
       });
-      return this.driver.transaction ? this.driver.transaction(work) : this.#transaction(work);
+      return this.#driver.transaction ? this.#driver.transaction(work) : this.#transaction(work);
     });
     this.#last = next.catch(() => undefined);
     return next;
   }
 
   async #transaction<T>(work: (execute: SqliteDriver["execute"]) => Promise<T>): Promise<T> {
-    const execute: SqliteDriver["execute"] = (sql, values) => this.driver.execute(sql, values);
+    const execute: SqliteDriver["execute"] = (sql, values) => this.#driver.execute(sql, values);
     await execute("BEGIN IMMEDIATE", []);
     try {
       const result = await work(execute);
