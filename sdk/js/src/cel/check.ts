@@ -1,7 +1,7 @@
 import { DEPTH, fault, IN_LIST } from "./faults.js";
-import { CONVERSION, convert, LEAST, negated } from "./functions.js";
+import { CONVERSION, convert, negated } from "./functions.js";
 import type { Node } from "./syntax.js";
-import { Box, isNumber, mapOf, TYPES, type Value } from "./values.js";
+import { Box, mapOf, TYPES } from "./values.js";
 
 /** Names that are neither fields of the document nor elements of macros. */
 const RESERVED = /^(auth|request|doc|next|vars|params)$/;
@@ -65,7 +65,7 @@ export class Checker {
     if (!RESERVED.test(text)) return { ...node, kind: "select", parts: [{ ...node, text: "doc" }] };
     if (text === "doc" || text === "vars" || (text === "auth" && this.#auth)) return node;
     if (text === "request") throw this.#serverOnly(node, "request, but for its time,");
-    throw this.#fault(node, `\`${text}\` can't be used here. (The document's field is doc.${text}.)`);
+    throw this.#fault(node, `\`${text}\` can't be used here; the field is doc.${text}.`);
   }
 
   #select(node: Node, depth: number): Node {
@@ -97,19 +97,9 @@ export class Checker {
     });
     const list = node.parts[1];
     if (kind === "in" && list?.kind === "list" && list.parts.length > IN_LIST) {
-      throw this.#fault(list, `\`in\` takes a list of at most ${IN_LIST} values.`);
+      throw this.#fault(list, `\`in\` takes at most ${IN_LIST} values.`);
     }
-    if (kind === "map") this.#checkKeys(parts);
     return folded({ ...node, parts });
-  }
-
-  #checkKeys(parts: Node[]): void {
-    const seen = new Set<Value>();
-    parts.forEach((key, at) => {
-      if (at % 2 === 1 || key.kind !== "constant") return;
-      if (typeof key.value !== "string") throw this.#fault(key, "A map's key has to be a text.");
-      if (seen.size === seen.add(key.value).size) throw this.#fault(key, "The key appears twice.");
-    });
   }
 
   #call(node: Node, depth: number): Node {
@@ -146,7 +136,7 @@ export class Checker {
     const isPlace = /^(select|index|name)$/.test(argument.kind);
     const place = isPlace ? this.check(argument, depth) : argument;
     if (place.text === "time" && place.kind === "name") return { ...place, kind: "constant", value: true };
-    if (place.kind !== "select") throw this.#fault(node, "has() asks whether a field is there: has(doc.title).");
+    if (place.kind !== "select") throw this.#fault(node, "Write has(doc.title).");
     return { ...place, kind: "has" };
   }
 
@@ -165,8 +155,8 @@ export class Checker {
   #macro(node: Node, depth: number): Node {
     const [target, element, ...bodies] = node.parts as [Node, Node, ...Node[]];
     const range = this.check(target, depth + 1);
-    if (element.kind !== "name") throw this.#fault(element, `${node.text}() wants a name for the element first.`);
-    if (RESERVED.test(element.text)) throw this.#fault(element, `\`${element.text}\` is taken: choose another name.`);
+    if (element.kind !== "name") throw this.#fault(element, `${node.text}() wants the element's name first.`);
+    if (RESERVED.test(element.text)) throw this.#fault(element, `\`${element.text}\` is taken.`);
     const value = this.#elements.push(element.text) - 1;
     const parts = [range, ...bodies.map((body) => this.check(body, depth + 1))];
     this.#elements.pop();
@@ -193,9 +183,11 @@ function folded(node: Node): Node {
   const { kind, parts } = node;
   if (!/^(list|map|neg)$/.test(kind) || parts.some((part) => part.kind !== "constant")) return node;
   const values = parts.map((part) => part.value);
-  if (kind === "list") return { ...node, kind: "constant", value: values };
-  if (kind === "map") return { ...node, kind: "constant", value: mapOf(values) };
-  const [value = null] = values;
-  // The least integer has no negation, which is an error of the evaluation.
-  return isNumber(value) && value !== LEAST ? { ...node, kind: "constant", value: negated(value) } : node;
+  try {
+    const value = kind === "list" ? values : kind === "map" ? mapOf(values) : negated(values[0] ?? null);
+    return { ...node, kind: "constant", value };
+  } catch {
+    // An error of each evaluation.
+    return node;
+  }
 }

@@ -4,7 +4,7 @@ import { Box, float, isInteger, isList, isNumber, raw, typeOf, type Value, whole
 
 const NANOS_PER_MILLI = 1_000_000n;
 /** The least integer. */
-export const LEAST = -(2n ** 63n);
+const LEAST = -(2n ** 63n);
 
 /** Integers stay integers and must not leave 64 bits; with a float it is a float, which must stay finite. */
 export function arithmetic(operator: string, left: Value, right: Value): Value {

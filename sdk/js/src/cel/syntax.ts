@@ -19,7 +19,7 @@ export interface Node {
 const RESERVED =
   /^(as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while|in)$/;
 /** Signs of binary operators, from those that bind least. */
-const LEVELS = [/^(==|!=|<=?|>=?|in)$/, /^[+-]$/, /^[*/%]$/];
+const LEVELS = [/^\|\|$/, /^&&$/, /^(==|!=|<=?|>=?|in)$/, /^[+-]$/, /^[*/%]$/];
 
 const CONSTANTS = new Map<string, Value>([
   ["true", true],
@@ -52,37 +52,22 @@ class Parser {
   }
 
   all(): Node {
-    if (this.#tokens.length === 1) throw fault(this.#source, 0, "An empty expression matches nothing; write true.");
+    if (this.#tokens.length === 1) throw fault(this.#source, 0, "This is empty; write true.");
     const root = this.#expression();
     return this.#token.kind === "end" ? root : this.#unexpected();
   }
 
   #expression(): Node {
     const { at } = this.#token;
-    const condition = this.#logic("||");
+    const condition = this.#binary(0);
     if (!this.#take("?")) return condition;
     // Each branch is one deeper in the tree; here only the recursion is bounded, depth is checked with the names.
     if (++this.#branches > DEPTH) this.#tooDeep();
-    const ifTrue = this.#logic("||");
+    const ifTrue = this.#binary(0);
     this.#expect(":");
     const ifFalse = this.#expression();
     this.#branches--;
     return node("?", at, [condition, ifTrue, ifFalse]);
-  }
-
-  /** `a && (b && c)` is `a && b && c`. */
-  #logic(sign: "||" | "&&"): Node {
-    const { at } = this.#token;
-    const operands: Node[] = [];
-    do operands.push(sign === "||" ? this.#logic("&&") : this.#binary(0));
-    while (this.#take(sign));
-    const [first] = operands;
-    if (first && operands.length === 1) return first;
-    return node(
-      sign,
-      at,
-      operands.flatMap((operand) => (operand.kind === sign ? operand.parts : operand)),
-    );
   }
 
   #binary(level: number): Node {
@@ -94,7 +79,9 @@ class Parser {
       const { kind, text } = this.#token;
       if (!(kind === "operator" || (kind === "name" && text === "in")) || !signs.test(text)) return left;
       this.#next++;
-      left = node(text, at, [left, this.#binary(level + 1)]);
+      const sides = [left, this.#binary(level + 1)];
+      // `a && (b && c)` is `a && b && c`.
+      left = node(text, at, level < 2 ? sides.flatMap((side) => (side.kind === text ? side.parts : side)) : sides);
     }
   }
 
@@ -153,7 +140,7 @@ class Parser {
       if (typeof value === "bigint") return whole(isNegative ? -value : value);
       return float(isNegative ? -(value as number) : (value as number));
     } catch {
-      throw fault(this.#source, at, "The number is too large, or an integer outside of the 64-bit range.");
+      throw fault(this.#source, at, "The number is out of range.");
     }
   }
 

@@ -48,24 +48,24 @@ export function tokenize(source: string): Token[] {
 function stray(source: string, from: number) {
   const rest = source.slice(from).replace(new RegExp(`^${BLANK}`), "");
   const message = /^['"]/.test(rest)
-    ? "This text is never closed, or holds an unknown escape (write \\\\ for a backslash)."
-    : `\`${String.fromCodePoint(rest.codePointAt(0) ?? 0)}\` has no meaning here.${rest[0] === "=" ? " Write `==`." : ""}`;
+    ? "This text is never closed, or holds an unknown escape."
+    : `\`${String.fromCodePoint(rest.codePointAt(0) ?? 0)}\` has no meaning here.`;
   return fault(source, source.length - rest.length, message);
 }
 
 function numeric(source: string, at: number, text: string): Value {
-  if (/u$/i.test(text)) throw fault(source, at, "There are no unsigned numbers; write it without the u.");
+  if (/u$/i.test(text)) throw fault(source, at, "There are no unsigned numbers.");
   return /^\d*\.|^\d+e/i.test(text) ? Number(text) : BigInt(text);
 }
 
 function unquoted(source: string, at: number, literal: string): string {
-  if (/^b/i.test(literal)) throw fault(source, at, "There are no byte strings; write a text without the b.");
+  if (/^b/i.test(literal)) throw fault(source, at, "There are no byte strings.");
   const isRaw = /^r/i.test(literal);
   const outer = literal.slice(isRaw ? 1 : 0).replace(/\r\n?/g, "\n");
   const width = /^("""|''')[\s\S]*\1$/.test(outer) && outer.length >= 6 ? 3 : 1;
   const inner = outer.slice(width, -width);
   const text = isRaw ? inner : inner.replace(new RegExp(ESCAPE, "g"), (found) => escaped(source, at, found.slice(1)));
-  if (text.includes("\0")) throw fault(source, at, "No stored text holds U+0000, so none is compared with it.");
+  if (text.includes("\0")) throw fault(source, at, "No text holds U+0000.");
   return text;
 }
 
@@ -75,7 +75,7 @@ function escaped(source: string, at: number, code: string): string {
   if (code.length === 1) return letter < 0 ? code : "\x07\b\f\n\r\t\v".charAt(letter);
   const point = /^[xu]/i.test(code) ? Number.parseInt(code.slice(1), 16) : Number.parseInt(code, 8);
   if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
-    throw fault(source, at, "The text holds an escape that is no character.");
+    throw fault(source, at, "The escape is no character.");
   }
   return String.fromCodePoint(point);
 }

@@ -13,20 +13,20 @@ export const JSON_DEPTH = 64;
 /** Applies a patch of RFC 6902 to a map, within the server's bounds. */
 export function jsonPatch(stored: Members, operations: readonly JsonPatch[]): Members {
   const count = operations.length;
-  if (count > MOST_OPERATIONS) throw patchError("bad_patch", `A JSON Patch has at most ${MOST_OPERATIONS} operations.`);
+  if (count > MOST_OPERATIONS) bad(`A JSON Patch has at most ${MOST_OPERATIONS} operations.`);
   operations.forEach(check);
   // The root is held in a list, so that it can be replaced as any other value.
   const root: Json[] = [plain(stored)];
   let copied = count > 32 && count * length(stored) > MOST_WORK ? MOST_WORK : 0;
   operations.forEach((operation, index) => {
     if (operation.op === "copy") copied += length(find(root, operation.from));
-    if (copied > MOST_COPIED) throw patchError("too_large", "The patch costs too much for a document of this size.");
+    if (copied > MOST_COPIED) throw patchError("too_large", "The patch costs too much.");
     if (!apply(root, operation)) {
       throw patchError("patch_failed", `Operation /${index} of the patch doesn't fit the document.`);
     }
   });
   const [made] = root;
-  return isMap(made) ? made : bad("The patch would replace the document by what is no object.");
+  return isMap(made) ? made : bad("The patch would leave no document.");
 }
 
 function bad(message: string): never {
@@ -62,9 +62,10 @@ function apply(root: Json[], { op, path, from = "", value }: JsonPatch): boolean
   const holders = path.split("/").length - 1;
   // After each operation: copies into copies would nest without end.
   if (holders + depth(given, JSON_DEPTH) > JSON_DEPTH) throw patchError("bad_json", "The document would be too deep.");
-  if (op === "test") return deepEqual(find(root, path) ?? null, given) && find(root, path) !== undefined;
+  const stored = find(root, path);
+  if (op === "test") return stored !== undefined && deepEqual(stored, given);
   if (op === "remove") return path !== "" && change(root, path, op);
-  if (op === "replace") return find(root, path) !== undefined && change(root, path, op, given);
+  if (op === "replace") return stored !== undefined && change(root, path, op, given);
   if (given === undefined || (op === "move" && path.startsWith(`${from}/`))) return false;
   if (isFrom && from === path) return true;
   return (op !== "move" || change(root, from, "remove")) && change(root, path, "add", given);

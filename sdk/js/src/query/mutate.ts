@@ -26,7 +26,7 @@ export function applyMutation(
   checkConditions(document, mutation, time);
   if (mutation.kind === "delete") return null;
   if (mutation.kind === "create" && document !== null) {
-    throw patchError("document_exists", "A document with this id is there already.");
+    throw patchError("document_exists", "The id is taken.");
   }
   const given = (mutation.kind === "patch" ? mutation.patch : mutation.data) ?? {};
   checkDepth(given);
@@ -55,13 +55,13 @@ function checkPresence(document: Document | null, { kind, upsert }: Mutation): v
 
 function checkConditions(document: Document | null, { ifMatch, where }: Mutation, time: string): void {
   if (ifMatch !== undefined && (document === null || (ifMatch !== "*" && ifMatch !== document.rev))) {
-    throw patchError("precondition_failed", "The document is not (or no longer) at this revision.");
+    throw patchError("precondition_failed", "The document is not at this revision.");
   }
   if (!where) return;
   const program = compile(where.filter);
   const names = { doc: document, vars: plain(where.vars), time: Date.parse(time) };
   if (document === null || program.evaluate(names) !== true) {
-    throw patchError("condition_failed", "The condition is not true of the stored document.");
+    throw patchError("condition_failed", "The condition is not true of the document.");
   }
 }
 
@@ -78,7 +78,7 @@ function patched(document: Document | null, { id, patch }: Mutation, time: strin
 /** A body's `id`, where it has one, is the document's. */
 function checkId({ id }: Mutation, given: Json | undefined): void {
   if (given !== undefined && given !== id) {
-    throw patchError("id_mismatch", "The body's id is not the id of the document.");
+    throw patchError("id_mismatch", "The id is not the document's.");
   }
 }
 

@@ -21,9 +21,9 @@ describe("what is refused when it is compiled", () => {
     ["a ==\n  'é' 'x'", 2, 7, "not expected"],
     ["a ==\n 'é' == == 1", 2, 9, "not expected"],
     ["if == 1", 1, 1, "reserved"],
-    ["a == 99999999999999999999", 1, 6, "64-bit"],
-    ["a == 1e999", 1, 6, "too large"],
-    ["a = 1", 1, 3, "`==`"],
+    ["a == 99999999999999999999", 1, 6, "out of range"],
+    ["a == 1e999", 1, 6, "out of range"],
+    ["a = 1", 1, 3, "no meaning"],
     ["f(a,)", 1, 5, "not expected"],
     ["a ? b", 1, 6, "ends too early"],
     ["a.in == 1", 1, 3, "not expected"],
@@ -47,13 +47,11 @@ describe("what is refused when it is compiled", () => {
     ["has(a[0])", 1, 1, "has(doc.title)"],
     ["l.exists(x)", 1, 1, "with these arguments"],
     ["l.filter(x, true, x) == l", 1, 1, "with these arguments"],
-    ["l.exists(1, true)", 1, 10, "a name for the element"],
+    ["l.exists(1, true)", 1, 10, "name first"],
     ["l.exists(doc, true)", 1, 10, "is taken"],
     ["constructor(a)", 1, 1, "no function constructor()"],
     ["timestamp('2026-13-01T00:00:00Z') < request.time", 1, 11, "no timestamp"],
     ["duration('1 hour') > duration('1m')", 1, 10, "no duration"],
-    ["{1: 2} == m", 1, 2, "has to be a text"],
-    ["{'a': 2, 'a': 3} == m", 1, 10, "twice"],
   ])("%j at line %i, column %i", (source, line, column, part) => {
     const error = refusal(source);
     expect({ code: error.code, ...error.errors[0] }).toMatchObject({
