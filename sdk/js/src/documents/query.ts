@@ -20,7 +20,8 @@ export interface Explanation {
 const MOST_IN_A_PAGE = 500;
 const DEFAULT_MOST = 10_000;
 
-export class Query<T extends object, D = Document<T>> {
+/** `D`: a document as it comes; `X`: what the query adds to it. */
+export class Query<T extends object, D = Document<T>, X = unknown> {
   /** Made by `client.collection(name)`. */
   constructor(
     protected readonly context: DocumentContext,
@@ -29,43 +30,43 @@ export class Query<T extends object, D = Document<T>> {
   ) {}
 
   /** Only those of which this is true, too. */
-  where<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D>;
-  where(condition: Expression): Query<T, D>;
-  where(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D> {
+  where<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D, X>;
+  where(condition: Expression): Query<T, D, X>;
+  where(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D, X> {
     const condition = conditionOf(field, operator, value);
     return this.#with({}, this.condition ? all(this.condition, condition) : condition);
   }
 
   /** The same as `where`. */
-  and<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D>;
-  and(condition: Expression): Query<T, D>;
-  and(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D> {
+  and<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D, X>;
+  and(condition: Expression): Query<T, D, X>;
+  and(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D, X> {
     return this.where(conditionOf(field, operator, value));
   }
 
   /** Those of which this is true instead of all that was said before: `a.and(b).or(c)` is `(a && b) || c`. */
-  or<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D>;
-  or(condition: Expression): Query<T, D>;
-  or(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D> {
+  or<F extends Field<T>, O extends WhereOperator>(field: F, operator: O, value: Operand<T, F, O>): Query<T, D, X>;
+  or(condition: Expression): Query<T, D, X>;
+  or(field: string | Expression, operator?: WhereOperator, value?: unknown): Query<T, D, X> {
     if (!this.condition) throw badArgument("There is nothing before this `or`: begin with `where`.");
     return this.#with({}, any(this.condition, conditionOf(field, operator, value)));
   }
 
-  orderBy(field: Field<T>, direction: "asc" | "desc" = "asc"): Query<T, D> {
+  orderBy(field: Field<T>, direction: "asc" | "desc" = "asc"): Query<T, D, X> {
     const name = `${direction === "desc" ? "-" : ""}${plainName(field)}`;
     return this.#with({ sort: [...(this.parts.sort ?? []), name] });
   }
 
   /** Nearest to a point first; each document tells its `distance` in metres. */
-  orderByDistance(field: Field<T>, point: { lat: number; lng: number }): Query<T, D & WithDistance> {
+  orderByDistance(field: Field<T>, point: { lat: number; lng: number }): Query<T, D, X & WithDistance> {
     const { lat, lng } = point;
     if (!Number.isFinite(lat) || !Number.isFinite(lng)) throw badArgument("A point has the numbers lat and lng.");
     const name = `distance(${plainName(field)},${lat},${lng})`;
-    return this.#with({ sort: [...(this.parts.sort ?? []), name] }) as Query<T, D & WithDistance>;
+    return this.#with({ sort: [...(this.parts.sort ?? []), name] }) as unknown as Query<T, D, X & WithDistance>;
   }
 
   /** The size of a page, 1 to 500; of a live query, of its result. */
-  limit(count: number): Query<T, D> {
+  limit(count: number): Query<T, D, X> {
     if (!Number.isInteger(count) || count < 1 || count > MOST_IN_A_PAGE) {
       throw badArgument(`A limit is a whole number from 1 to ${MOST_IN_A_PAGE}.`);
     }
@@ -73,28 +74,28 @@ export class Query<T extends object, D = Document<T>> {
   }
 
   /** Goes on where a page ended: its `nextCursor`. */
-  after(cursor: string): Query<T, D> {
+  after(cursor: string): Query<T, D, X> {
     return this.#with({ cursor });
   }
 
   /** Full text: words that all have to be found, `"…"` for a phrase. Sorted by relevance unless told otherwise. */
-  search(words: string): Query<T, D & WithHighlight> {
-    return this.#with({ search: words }) as Query<T, D & WithHighlight>;
+  search(words: string): Query<T, D, X & WithHighlight> {
+    return this.#with({ search: words }) as unknown as Query<T, D, X & WithHighlight>;
   }
 
   /** The `k` documents whose vectors are nearest. */
-  nearest(nearest: Nearest & { field: Field<T> }): Query<T, D & WithDistance> {
-    return this.#with({ nearest }) as Query<T, D & WithDistance>;
+  nearest(nearest: Nearest & { field: Field<T> }): Query<T, D, X & WithDistance> {
+    return this.#with({ nearest }) as unknown as Query<T, D, X & WithDistance>;
   }
 
   /** Only these fields (and `id` and `rev`). */
-  select<F extends Field<T>>(...fields: F[]): Query<T, Selected<T, F>> {
-    return this.#with({ select: fields.map(plainName) }) as unknown as Query<T, Selected<T, F>>;
+  select<F extends Field<T>>(...fields: F[]): Query<T, Selected<T, F>, X> {
+    return this.#with({ select: fields.map(plainName) }) as unknown as Query<T, Selected<T, F>, X>;
   }
 
   /** With the documents that these references lead to, under `expand`. */
-  expand(...references: string[]): Query<T, D & WithExpand> {
-    return this.#with({ expand: references.map(plainName) }) as Query<T, D & WithExpand>;
+  expand(...references: string[]): Query<T, D, X & WithExpand> {
+    return this.#with({ expand: references.map(plainName) }) as unknown as Query<T, D, X & WithExpand>;
   }
 
   /** What is sent: the filter in CEL, with its values beside it. */
@@ -103,11 +104,11 @@ export class Query<T extends object, D = Document<T>> {
   }
 
   /** One page. */
-  list(options?: CallOptions): Promise<Page<D>> {
+  list(options?: CallOptions): Promise<Page<D & X>> {
     return this.#page(this.spec(), options);
   }
 
-  async first(options?: CallOptions): Promise<D | null> {
+  async first(options?: CallOptions): Promise<(D & X) | null> {
     const { items } = await this.#page({ ...this.spec(), limit: 1 }, options);
     return items[0] ?? null;
   }
@@ -121,7 +122,7 @@ export class Query<T extends object, D = Document<T>> {
   }
 
   /** Page by page to the end; `total` in each with `count`. */
-  async *pages(options?: CallOptions & { count?: boolean }): AsyncGenerator<Page<D>, void, undefined> {
+  async *pages(options?: CallOptions & { count?: boolean }): AsyncGenerator<Page<D & X>, void, undefined> {
     const { count, ...call } = options ?? {};
     let spec: ListSpec = { ...this.spec(), ...(count && { count }) };
     while (true) {
@@ -135,14 +136,14 @@ export class Query<T extends object, D = Document<T>> {
   }
 
   /** Document by document to the end: `for await (const note of notes.where(…))`. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<D, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<D & X, void, undefined> {
     for await (const page of this.pages()) yield* page.items;
   }
 
   /** All of them in a list; `too_many` where there are more than `most` (10,000). */
-  async all(options?: CallOptions & { most?: number }): Promise<D[]> {
+  async all(options?: CallOptions & { most?: number }): Promise<(D & X)[]> {
     const { most = DEFAULT_MOST, ...call } = options ?? {};
-    const found: D[] = [];
+    const found: (D & X)[] = [];
     const query = this.parts.limit ? this : this.limit(Math.max(1, Math.min(MOST_IN_A_PAGE, most)));
     for await (const page of query.pages(call)) {
       found.push(...page.items);
@@ -182,11 +183,11 @@ export class Query<T extends object, D = Document<T>> {
     return liveQuery<T>(this.context.source, this.spec()).results();
   }
 
-  async #page(spec: ListSpec, options?: CallOptions): Promise<Page<D>> {
-    return (await this.context.source.list(spec, options)) as unknown as Page<D>;
+  async #page(spec: ListSpec, options?: CallOptions): Promise<Page<D & X>> {
+    return (await this.context.source.list(spec, options)) as unknown as Page<D & X>;
   }
 
-  #with(parts: Partial<Spec>, condition = this.condition): Query<T, D> {
+  #with(parts: Partial<Spec>, condition = this.condition): Query<T, D, X> {
     return new Query(this.context, { ...this.parts, ...parts }, condition);
   }
 }

@@ -39,6 +39,10 @@ describe("types", () => {
     const near = notes.search("x").orderByDistance("title", { lat: 1, lng: 2 });
     type Near = NonNullable<Awaited<ReturnType<typeof near.first>>>;
     expectTypeOf<Near["distance"]>().toEqualTypeOf<number>();
+    const found = notes.search("x").expand("owner").select("n");
+    type Found = NonNullable<Awaited<ReturnType<typeof found.first>>>;
+    expectTypeOf<Found["highlight"]>().toEqualTypeOf<Record<string, string> | undefined>();
+    expectTypeOf<Found["expand"]>().toExtend<object>();
     expectTypeOf(client.auth.user).toExtend<{ displayName?: string; email?: string | null } | null>();
   });
 
