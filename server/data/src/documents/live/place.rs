@@ -117,4 +117,22 @@ mod tests {
         assert_eq!(order(&[("x", false)], &documents), ["a", "a1", "b"]);
         assert_eq!(order(&[("x", true)], &documents), ["b", "a1", "a"]);
     }
+
+    /// The cases of `tests/vectors/order.json`, which clients that sort what they hold have to agree with.
+    #[test]
+    fn the_vectors_stand_in_their_order() {
+        let file = basalt_core::json::parse(include_bytes!("../../../../../tests/vectors/order.json")).unwrap();
+        let (documents, cases) = (file["documents"].as_array().unwrap(), file["cases"].as_array().unwrap());
+        assert!(documents.len() >= 40 && cases.len() >= 20);
+        for case in cases {
+            let terms: Vec<(&str, bool)> = case["sort"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|term| term.as_str().unwrap())
+                .map(|term| term.strip_prefix('-').map_or((term, false), |name| (name, true)))
+                .collect();
+            assert_eq!(json!(order(&terms, documents)), case["expected"], "{}", case["sort"]);
+        }
+    }
 }

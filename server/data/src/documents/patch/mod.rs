@@ -9,6 +9,8 @@ mod merge;
 mod operator;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::BTreeSet;
 
