@@ -103,11 +103,8 @@ export class Cache {
   remember(spec: SubscribeSpec, ids: string[], seq: string, at = place(seq)): void {
     const key = keyOf(spec);
     const old = this.#store.queries.get(key);
-    const extra = Object.fromEntries(Object.entries(old?.extra ?? {}).filter(([, since]) => since > at));
-    this.#store.putQuery({ key, spec: membersOf(spec), ids, extra, seq, at, used: this.#clock.now() });
-    const kept = new Set([...ids, ...Object.keys(extra)]);
-    const lost = old ? [...old.ids, ...Object.keys(old.extra)].filter((id) => !kept.has(id)) : [];
-    for (const id of lost) this.release(spec.collection, id);
+    const extra = untold(old?.extra ?? {}, at);
+    this.#swap(old, { key, spec: membersOf(spec), ids, extra, seq, at, used: this.#clock.now() });
     this.evict();
   }
 
@@ -116,21 +113,16 @@ export class Cache {
     if (!record) return;
     const at = place(seq);
     const ids = [...record.ids];
-    const extra = { ...record.extra };
+    const extra = untold(record.extra, at);
     for (const { op, doc, index } of changes) {
       const now = ids.indexOf(doc.id);
       if (now >= 0) ids.splice(now, 1);
       delete extra[doc.id];
-      if (op !== "removed") ids.splice(Math.min(index < 0 ? ids.length : index, ids.length), 0, doc.id);
+      if (op === "removed") continue;
+      ids.splice(index < 0 ? ids.length : index, 0, doc.id);
+      this.observe(spec.collection, doc.id, doc as Document, at);
     }
-    for (const [id, since] of Object.entries(extra)) if (since <= at) delete extra[id];
-    for (const { op, doc } of changes) {
-      if (op !== "removed") this.observe(record.spec.collection, doc.id, doc as Document, at);
-    }
-    this.#store.putQuery({ ...record, ids, extra, seq, at, used: this.#clock.now() });
-    const removed = changes.filter(({ op }) => op === "removed").map(({ doc }) => doc.id);
-    const over = Object.keys(record.extra).filter((id) => !(id in extra) && !ids.includes(id));
-    for (const id of [...removed, ...over]) this.release(spec.collection, id);
+    this.#swap(record, { ...record, ids, extra, seq, at, used: this.#clock.now() });
     this.#changes += changes.length;
     // Counting everything at each change would cost more than a cache that is a little too large for a moment.
     if (this.#changes >= COUNT_EVERY) this.evict();
@@ -140,25 +132,24 @@ export class Cache {
   forget(key: string): void {
     const record = this.#store.queries.get(key);
     this.#store.deleteQuery(key);
-    if (record)
-      for (const id of [...record.ids, ...Object.keys(record.extra)]) this.release(record.spec.collection, id);
+    if (record) for (const id of members(record)) this.release(record.spec.collection, id);
   }
 
   /** Own writes that a live result should have told of by now and didn't: they aren't in it. */
-  dropExtra(key: string, before: string): void {
-    const record = this.#store.queries.get(key);
-    const over = Object.entries(record?.extra ?? {}).filter(([, since]) => since <= before);
-    if (!record || !over.length) return;
-    const extra = Object.fromEntries(Object.entries(record.extra).filter(([, since]) => since > before));
-    this.#store.putQuery({ ...record, extra });
-    for (const [id] of over) this.release(record.spec.collection, id);
+  dropExtra(record: QueryRecord, before: string): void {
+    this.#swap(record, { ...record, extra: untold(record.extra, before) });
+  }
+
+  /** Another state of a result: what it no longer has may have to go. */
+  #swap(old: QueryRecord | undefined, next: QueryRecord): void {
+    this.#store.putQuery(next);
+    const kept = new Set(members(next));
+    for (const id of old ? members(old) : []) if (!kept.has(id)) this.release(next.spec.collection, id);
   }
 
   /** Some result no longer has the document: without another that has it, it goes. */
   release(collection: string, id: string): void {
-    const holders = [...this.#store.queries.values()].filter(
-      (record) => record.spec.collection === collection && holds(record, id),
-    );
+    const holders = this.#holders(collection, id);
     if (holders.some((record) => this.#needs.isLive(record.key))) return;
     if (holders.length) this.#needs.recheck(collection, id);
     else this.tidy(collection, id);
@@ -166,8 +157,8 @@ export class Cache {
 
   /** It may not be read, or isn't there: no result that isn't live keeps it. */
   purge(collection: string, id: string, at: string): void {
-    for (const record of [...this.#store.queries.values()]) {
-      if (record.spec.collection !== collection || !holds(record, id) || this.#needs.isLive(record.key)) continue;
+    for (const record of this.#holders(collection, id)) {
+      if (this.#needs.isLive(record.key)) continue;
       const { [id]: _, ...extra } = record.extra;
       this.#store.putQuery({ ...record, ids: record.ids.filter((other) => other !== id), extra });
     }
@@ -180,9 +171,7 @@ export class Cache {
     const entry = this.#store.entry(collection, id);
     if (!entry || (!entry.doc && !entry.next)) return;
     if (this.#store.writesOf(collection, id).some((write) => write.state === "queued")) return;
-    for (const record of this.#store.queries.values()) {
-      if (record.spec.collection === collection && holds(record, id)) return;
-    }
+    if (this.#holders(collection, id).length) return;
     this.#store.putEntry(collection, id, { doc: null, at: entry.at });
   }
 
@@ -224,6 +213,11 @@ export class Cache {
     return size;
   }
 
+  #holders(collection: string, id: string): QueryRecord[] {
+    const all = [...this.#store.queries.values()];
+    return all.filter((record) => record.spec.collection === collection && holds(record, id));
+  }
+
   #underWay(collection: string, id: string): boolean {
     return this.#store.writesOf(collection, id).some(isUnderWay);
   }
@@ -242,5 +236,12 @@ export const isUnderWay = (write: Write): boolean => write.state === "queued" &&
 
 const later = (one: Entry, other: Held): Held =>
   other.at >= one.at ? { doc: other.doc, at: other.at } : { doc: one.doc, at: one.at };
+
+/** Own writes later than this place. */
+function untold(extra: QueryRecord["extra"], at: string): QueryRecord["extra"] {
+  return Object.fromEntries(Object.entries(extra).filter(([, since]) => since > at));
+}
+
+const members = (record: QueryRecord): string[] => [...record.ids, ...Object.keys(record.extra)];
 
 export const holds = (record: QueryRecord, id: string): boolean => id in record.extra || record.ids.includes(id);

@@ -228,7 +228,7 @@ export class Engine {
 
   #dropUntold(at: string): void {
     for (const record of [...this.store.queries.values()]) {
-      if (this.lines.isLive(record.key)) this.cache.dropExtra(record.key, at);
+      if (this.lines.isLive(record.key)) this.cache.dropExtra(record, at);
     }
   }
 
@@ -244,7 +244,7 @@ export class Engine {
 
 function shownWrite(write: Write): PendingWrite {
   const { id, mutation, state, failure } = write;
-  const shown: PendingWrite = {
+  return {
     id,
     collection: mutation.collection,
     documentId: mutation.id,
@@ -252,6 +252,6 @@ function shownWrite(write: Write): PendingWrite {
     mutation,
     state,
     madeAt: new Date(write.madeAt).toISOString(),
+    error: failure && errorOf(failure),
   };
-  return failure ? { ...shown, error: errorOf(failure) } : shown;
 }

@@ -106,7 +106,7 @@ export class Lines {
   close(): void {
     for (const line of this.#lines.values()) {
       line.stop();
-      for (const answer of [...line.waiting]) answer(closedError());
+      answerAll(line, closedError());
     }
     this.#lines.clear();
   }
@@ -164,7 +164,7 @@ export class Lines {
         if (!current()) return;
         if (error.status === 403 || error.status === 404) this.#cache().forget(key);
         for (const view of line.views) view.error(error);
-        for (const answer of [...line.waiting]) answer();
+        answerAll(line);
       },
       state: (state) => {
         if (current()) this.#state(line, state);
@@ -178,7 +178,7 @@ export class Lines {
     if (state === "live" && (line.resumes || line.confirmed)) this.#confirm(line);
     if (state === "offline") {
       this.#events.contact(false);
-      for (const answer of [...line.waiting]) answer(offlineError());
+      answerAll(line, offlineError());
       for (const view of line.views) this.#events.dirty(view);
     }
   }
@@ -187,6 +187,10 @@ export class Lines {
     line.confirmed = true;
     for (const view of line.views) this.#events.dirty(view);
     this.#events.contact(true);
-    for (const answer of [...line.waiting]) answer();
+    answerAll(line);
   }
+}
+
+function answerAll(line: Line, error?: BasaltError): void {
+  for (const answer of [...line.waiting]) answer(error);
 }

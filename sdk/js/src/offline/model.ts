@@ -115,6 +115,6 @@ export function closedError(): BasaltError {
 }
 
 export function pendingWrites(count: number): BasaltError {
-  const message = `${count} write${count === 1 ? " has" : "s have"} not reached the server; {discard: true} throws them away.`;
+  const message = `${count} writes have not reached the server.`;
   return new BasaltError({ code: "pending_writes", message });
 }

@@ -11,6 +11,8 @@ export interface Seen {
 }
 
 export class Results {
+  /** What each write made of which document: a long queue isn't applied anew for each change of something else. */
+  readonly #made = new WeakMap<Write, { from: Document | null; to: Document | null }>();
   readonly #store: Store;
   readonly #queries: LocalQueries;
   readonly #keepFailed: boolean;
@@ -23,7 +25,13 @@ export class Results {
 
   document(collection: string, id: string): Document | null {
     let doc = this.#store.entry(collection, id)?.doc ?? null;
-    for (const write of this.#store.writesOf(collection, id)) if (this.#shows(write)) doc = this.applied(doc, write);
+    for (const write of this.#store.writesOf(collection, id)) {
+      if (!this.#shows(write)) continue;
+      const made = this.#made.get(write);
+      const after: Document | null = made?.from === doc ? made.to : this.applied(doc, write);
+      this.#made.set(write, { from: doc, to: after });
+      doc = after;
+    }
     return doc;
   }
 
@@ -75,9 +83,10 @@ export class Results {
   }
 
   #evaluated(spec: QuerySpec): Document[] {
-    const ids = new Set(this.#store.docs.get(spec.collection)?.keys());
-    for (const { mutation } of this.#store.writes.values())
-      if (mutation.collection === spec.collection) ids.add(mutation.id);
+    const ids = new Set([
+      ...(this.#store.docs.get(spec.collection)?.keys() ?? []),
+      ...this.#store.writtenIn(spec.collection),
+    ]);
     const docs = [...ids].flatMap((id) => this.document(spec.collection, id) ?? []);
     return this.#queries.run(spec, docs);
   }
@@ -89,9 +98,7 @@ export class Results {
   #members(record: QueryRecord, local: boolean): [docs: Document[], touched: Document[]] {
     const { collection } = record.spec;
     const docs: Document[] = [];
-    const touched = new Set(Object.keys(record.extra));
-    for (const { mutation } of this.#store.writes.values())
-      if (mutation.collection === collection) touched.add(mutation.id);
+    const touched = new Set([...Object.keys(record.extra), ...this.#store.writtenIn(collection)]);
     for (const id of record.ids) {
       const entry = this.#store.entry(collection, id);
       if (local && entry && entry.at > record.at) touched.add(id);

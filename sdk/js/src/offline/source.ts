@@ -67,7 +67,6 @@ export class OfflineSource implements DocumentSource, OfflineControl {
     if (engine.userId === null) return this.#only(engine, () => this.#online.write(mutation, options));
     // A copy, as it would be sent: what the app does with its objects later is its own business.
     const own = JSON.parse(JSON.stringify(mutation)) as Mutation;
-    malformed(engine, own);
     await engine.outbox.add(own);
     const { collection, id } = own;
     const document = own.kind === "delete" ? null : engine.results.document(collection, id);
@@ -208,13 +207,4 @@ function isUnreached(error: unknown): boolean {
     isBasaltError(error) &&
     (["network", "timeout", "bad_answer"].includes(error.code) || [502, 503, 504].includes(error.status))
   );
-}
-
-/** What can never be taken, whatever is stored, is refused at once. */
-function malformed(engine: Engine, mutation: Mutation): void {
-  try {
-    engine.queries.apply(engine.results.document(mutation.collection, mutation.id), mutation, 0);
-  } catch (error) {
-    if (isBasaltError(error) && ["bad_patch", "id_mismatch", "bad_argument"].includes(error.code)) throw error;
-  }
 }

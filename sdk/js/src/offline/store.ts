@@ -35,7 +35,7 @@ export class Store {
   writes = new Map<string, Write>();
   /** The latest place that was heard of: what is asked for now is at least as new. */
   known = "";
-  readonly #byDocument = new Map<string, Write[]>();
+  readonly #byDocument = new Map<string, Map<string, Write[]>>();
   #last = "";
   readonly #dirty = new Set<string>();
   #jobs: Job[] = [];
@@ -109,7 +109,12 @@ export class Store {
   }
 
   writesOf(collection: string, id: string): readonly Write[] {
-    return this.#byDocument.get(`${collection}/${id}`) ?? [];
+    return this.#byDocument.get(collection)?.get(id) ?? [];
+  }
+
+  /** Ids of documents that writes wait for. */
+  writtenIn(collection: string): Iterable<string> {
+    return this.#byDocument.get(collection)?.keys() ?? [];
   }
 
   /** Seen at once; stored with the next `flush`. */
@@ -167,11 +172,12 @@ export class Store {
   /** Keeps both indexes in order; nearly always the write is the last one or known. */
   #keep(write: Write, present: boolean): void {
     const { collection, id } = write.mutation;
-    const key = `${collection}/${id}`;
-    const same = (this.#byDocument.get(key) ?? []).filter((other) => other.id !== write.id);
+    const documents = this.#byDocument.get(collection) ?? new Map<string, Write[]>();
+    this.#byDocument.set(collection, documents);
+    const same = (documents.get(id) ?? []).filter((other) => other.id !== write.id);
     if (present) same.push(write);
-    if (same.length) this.#byDocument.set(key, same.sort(byOrder));
-    else this.#byDocument.delete(key);
+    if (same.length) documents.set(id, same.sort(byOrder));
+    else documents.delete(id);
     if (!present) this.writes.delete(write.id);
     else {
       const late = !this.writes.has(write.id) && write.order < this.#last;

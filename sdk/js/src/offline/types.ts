@@ -90,7 +90,7 @@ export interface PendingWrite {
   /** When it was made, RFC 3339. */
   madeAt: string;
   /** Why it failed. */
-  error?: BasaltError;
+  error: BasaltError | undefined;
 }
 
 /** `client.offline`. */

@@ -17,7 +17,11 @@ export class FakeClock implements Clock {
 
   sleep = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
-      const timer = { at: this.#now + milliseconds, fire: resolve };
+      const fire = () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      };
+      const timer = { at: this.#now + milliseconds, fire };
       this.#timers.push(timer);
       const stop = () => {
         this.#timers = this.#timers.filter((other) => other !== timer);

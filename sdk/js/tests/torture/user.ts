@@ -70,24 +70,33 @@ export class User {
     }
   }
 
-  /** Sends all, takes note of what was refused, and is up to date. */
+  /** Sends what waits over the bad network, as far as that goes. */
+  async send(): Promise<void> {
+    this.device.reconnect();
+    await this.#synced();
+  }
+
+  /** Takes note of what was refused, and is up to date. */
   async settle(): Promise<Set<string>> {
     this.network.faults = { lost: 0, twice: 0 };
-    this.device.reconnect();
-    for (let tries = 0; ; tries++) {
+    await this.#synced();
+    const refused = await this.device.offline.pending();
+    for (const { id } of refused) await this.device.offline.discard(id);
+    return new Set(refused.flatMap(({ mutation }) => JSON.stringify(mutation).match(/w\d+-\d+/g) ?? []));
+  }
+
+  async #synced(): Promise<void> {
+    // As long as something gets through.
+    for (let [tries, sent] = [0, 0]; ; tries++) {
       try {
-        await this.device.offline.sync();
-        break;
+        return await this.device.offline.sync();
       } catch (error) {
+        if (this.network.counts.sent > sent) tries = 0;
+        sent = this.network.counts.sent;
         if (tries > 300) throw error;
         await hasty.sleep(500);
       }
     }
-    const refused = await this.device.offline.pending();
-    for (const { id, state } of refused) if (state !== "queued") await this.device.offline.discard(id);
-    return new Set(
-      refused.map((write) => JSON.stringify(write.mutation)).flatMap((text) => text.match(/w\d+-\d+/g) ?? []),
-    );
   }
 
   async #mood(): Promise<void> {

@@ -11,42 +11,42 @@ interface Row {
 
 /** One object store of rows; a commit is one `readwrite` transaction, which browsers run one after the other. */
 export class IndexedDbAdapter implements Adapter {
-  #database: Promise<IDBDatabase> | undefined;
-
   readonly #factory: IDBFactory | undefined;
+  #database: Promise<IDBDatabase> | undefined;
 
   constructor(
     readonly name: string,
-    factory: IDBFactory | undefined = globalThis.indexedDB,
+    factory = globalThis.indexedDB as IDBFactory | undefined,
   ) {
     this.#factory = factory;
   }
 
   async read(prefix: string): Promise<Array<[string, unknown]>> {
-    const rows = await this.#run<Row[]>("readonly", (store, give) => {
-      const request = store.getAll(below(prefix));
-      request.onsuccess = () => give(request.result);
+    let rows: IDBRequest<Row[]> | undefined;
+    await this.#run("readonly", (store) => {
+      rows = store.getAll(below(prefix));
     });
-    return rows.map((row) => [row.key, row.value]);
+    return (rows?.result ?? []).map((row) => [row.key, row.value]);
   }
 
-  commit(changes: StoreChange[], expect?: { key: string; value: string | undefined }): Promise<boolean> {
-    return this.#run<boolean>("readwrite", (store, give) => {
+  async commit(changes: StoreChange[], expect?: { key: string; value: string | undefined }): Promise<boolean> {
+    let done = !expect;
+    await this.#run("readwrite", (store) => {
       const write = () => {
         for (const change of changes) put(store, change);
-        give(true);
       };
-      if (!expect) return write();
-      const held = store.get(expect.key) as IDBRequest<Row | undefined>;
-      held.onsuccess = () => (held.result?.value === expect.value ? write() : give(false));
+      if (!expect) write();
+      else
+        look(store, expect.key, (row) => {
+          done = row?.value === expect.value;
+          if (done) write();
+        });
     });
+    return done;
   }
 
-  clear(prefix: string): Promise<void> {
-    return this.#run<void>("readwrite", (store, give) => {
-      store.delete(below(prefix));
-      give();
-    });
+  async clear(prefix: string): Promise<void> {
+    await this.#run("readwrite", (store) => store.delete(below(prefix)));
   }
 
   async close(): Promise<void> {
@@ -56,35 +56,29 @@ export class IndexedDbAdapter implements Adapter {
   }
 
   /** Resolves when the transaction has completed, not when its requests have. */
-  async #run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore, give: (value: T) => void) => void): Promise<T> {
+  async #run(mode: IDBTransactionMode, work: (store: IDBObjectStore) => void): Promise<void> {
     this.#database ??= this.#open();
     const database = await this.#database.catch((error) => {
       this.#database = undefined;
       throw error;
     });
-    return new Promise<T>((resolve, reject) => {
-      let given: T;
+    await new Promise<void>((resolve, reject) => {
       const transaction = database.transaction(STORE, mode, { durability: "strict" });
-      transaction.oncomplete = () => resolve(given);
+      transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(broken(transaction.error));
-      work(transaction.objectStore(STORE), (value) => {
-        given = value;
-      });
+      work(transaction.objectStore(STORE));
     });
   }
 
   #open(): Promise<IDBDatabase> {
     return new Promise((resolve, reject) => {
-      if (!this.#factory) return reject(broken(new Error("There is no IndexedDB here.")));
-      const request = this.#factory.open(this.name, 1);
+      const request = this.#factory?.open(this.name, 1);
+      if (!request) return reject(broken());
       request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
       request.onerror = () => reject(broken(request.error));
       request.onsuccess = () => {
-        // A later version of the app wants the database: this tab opens it again when it needs it.
-        request.result.onversionchange = () => this.close();
-        request.result.onclose = () => {
-          this.#database = undefined;
-        };
+        // A later version of the app wants the database, or the browser took it: opened again when it is needed.
+        request.result.onversionchange = request.result.onclose = () => this.close();
         resolve(request.result);
       };
     });
@@ -93,18 +87,17 @@ export class IndexedDbAdapter implements Adapter {
 
 function put(store: IDBObjectStore, { key, value, at }: StoreChange): void {
   const write = () => (value === undefined ? store.delete(key) : store.put({ key, value, at } satisfies Row));
-  if (at === undefined) {
-    write();
-    return;
-  }
-  const held = store.get(key) as IDBRequest<Row | undefined>;
-  held.onsuccess = () => {
-    if ((held.result?.at ?? "") <= at) write();
-  };
+  if (at === undefined) write();
+  else look(store, key, (row) => (row?.at ?? "") <= at && write());
+}
+
+function look(store: IDBObjectStore, key: string, then: (row: Row | undefined) => void): void {
+  const request = store.get(key) as IDBRequest<Row | undefined>;
+  request.onsuccess = () => then(request.result);
 }
 
 const below = (prefix: string) => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 
-function broken(cause: unknown): BasaltError {
-  return new BasaltError({ code: "storage", message: "The store of this device can't be used.", cause });
+function broken(cause?: unknown): BasaltError {
+  return new BasaltError({ code: "storage", message: "The device's store can't be used.", cause });
 }
