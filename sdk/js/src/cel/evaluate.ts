@@ -59,7 +59,7 @@ export class Evaluation {
       case "list":
         return parts.map((part) => this.#value(part));
       case "map":
-        return mapOf(parts.map((part, at) => this.#entry(part, at)));
+        return mapOf(parts.map((part) => this.#value(part)));
       case "&&":
       case "||":
         return this.#decide(kind === "||", parts, (part) => this.condition(part));
@@ -89,12 +89,6 @@ export class Evaluation {
   /** For work on a long text. */
   #takeForText(value: Value): void {
     if (typeof value === "string" && value.length > 1024) this.#take(utf8Length(value) / 4096);
-  }
-
-  /** A map's keys are each compared with those before. */
-  #entry(part: Node, at: number): Value {
-    if (at % 2 === 0) this.#take(at / 32);
-    return this.#value(part);
   }
 
   /**

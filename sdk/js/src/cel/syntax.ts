@@ -21,17 +21,6 @@ const RESERVED =
 /** Signs of binary operators, from those that bind least. */
 const LEVELS = [/^\|\|$/, /^&&$/, /^(==|!=|<=?|>=?|in)$/, /^[+-]$/, /^[*/%]$/];
 
-const CONSTANTS = new Map<string, Value>([
-  ["true", true],
-  ["false", false],
-  ["null", null],
-]);
-const HINTS = new Map([
-  ["and", "&&"],
-  ["or", "||"],
-  ["not", "!"],
-]);
-
 /** Parses CEL's grammar as the server's parser does; macros stay the calls that are written. */
 export function parse(source: string): Node {
   if (utf8Length(source) > SOURCE_BYTES) throw fault(source, 0, `An expression has at most ${SOURCE_BYTES} bytes.`);
@@ -129,7 +118,8 @@ class Parser {
     if (isNegative ? kind !== "number" : !/^(number|text|name)$/.test(kind)) this.#unexpected();
     this.#next++;
     if (kind === "number") return node("constant", at, [], "", this.#number(at, value, isNegative));
-    const constant = kind === "text" ? value : CONSTANTS.get(text);
+    const isKeyword = kind === "name" && /^(true|false|null)$/.test(text);
+    const constant: Value | undefined = isKeyword ? JSON.parse(text) : kind === "text" ? value : undefined;
     if (constant !== undefined) return node("constant", at, [], "", constant);
     if (RESERVED.test(text)) throw fault(this.#source, at, `\`${text}\` is a reserved word.`);
     return this.#is("(") ? node("call", at, this.#list("(", ")"), text) : node("name", at, [], text);
@@ -185,8 +175,7 @@ class Parser {
   #unexpected(): never {
     const { kind, text, at } = this.#token;
     if (kind === "end") throw fault(this.#source, at, "The expression ends too early.");
-    const hint = HINTS.get(text.toLowerCase());
-    throw fault(this.#source, at, `\`${text}\` is not expected here.${hint ? ` Write \`${hint}\`.` : ""}`);
+    throw fault(this.#source, at, `\`${text}\` is not expected here.`);
   }
 
   #tooDeep(): never {

@@ -1,23 +1,16 @@
 /** The order of two texts by code points, which is that of their UTF-8 bytes. */
 export function compareText(left: string, right: string): number {
-  const at = firstDifference(left, right);
-  const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
-  // Past the end is NaN: what is a beginning of the other comes first.
-  if (Number.isNaN(a) || Number.isNaN(b)) return left.length - right.length;
-  return rank(a) - rank(b);
+  const end = Math.min(left.length, right.length);
+  for (let at = 0; at < end; at++) {
+    const order = rank(left.charCodeAt(at)) - rank(right.charCodeAt(at));
+    if (order !== 0) return order;
+  }
+  return left.length - right.length;
 }
 
 /** Surrogates stand for code points above all others. */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
-}
-
-/** The first index at which two texts differ; the shorter one's length where that is its beginning. */
-export function firstDifference(left: string, right: string): number {
-  let at = 0;
-  const end = Math.min(left.length, right.length);
-  while (at < end && left.charCodeAt(at) === right.charCodeAt(at)) at++;
-  return at;
 }
 
 /** Bytes of a text as UTF-8. */

@@ -17,14 +17,9 @@ export function parseTime(text: string): number | undefined {
   if (!isDay || hour > 23 || minute > 59 || second > 60) return undefined;
   const offset = (Number(found[9] ?? 0) * 60 + Number(found[10] ?? 0)) * (found[8] === "-" ? -1 : 1);
   const time = date.getTime() + ((hour * 60 + minute - offset) * 60 + (leap ? 59 : second)) * 1000 + millis;
-  if (leap && !endsMonth(time)) return undefined;
-  return inRange(time);
-}
-
-/** A leap second is the last one of a month, in UTC. */
-function endsMonth(time: number): boolean {
-  const after = new Date(time + 1);
-  return after.getUTCDate() === 1 && after.getTime() % 86_400_000 === 0;
+  // A leap second is the last one of a month, in UTC.
+  const isLast = /-01T00:00:00/.test(new Date(time + 1).toISOString());
+  return leap && !isLast ? undefined : inRange(time);
 }
 
 /** The time if it lies in the years 0000 to 9999. */

@@ -1,12 +1,10 @@
-import { compareText, firstDifference, utf8Length } from "../cel/text.js";
+import { compareText, utf8Length } from "../cel/text.js";
 import type { Json } from "../documents/types.js";
 import { BasaltError } from "../errors.js";
 import { at, type Members } from "./json.js";
 
 /** Fields of one `sort`. */
 const MOST_FIELDS = 8;
-/** Bytes of a text that count in an order. */
-const TEXT_PREFIX = 256;
 
 export type Compare = (left: Members, right: Members) => number;
 
@@ -49,7 +47,8 @@ function parse(terms: readonly string[]): Field[] {
 /**
  * The server's order of documents: by the fields of `sort`, `-` before one for descending, and then by id in the last
  * field's direction. Within a field: missing < null < false < true < numbers < texts < lists and maps; texts by code
- * points. Lists and maps have no order among themselves, nor have texts that begin with the same 256 bytes.
+ * points. Lists and maps have no order among themselves. (Texts that begin with the same 256 bytes may stand otherwise on
+ * the server, whose order of them depends on its indexes.)
  */
 export function compareBy(sort: readonly string[] = []): Compare {
   const fields = parse(sort);
@@ -67,7 +66,7 @@ export function compareBy(sort: readonly string[] = []): Compare {
 export function compareValues(left: Json | undefined, right: Json | undefined): number {
   const byType = rank(left) - rank(right);
   if (byType !== 0) return byType;
-  if (typeof left === "string" && typeof right === "string") return comparePrefix(left, right);
+  if (typeof left === "string" && typeof right === "string") return compareText(left, right);
   const isScalar = typeof left === "number" || typeof left === "boolean";
   return isScalar ? Number(left) - Number(right) : 0;
 }
@@ -76,19 +75,4 @@ function rank(value: Json | undefined): number {
   if (value === undefined) return 0;
   if (value === null) return 1;
   return { boolean: 2, number: 3, string: 4 }[typeof value as string] ?? 5;
-}
-
-/** The order of what the database keeps of long texts: their first bytes, which may end within a character. */
-function comparePrefix(left: string, right: string): number {
-  let first = firstDifference(left, right);
-  // A unit has at most three bytes.
-  if (3 * first < TEXT_PREFIX - 4) return compareText(left, right);
-  // Not between the halves of a pair.
-  if (/[\ud800-\udbff]$/.test(left.slice(0, first))) first--;
-  const kept = TEXT_PREFIX - utf8Length(left.slice(0, first));
-  const [a, b] = [left.codePointAt(first) ?? 0, right.codePointAt(first) ?? 0];
-  const [size, other] = [a, b].map((code) => utf8Length(String.fromCodePoint(code))) as [number, number];
-  const cut = 6 * (size - kept);
-  const isCut = kept <= 0 || (size === other && cut > 0 && a >> cut === b >> cut);
-  return isCut ? 0 : compareText(left, right);
 }

@@ -17,7 +17,7 @@ describe("what is refused when it is compiled", () => {
     ["", 1, 1, "write true"],
     [" // nothing", 1, 1, "write true"],
     ["a &&", 1, 5, "ends too early"],
-    ["a and b", 1, 3, "`&&`"],
+    ["a and b", 1, 3, "`and` is not expected"],
     ["a ==\n  'é' 'x'", 2, 7, "not expected"],
     ["a ==\n 'é' == == 1", 2, 9, "not expected"],
     ["if == 1", 1, 1, "reserved"],
