@@ -103,7 +103,9 @@ function foundation(options: ClientOptions): Foundation {
   const storage = options.storage ?? defaultStorage();
   // What only this process has needs nobody to be told of.
   const shared = options.storage !== undefined || storage === (globalThis as { localStorage?: unknown }).localStorage;
-  const tabs = openTabs(storageKey, shared && typeof document !== "undefined" ? browserPlatform() : {}, clock);
+  // A server makes clients by the thousand, and has no tabs that could follow them.
+  const inBrowser = typeof document !== "undefined" || "WorkerGlobalScope" in globalThis;
+  const tabs = openTabs(storageKey, shared && inBrowser ? browserPlatform() : {}, clock);
   const transport: Transport = createTransport({
     url,
     clock,

@@ -26,7 +26,10 @@ export interface ReadOptions extends CallOptions {
 export interface Nearest {
   field: string;
   vector: number[];
+  /** 10 where nothing is said, 500 at most. */
   k?: number;
+  /** `cosine` where nothing is said. */
+  metric?: "cosine" | "euclidean" | "dot";
 }
 
 export interface QuerySpec {

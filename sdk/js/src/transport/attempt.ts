@@ -50,6 +50,22 @@ export function startAttempt(clock: Clock, timeout: number, caller: AbortSignal 
   };
 }
 
+/** The work, unless the caller gives up first; what was begun goes on for others who wait for it. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let stop: () => void = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    stop = () => reject(aborted(signal));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([ended, work]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
 /** What `fetch` and the reading of its body throw, as the SDK's error. */
 export function networkError(error: unknown): BasaltError {
   if (error instanceof BasaltError) return error;

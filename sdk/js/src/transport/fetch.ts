@@ -4,7 +4,7 @@
  */
 import type { TokenSource } from "../auth/types.js";
 import { BasaltError } from "../errors.js";
-import { type Attempt, networkError, startAttempt } from "./attempt.js";
+import { type Attempt, networkError, startAttempt, unlessAborted } from "./attempt.js";
 import { encodeBody } from "./body.js";
 import { idempotencyKeyFor } from "./keys.js";
 import { problemOf } from "./problem.js";
@@ -26,6 +26,12 @@ export interface TransportOptions {
 /** Codes that a new access token may heal; after `session_ended` the renewal finds that the session is over. */
 const TOKEN_CODES = new Set(["invalid_token", "token_expired", "session_ended"]);
 
+const VISITOR: Pick<TokenSource, "token" | "userId" | "refused"> = {
+  token: async () => null,
+  userId: async () => null,
+  refused: async () => null,
+};
+
 export function createTransport(options: TransportOptions): Transport {
   return {
     url: options.url,
@@ -38,24 +44,28 @@ type Read<T> = (response: Response, attempt: Attempt) => Promise<T>;
 
 async function call<T>(options: TransportOptions, request: ApiRequest, read: Read<T>): Promise<T> {
   const { clock, retry } = options;
+  const tokens = request.anonymous ? VISITOR : options.tokens();
   const retries = request.retries ?? retry.retries;
+  const user = await unlessAborted(tokens.userId(), request.signal);
   let key: string | null = null;
   let renewed = false;
   for (let attempt = 0; ; attempt++) {
-    let token = request.anonymous ? null : await options.tokens().token();
+    let token = await unlessAborted(tokens.token(), request.signal);
     key ??= idempotencyKeyFor(request, token, clock);
     let error = await tried(() => send(options, request, token, key, read));
     if (!(error instanceof BasaltError)) return error.value;
     if (token !== null && !renewed && error.status === 401 && TOKEN_CODES.has(error.code)) {
       renewed = true;
-      token = await options.tokens().refused(token);
-      if (token === null) throw error;
+      token = await unlessAborted(tokens.refused(token), request.signal);
+      if (token === null || (await tokens.userId()) !== user) throw error;
       error = await tried(() => send(options, request, token, key, read));
       if (!(error instanceof BasaltError)) return error.value;
     }
     const wait = attempt < retries && mayRepeat(error, request, key) ? waitFor(error, attempt, retry, clock) : null;
     if (wait === null) throw error;
     await clock.sleep(wait, request.signal);
+    // What one user asked for is not done as another who signed in meanwhile.
+    if ((await tokens.userId()) !== user) throw error;
   }
 }
 

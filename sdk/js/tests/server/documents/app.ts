@@ -21,6 +21,13 @@ write = "auth != null"
 read = "auth.id == doc.to"
 create = "auth != null"
 
+[collections.places]
+indexes = [{ geo = "at" }]
+vectors = { taste = 3 }
+[collections.places.rules]
+read = "true"
+create = "auth != null"
+
 [collections.users.rules]
 get = "auth.id == doc.id"
 update = "auth.id == doc.id"
@@ -49,6 +56,7 @@ export interface Note {
 export interface Notes {
   notes: Note;
   stock: { left: number };
+  places: { name: string; at: { lat: number; lng: number }; taste: number[] };
   letters: { to: string; text: string };
   users: { displayName?: string; color?: string };
 }

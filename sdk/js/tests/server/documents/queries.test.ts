@@ -99,6 +99,19 @@ describe.each(engines)("queries on %s", (engine) => {
     expect(groups.items).toEqual([{ status: "open", many: 2, total: 3 }]);
   });
 
+  it("find what is near, on earth and in meaning", async () => {
+    const places = ann.collection("places");
+    await places.create({ name: "Tokyo", at: { lat: 35.68, lng: 139.76 }, taste: [1, 0, 0] });
+    await places.create({ name: "Paris", at: { lat: 48.86, lng: 2.35 }, taste: [0, 1, 0] });
+    const here = { lat: 48, lng: 2 };
+    const { items } = await places.orderByDistance("at", here).list();
+    expect(items.map(({ name }) => name)).toEqual(["Paris", "Tokyo"]);
+    expect(items[0]?.distance).toBeGreaterThan(90_000);
+    expect((await places.where(cel`geo.distance(doc.at, ${here}) < ${200_000}`).list()).items).toHaveLength(1);
+    const alike = await places.nearest({ field: "taste", vector: [0.9, 0.1, 0], k: 1, metric: "euclidean" }).list();
+    expect(alike.items.map(({ name, distance }) => [name, distance < 0.2])).toEqual([["Tokyo", true]]);
+  });
+
   it("say where a condition is wrong", async () => {
     const call = ann.collection("notes").where(cel`doc.n >`).list();
     await expect(call).rejects.toMatchObject({ code: "bad_filter", status: 400, errors: [{ line: 1 }] });

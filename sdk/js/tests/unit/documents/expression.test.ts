@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { all, any, cel, not, where } from "../../../src/index.js";
 
@@ -51,6 +52,18 @@ describe("conditions", () => {
     const condition = where("a", "in", list);
     list.length = 0;
     expect(condition.compile().vars).toEqual({ v0: [{ at: "1970-01-01T00:00:00.000Z" }] });
+  });
+
+  it("bind maps of other realms, and no instances of classes", () => {
+    const foreign = runInNewContext("({ a: [new Date(0)] })");
+    const bare = Object.assign(Object.create(null), { b: 1 });
+    expect(where("a", "in", [foreign, bare]).compile().vars).toEqual({
+      v0: [{ a: ["1970-01-01T00:00:00.000Z"] }, { b: 1 }],
+    });
+    class Point {
+      x = 1;
+    }
+    expect(() => where("a", "==", new Point())).toThrow(expect.objectContaining({ code: "bad_argument" }));
   });
 
   it("refuse operators that aren't, and operands that don't fit", () => {

@@ -93,6 +93,18 @@ describe("time", () => {
     expect(sent).toHaveLength(1);
   });
 
+  it("isn't spent on a renewal that the caller no longer waits for", async () => {
+    const source = { ...tokens("t"), token: () => new Promise<null>(() => {}) };
+    const { transport, sent } = bench(source);
+    const controller = new AbortController();
+    const call = transport.request({ method: "GET", path: "/v1/x", signal: controller.signal });
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: "aborted" });
+    const late = transport.request({ method: "GET", path: "/v1/x", signal: controller.signal });
+    await expect(late).rejects.toMatchObject({ code: "aborted" });
+    expect(sent).toHaveLength(0);
+  });
+
   it("of a stream is bounded until its head has come, and its signal goes on", async () => {
     const body = new ReadableStream<Uint8Array>({});
     const { transport, sent, clock } = bench(tokens("t"), () => new Response(body));

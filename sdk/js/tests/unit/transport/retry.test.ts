@@ -78,6 +78,22 @@ describe("what is tried again", () => {
     await expect(long.clock.until(call)).rejects.toMatchObject({ code: "rate_limited", retryAfter: 600_000 });
   });
 
+  it("not as another user who signed in meanwhile", async () => {
+    const users = ["u1", "u2"];
+    let calls = 0;
+    const source = { ...tokens("t"), userId: async () => users[Math.min(calls++, 1)] ?? null };
+    const { transport, sent, clock } = bench(source, failed(), json({}));
+    const call = transport.request({ method: "POST", path: PATH, body: {} });
+    await expect(clock.until(call)).rejects.toMatchObject({ code: "network" });
+    expect(sent).toHaveLength(1);
+    calls = 0;
+    const renewed = { ...source, ...tokens("t1", "t2"), userId: source.userId };
+    const other = bench(renewed, problem(401, "invalid_token"), json({}));
+    const second = other.transport.request({ method: "POST", path: PATH, body: {} });
+    await expect(other.clock.until(second)).rejects.toMatchObject({ code: "invalid_token" });
+    expect(other.sent).toHaveLength(1);
+  });
+
   it("not at all where the caller wants none", async () => {
     const { transport, sent, clock } = bench(tokens(null), failed());
     await expect(clock.until(transport.request({ method: "GET", path: "/v1/x", retries: 0 }))).rejects.toMatchObject({
