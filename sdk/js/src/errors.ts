@@ -25,7 +25,8 @@ export interface ErrorParts {
 /**
  * The only error that the SDK throws. `code` is stable: the server's codes, and the SDK's own `network` (no answer),
  * `timeout`, `aborted`, `bad_answer` (not what the API promises), `bad_argument`, `no_session`, `closed`,
- * `pending_writes`, `service_key_in_browser`.
+ * `pending_writes`, `service_key_in_browser`; and of the offline room `offline`, `outbox_full`, `write_under_way`,
+ * `conflict`, `storage`.
  */
 export class BasaltError extends Error {
   override readonly name = "BasaltError";

@@ -128,6 +128,12 @@ export class Cache {
     if (this.#changes >= COUNT_EVERY) this.evict();
   }
 
+  /** Somebody asks for the result: it isn't the next to go. */
+  use(spec: SubscribeSpec): void {
+    const record = this.#store.queries.get(keyOf(spec));
+    if (record) this.#store.putQuery({ ...record, used: this.#clock.now() });
+  }
+
   /** The result doesn't exist (any more) for this user. */
   forget(key: string): void {
     const record = this.#store.queries.get(key);
@@ -244,4 +250,5 @@ function untold(extra: QueryRecord["extra"], at: string): QueryRecord["extra"] {
 
 const members = (record: QueryRecord): string[] => [...record.ids, ...Object.keys(record.extra)];
 
-export const holds = (record: QueryRecord, id: string): boolean => id in record.extra || record.ids.includes(id);
+export const holds = (record: QueryRecord, id: string): boolean =>
+  Object.hasOwn(record.extra, id) || record.ids.includes(id);

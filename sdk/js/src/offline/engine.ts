@@ -115,9 +115,15 @@ export class Engine {
       clock: this.#clock,
       key: `lead/${this.userId}`,
       tab: randomId(this.#clock, 12),
-      onLead: () => void this.outbox.lead(true).catch(() => this.#later(RENEW_AFTER, () => this.outbox.lead(true))),
+      onLead: () => this.#lead(),
       onLose: () => void this.outbox.lead(false),
     });
+  }
+
+  #lead(): void {
+    if (this.#closed) return;
+    // A store that can't be read now can be later.
+    this.outbox.lead(true).catch(() => this.#later(RENEW_AFTER, () => this.#lead()));
   }
 
   watch(view: View): () => void {
@@ -167,8 +173,14 @@ export class Engine {
     this.#tabs = undefined;
   }
 
-  async #stop(): Promise<void> {
+  /** Nothing goes out in this user's name from here on. */
+  halt(): void {
     this.#closed = true;
+    void this.outbox.lead(false);
+  }
+
+  async #stop(): Promise<void> {
+    this.halt();
     for (const cancel of this.#timers) cancel();
     this.lines.close();
     await this.outbox.close();
@@ -201,7 +213,7 @@ export class Engine {
 
   #show(view: View, impatient: boolean): void {
     const line = this.lines.of(view.spec);
-    if (!line || this.#closed) return;
+    if (!line || line.error || this.#closed) return;
     const record = this.store.queries.get(keyOf(view.spec));
     const alone = impatient || line.state === "offline";
     // Without a remembered result the server's is waited for, for a moment.

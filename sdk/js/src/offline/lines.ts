@@ -18,6 +18,8 @@ interface Line {
   state: LiveState;
   /** The server has confirmed the result since the line began. */
   confirmed: boolean;
+  /** Why there is no result. */
+  error?: BasaltError | undefined;
   /** It goes on from a place: no snapshot tells that it is up to date. */
   resumes: boolean;
   stop(): void;
@@ -48,6 +50,8 @@ export class Lines {
     const line = this.#line(view.spec);
     line.views.add(view);
     view.state(line.state);
+    this.#cache().use(line.spec);
+    if (line.error) view.error(line.error);
     this.#events.dirty(view);
   }
 
@@ -64,7 +68,7 @@ export class Lines {
 
   isWatched = (key: string): boolean => this.#lines.has(key);
 
-  of(spec: SubscribeSpec): Pick<Line, "state" | "confirmed"> | undefined {
+  of(spec: SubscribeSpec): Pick<Line, "state" | "confirmed" | "error"> | undefined {
     return this.#lines.get(keyOf(spec));
   }
 
@@ -162,6 +166,7 @@ export class Lines {
       },
       error: (error) => {
         if (!current()) return;
+        line.error = error;
         if (error.status === 403 || error.status === 404) this.#cache().forget(key);
         for (const view of line.views) view.error(error);
         answerAll(line);
@@ -184,6 +189,7 @@ export class Lines {
   }
 
   #confirm(line: Line): void {
+    line.error = undefined;
     line.confirmed = true;
     for (const view of line.views) this.#events.dirty(view);
     this.#events.contact(true);

@@ -35,7 +35,7 @@ export class Outbox {
   constructor(needs: OutboxNeeds) {
     this.#needs = needs;
     this.#fate = new Fate(needs);
-    this.#sender = new Sender(needs, this.#fate);
+    this.#sender = new Sender(needs, this.#fate, () => this.#leads);
   }
 
   /** Resolves when the write is stored. */

@@ -4,7 +4,7 @@ import { type BasaltError, isBasaltError } from "../errors.js";
 import type { Clock } from "../transport/types.js";
 import type { Fate, FateNeeds } from "./fate.js";
 import { fieldsOf, isRelativePatch, merged, type Rewritten, resolved, same } from "./merge.js";
-import { place, type Write } from "./model.js";
+import { closedError, place, type Write } from "./model.js";
 import type { Conflict, ConflictPolicy, Resolution } from "./types.js";
 
 /** The server keeps answers for 24 hours; an hour for clocks that differ. */
@@ -24,10 +24,12 @@ export interface SenderNeeds extends FateNeeds {
 export class Sender {
   readonly #needs: SenderNeeds;
   readonly #fate: Fate;
+  readonly #maySend: () => boolean;
 
-  constructor(needs: SenderNeeds, fate: Fate) {
+  constructor(needs: SenderNeeds, fate: Fate, maySend: () => boolean) {
     this.#needs = needs;
     this.#fate = fate;
+    this.#maySend = maySend;
   }
 
   /** Throws where another try may go better; so many have failed before. */
@@ -48,6 +50,8 @@ export class Sender {
   }
 
   async #request(write: Write, failures: number): Promise<void> {
+    // While it was stored another user may have signed in, or another tab may have taken over.
+    if (!this.#maySend()) throw closedError();
     const { collection, id } = write.mutation;
     let answer: WriteResult;
     let doc: Document | null;

@@ -90,6 +90,7 @@ export class Sessions {
   }
 
   #change(userId: string | null, wipe: boolean): Promise<void> {
+    if (wipe || userId !== this.#current?.userId) this.#current?.halt();
     const changed = this.#engine
       .catch(() => undefined)
       .then(async (engine) => {

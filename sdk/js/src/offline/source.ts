@@ -51,6 +51,7 @@ export class OfflineSource implements DocumentSource, OfflineControl {
     }
     const { count: _, cursor: __, ...query } = { ...spec, limit: spec.limit ?? LIST_LIMIT };
     const known = engine.store.queries.has(keyOf(query)) || engine.queries.isLocal(query);
+    engine.cache.use(query);
     let nextCursor: string | null = null;
     await this.#fresh(engine, known, async () => {
       nextCursor = await this.#page(engine, query, options);
@@ -163,7 +164,10 @@ export class OfflineSource implements DocumentSource, OfflineControl {
   async #page(engine: Engine, query: SubscribeSpec, call: CallOptions): Promise<string | null> {
     const at = engine.store.known;
     const { select: _, ...whole } = query;
-    const { items, nextCursor } = await this.#online.list(whole, call);
+    const { items, nextCursor } = await this.#online.list(whole, call).catch((error) => {
+      if (isUnreadable(error)) engine.cache.forget(keyOf(query));
+      throw error;
+    });
     for (const doc of items) engine.cache.observe(query.collection, doc.id, doc, at);
     const ids = items.map((doc) => doc.id);
     if (!engine.lines.isLive(keyOf(query))) engine.cache.remember(query, ids, "", at);

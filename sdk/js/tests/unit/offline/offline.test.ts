@@ -242,6 +242,47 @@ test("users of one device don't see each other's documents", async () => {
   expect(await source.pending()).toHaveLength(1);
 });
 
+test("nothing goes out in the name of the one who signs in next", async () => {
+  const { server, client, source, auth, write } = world();
+  const names: string[] = [];
+  client.before = (what) => {
+    if (what === "write") names.push(client.user);
+  };
+  client.go(false);
+  await write("create", "n1", { data: { title: "Ada's" } });
+  await write("create", "n2", { data: { title: "Ada's" } });
+  client.go(true);
+  const syncing = source.sync().catch((error) => error.code);
+  await Promise.resolve();
+  auth({ type: "signed_in", userId: "bob" });
+  names.length = 0;
+  expect(await syncing).toBe("closed");
+  await settle();
+  expect(names).toEqual([]);
+  expect(server.documents.size).toBeLessThan(2);
+});
+
+test("a result that is refused is forgotten, and every view is told", async () => {
+  const { server, client, source } = world();
+  server.put("notes", "n1", { title: "x" });
+  await source.list({ collection: "notes" });
+  client.faults.push(problem(403, "rule_denied"));
+  await expect(source.list({ collection: "notes" })).rejects.toMatchObject({ code: "rule_denied" });
+  client.go(false);
+  expect((await source.list({ collection: "notes" })).items).toEqual([]);
+  client.go(true);
+  client.subscribe = (_, handlers) => {
+    queueMicrotask(() => handlers.error(problem(403, "rule_denied")));
+    return () => {};
+  };
+  const one = new Follower(source, all);
+  await settle();
+  const two = new Follower(source, all);
+  await settle();
+  expect([one, two].map(({ errors }) => errors.map(({ code }) => code))).toEqual([["rule_denied"], ["rule_denied"]]);
+  expect(two.history).toEqual([]);
+});
+
 test("visitors read from the cache, and write to the server or not at all", async () => {
   const server = new FakeServer();
   const client = new FakeClient(server);

@@ -179,6 +179,25 @@ test("a server whose log begins anew is believed", async () => {
   expect(follower.docs[0]?.n).toBe(100);
 });
 
+test.each(["constructor", "toString", "__proto__"])("%s is an id like any other", async (id) => {
+  const { server, client, clock, adapter, source, write } = world();
+  const follower = new Follower(source, { collection: "notes", sort: ["n"] });
+  await settle();
+  client.go(false);
+  await write("create", "a", { data: { n: 1 } });
+  await write("create", id, { data: { n: 2 } });
+  await settle();
+  expect(follower.ids).toEqual(["a", id]);
+  client.go(true);
+  await clock.until(source.sync());
+  expect([...server.documents.keys()]).toEqual(["notes/a", `notes/${id}`]);
+  server.remove("notes", id);
+  await settle();
+  expect(follower.ids).toEqual(["a"]);
+  await source.close();
+  expect(JSON.stringify(await adapter.read("ada/d/"))).not.toContain(id);
+});
+
 test("bad queries are told as the server would", async () => {
   const { source } = world();
   const follower = new Follower(source, { collection: "notes", filter: "title ==" });
