@@ -5,7 +5,7 @@ use crate::tree::{assert_none, files, files_ending, read};
 const LINES: usize = 500;
 
 /// Files that are longer, each with the reason.
-const LONG: &[(&str, &str)] = &[];
+const LONG: &[(&str, &str)] = &[("sdk/js/src/generated/openapi.ts", "made from docs/openapi.json")];
 
 /// Never in a text file: paths of some machine, and marks of work left undone. Written in two halves, since this file
 /// is searched too.

@@ -24,7 +24,10 @@ export class SessionKeeper implements TokenSource {
   #ready: Promise<void> | null = null;
   #renewing: Promise<string | null> | null = null;
 
-  constructor(private readonly options: KeeperOptions) {
+  readonly #options: KeeperOptions;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
     options.tabs.follow((event) => {
       this.#reload(event).catch(() => {});
     });
@@ -55,7 +58,7 @@ export class SessionKeeper implements TokenSource {
   async token(): Promise<string | null> {
     await this.ready();
     const session = this.#session;
-    const now = this.options.clock.now();
+    const now = this.#options.clock.now();
     if (!session || now < session.renewAt) return session?.accessToken ?? null;
     try {
       const token = await this.renew();
@@ -65,7 +68,7 @@ export class SessionKeeper implements TokenSource {
       return token;
     } catch (error) {
       // Renewed early: without an answer the old one is good a little longer.
-      if (this.#session === session && this.options.clock.now() < session.expiresAt) return session.accessToken;
+      if (this.#session === session && this.#options.clock.now() < session.expiresAt) return session.accessToken;
       throw error;
     }
   }
@@ -81,7 +84,7 @@ export class SessionKeeper implements TokenSource {
     this.#renewing ??= this.ready()
       .then(() => {
         const former = this.#session?.refreshToken;
-        return this.options.tabs.alone(() => this.#renew(former));
+        return this.#options.tabs.alone(() => this.#renew(former));
       })
       .finally(() => {
         this.#renewing = null;
@@ -90,7 +93,7 @@ export class SessionKeeper implements TokenSource {
   }
 
   async open(wire: WireSession, user: User): Promise<void> {
-    await this.#set(sessionOf(wire, user, this.options.clock.now()), "signed_in");
+    await this.#set(sessionOf(wire, user, this.#options.clock.now()), "signed_in");
   }
 
   async close(event: "signed_out" | "session_ended"): Promise<void> {
@@ -101,11 +104,11 @@ export class SessionKeeper implements TokenSource {
   async know(user: User): Promise<void> {
     if (this.#session?.user.id !== user.id) return;
     this.#session = { ...this.#session, user };
-    await this.options.slot.save(JSON.stringify(this.#session));
+    await this.#options.slot.save(JSON.stringify(this.#session));
   }
 
   async #load(): Promise<void> {
-    const stored = parseSession(await this.options.slot.load());
+    const stored = parseSession(await this.#options.slot.load());
     // A sign-in that was faster counts.
     this.#session ??= stored;
   }
@@ -114,8 +117,8 @@ export class SessionKeeper implements TokenSource {
     this.#ready ??= Promise.resolve();
     if (session === null && this.#session === null) return;
     this.#session = session;
-    await this.options.slot.save(session && JSON.stringify(session));
-    this.options.tabs.tell(event);
+    await this.#options.slot.save(session && JSON.stringify(session));
+    this.#options.tabs.tell(event);
     this.#listeners.tell({ type: event, userId: session?.user.id ?? null });
   }
 
@@ -125,12 +128,12 @@ export class SessionKeeper implements TokenSource {
     if (mine === null) return null;
     if (mine !== this.#session) this.#adopt(mine, null);
     const wasRenewed = mine.refreshToken !== former;
-    if (wasRenewed && this.options.clock.now() < mine.renewAt) return mine.accessToken;
+    if (wasRenewed && this.#options.clock.now() < mine.renewAt) return mine.accessToken;
     try {
-      const wire = await this.options.refresh(mine.refreshToken);
+      const wire = await this.#options.refresh(mine.refreshToken);
       // Somebody signed in or out meanwhile: that counts, and these tokens are nobody's.
       if (this.#session?.refreshToken !== mine.refreshToken) return this.#session?.accessToken ?? null;
-      await this.#set(sessionOf(wire, this.#session.user, this.options.clock.now()), "token_refreshed");
+      await this.#set(sessionOf(wire, this.#session.user, this.#options.clock.now()), "token_refreshed");
       return wire.accessToken;
     } catch (error) {
       if (!isOver(error)) throw error;
@@ -140,7 +143,7 @@ export class SessionKeeper implements TokenSource {
 
   /** What the storage has, when a tab has renewed; otherwise what this one has. */
   async #newest(): Promise<StoredSession | null> {
-    const stored = parseSession(await this.options.slot.load());
+    const stored = parseSession(await this.#options.slot.load());
     return stored && stored.refreshToken !== this.#session?.refreshToken ? stored : this.#session;
   }
 
@@ -158,7 +161,7 @@ export class SessionKeeper implements TokenSource {
   /** Another tab told of something, or the storage changed under us. */
   async #reload(event: AuthEventName | null): Promise<void> {
     await this.ready();
-    const stored = parseSession(await this.options.slot.load());
+    const stored = parseSession(await this.#options.slot.load());
     this.#adopt(stored, event);
   }
 

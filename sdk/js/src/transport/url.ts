@@ -2,17 +2,13 @@ import { badArgument } from "../errors.js";
 
 /** The server's address without a slash at its end. A path before it stays: servers may stand behind a prefix. */
 export function serverUrl(text: string): string {
-  let url: URL;
+  let url: URL | null = null;
   try {
     url = new URL(text);
-  } catch {
-    throw badArgument(`${JSON.stringify(text)} is no URL; it should look like "https://api.example.com".`);
-  }
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw badArgument(`The URL of a server begins with https:// or http://, not with ${url.protocol}//.`);
-  }
-  if (url.search || url.hash || url.username || url.password) {
-    throw badArgument("The URL of a server has no query, fragment or password.");
+  } catch {}
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
+    const like = 'it looks like "https://api.example.com", without query, fragment and password';
+    throw badArgument(`${JSON.stringify(text)} is no server's URL: ${like}.`);
   }
   return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
 }
