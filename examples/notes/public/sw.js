@@ -1,5 +1,7 @@
 // Keeps the app itself, so that it opens without a network. What it shows is the SDK's business: /v1 passes by here.
 const CACHE = "app-1";
+// Who asks is the same in all that is kept: this page.
+const kept = (what) => caches.match(what, { ignoreVary: true });
 
 self.addEventListener("install", (event) => {
   event.waitUntil(keepApp().then(() => self.skipWaiting()));
@@ -34,15 +36,14 @@ async function keepApp() {
 async function page() {
   try {
     const answer = await fetch("/", { cache: "no-cache" });
-    const kept = await caches.match("/");
-    if (answer.ok && (await answer.clone().text()) !== (await kept?.text())) keepApp().catch(() => {});
+    const former = await kept("/");
+    if (answer.ok && (await answer.clone().text()) !== (await former?.text())) keepApp().catch(() => {});
     return answer;
   } catch {
-    return (await caches.match("/")) ?? Response.error();
+    return (await kept("/")) ?? Response.error();
   }
 }
 
 async function part(request) {
-  const kept = await caches.match(request);
-  return kept ?? fetch(request);
+  return (await kept(request)) ?? fetch(request);
 }

@@ -1,6 +1,7 @@
 import { useMutation } from "@basalt/react";
-import { type FormEvent, useRef } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { notes } from "../client";
+import { explain } from "../explain";
 import { type Item, itemsOf, type NoteDocument, wordsOf } from "../model";
 import { useDraft } from "./draft";
 
@@ -11,7 +12,9 @@ export function Checklist({ note }: { note: NoteDocument }) {
   // Only the item that changes is written: others may change theirs at the same time.
   const change = useMutation((id: string, item: Change) => {
     const { [id]: former, ...others } = note.items;
-    const words = wordsOf(item === null ? others : { ...others, [id]: { text: "", done: false, at: 0, ...former, ...item } });
+    const words = wordsOf(
+      item === null ? others : { ...others, [id]: { text: "", done: false, at: 0, ...former, ...item } },
+    );
     return notes.update(note.id, { items: { [id]: item as Item | null }, words });
   });
   const items = itemsOf(note);
@@ -25,9 +28,14 @@ export function Checklist({ note }: { note: NoteDocument }) {
   };
   return (
     <section className="checklist" aria-label="Checklist">
+      {change.error && (
+        <p className="error" role="alert">
+          {explain(change.error)}
+        </p>
+      )}
       <ul>
         {items.map(([id, item]) => (
-          <Row key={id} item={item} onChange={(next) => change.mutate(id, next)} />
+          <Row key={id} item={item} onChange={(next) => change.mutateAsync(id, next)} />
         ))}
       </ul>
       <form onSubmit={add} className="add-item">
@@ -40,18 +48,30 @@ export function Checklist({ note }: { note: NoteDocument }) {
   );
 }
 
-function Row({ item, onChange }: { item: Item; onChange: (change: Change) => void }) {
-  const text = useDraft(item.text, (value) => onChange({ text: value }));
+function Row({ item, onChange }: { item: Item; onChange: (change: Change) => Promise<unknown> }) {
+  // The tick doesn't wait for the store.
+  const [ticked, setTicked] = useState<boolean | null>(null);
+  const tick = (done: boolean) => {
+    setTicked(done);
+    const rest = () => setTicked(null);
+    onChange({ done }).then(rest, rest);
+  };
+  const text = useDraft(item.text, (value) => void onChange({ text: value }).catch(() => {}));
   return (
     <li className={item.done ? "done" : undefined}>
       <input
         type="checkbox"
         aria-label={`Done: ${item.text}`}
-        checked={item.done}
-        onChange={({ target }) => onChange({ done: target.checked })}
+        checked={ticked ?? item.done}
+        onChange={({ target }) => tick(target.checked)}
       />
       <input className="item-text" aria-label="Item" maxLength={500} {...text} />
-      <button type="button" className="plain" aria-label={`Remove ${item.text}`} onClick={() => onChange(null)}>
+      <button
+        type="button"
+        className="plain"
+        aria-label={`Remove ${item.text}`}
+        onClick={() => void onChange(null).catch(() => {})}
+      >
         ✕
       </button>
     </li>

@@ -37,7 +37,13 @@ export function NotesPage({ userId }: { userId: string }) {
       />
       <main className="desk">
         {open ? (
-          <NoteEditor key={open.id} note={open} mark={meta.get(open.id)} userId={userId} onClose={() => setOpenId(null)} />
+          <NoteEditor
+            key={open.id}
+            note={open}
+            mark={meta.get(open.id)}
+            userId={userId}
+            onClose={() => setOpenId(null)}
+          />
         ) : (
           <p className="quiet center">Choose a note, or begin a new one.</p>
         )}

@@ -35,7 +35,12 @@ export function Sharing({ note, isOwner }: { note: NoteDocument; isOwner: boolea
         {note.members.map((id) => (
           <li key={id} className="person">
             {nameOf(id)}
-            <button type="button" className="plain" aria-label={`Stop sharing with ${nameOf(id)}`} onClick={() => unshare.mutate(id)}>
+            <button
+              type="button"
+              className="plain"
+              aria-label={`Stop sharing with ${nameOf(id)}`}
+              onClick={() => unshare.mutate(id)}
+            >
               ✕
             </button>
           </li>
@@ -43,7 +48,13 @@ export function Sharing({ note, isOwner }: { note: NoteDocument; isOwner: boolea
         {note.members.length === 0 && <li className="quiet">nobody</li>}
       </ul>
       <form onSubmit={submit}>
-        <input ref={input} aria-label="Share with" placeholder="Name of a person" autoCapitalize="none" maxLength={64} />
+        <input
+          ref={input}
+          aria-label="Share with"
+          placeholder="Name of a person"
+          autoCapitalize="none"
+          maxLength={64}
+        />
         <button type="submit" className="plain" disabled={share.pending}>
           Share
         </button>

@@ -23,7 +23,7 @@ export function TopBar({ state, words, onWords, onNew }: TopBarProps) {
       />
       <Status state={state} />
       <button type="button" className="primary" onClick={onNew}>
-        <span aria-hidden="true">＋</span>
+        <span aria-hidden="true">+</span>
         <span className="wide-only"> New note</span>
         <span className="narrow-only sr-only">New note</span>
       </button>
@@ -32,17 +32,15 @@ export function TopBar({ state, words, onWords, onNew }: TopBarProps) {
   );
 }
 
+const STATUS = { live: "Live", saving: "Saving…", offline: "Offline", connecting: "Connecting…" };
+
 function Status({ state }: { state: LiveState }) {
   const waiting = usePendingWrites().filter((write) => write.state === "queued").length;
-  const [word, name] =
-    state === "live"
-      ? waiting > 0
-        ? [`Saving ${waiting}…`, "saving"]
-        : ["Live", "live"]
-      : [waiting > 0 ? `Offline, ${waiting} to send` : state === "offline" ? "Offline" : "Connecting…", "offline"];
+  const name = state === "live" && waiting > 0 ? "saving" : state;
   return (
     <output className="status" data-state={name}>
-      <i aria-hidden="true" /> <span className="status-word">{word}</span>
+      <i aria-hidden="true" /> <span className="status-word">{STATUS[name]}</span>
+      {state === "offline" && waiting > 0 && <span className="wide-only">{waiting} to send</span>}
     </output>
   );
 }

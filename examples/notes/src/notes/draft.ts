@@ -30,10 +30,10 @@ export function useDraft(stored: string, save: (value: string) => void): Draft {
   useEffect(() => {
     latest.current = save;
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is stored has changed
+  // What was typed has arrived, or nobody types any more: from here on it shows what is stored.
   useEffect(() => {
-    if (!hasFocus.current) setDraft(null);
-  }, [stored]);
+    if (unsaved.current === null && (!hasFocus.current || draft === stored)) setDraft(null);
+  }, [stored, draft]);
   useEffect(() => flush, [flush]);
 
   return {
@@ -50,7 +50,6 @@ export function useDraft(stored: string, save: (value: string) => void): Draft {
     onBlur() {
       hasFocus.current = false;
       flush();
-      if (draft === stored) setDraft(null);
     },
   };
 }

@@ -1,0 +1,122 @@
+/** Somebody with a browser of his own, and what he does in the notes app. */
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+
+/** Generous: it bounds a failure, not the app. */
+const PATIENCE = 60_000;
+
+export class Person {
+  private constructor(
+    readonly name: string,
+    readonly page: Page,
+    private readonly context: BrowserContext,
+    /** What the page complained of. */
+    readonly complaints: string[],
+  ) {}
+
+  static async arrive(browser: Browser, url: string, name: string, options?: BrowserContextOptions): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, locale: "en-GB", ...options });
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      // Lost connections are what these tests are about; the browser tells of each.
+      if (message.type() === "error" && !/net::|WebSocket|Failed to load resource/.test(message.text())) {
+        complaints.push(message.text());
+      }
+    });
+    await page.goto(url);
+    return new Person(name, page, context, complaints);
+  }
+
+  async signUp(): Promise<void> {
+    await this.page.getByLabel("Name").fill(this.name);
+    await this.page.getByLabel("Password").fill("a long enough phrase");
+    await this.page.getByRole("button", { name: "Sign up" }).click();
+    await this.status("Live");
+  }
+
+  /** Until the page says so. */
+  async status(word: string | RegExp): Promise<void> {
+    await this.page.locator(".status", { hasText: word }).waitFor({ state: "attached" });
+  }
+
+  async write(title: string, body = ""): Promise<void> {
+    await this.page.getByRole("button", { name: "New note" }).first().click();
+    await this.title.waitFor();
+    await this.title.fill(title);
+    if (body) await this.body.fill(body);
+    await this.card(title).waitFor();
+    await this.saved();
+  }
+
+  async addItem(text: string): Promise<void> {
+    await this.page.getByLabel("New item").fill(text);
+    await this.page.getByRole("button", { name: "Add", exact: true }).click();
+    await this.item(text).waitFor();
+  }
+
+  async shareWith(name: string): Promise<void> {
+    await this.page.getByLabel("Share with").fill(name);
+    await this.page.getByRole("button", { name: "Share", exact: true }).click();
+    await this.page.getByRole("button", { name: `Stop sharing with ${name}` }).waitFor();
+  }
+
+  async openNote(title: string): Promise<void> {
+    await this.card(title).click();
+    await this.title.waitFor();
+  }
+
+  /** Nothing waits to be sent. */
+  async saved(): Promise<void> {
+    await this.page.locator('.status[data-state="live"]').waitFor({ state: "attached" });
+    await this.page.locator(".tag.pending").first().waitFor({ state: "detached" });
+  }
+
+  card(title: string): Locator {
+    return this.page.getByRole("navigation").getByRole("button", { name: title });
+  }
+
+  item(text: string): Locator {
+    return this.page.getByRole("checkbox", { name: `Done: ${text}` });
+  }
+
+  get title(): Locator {
+    return this.page.getByRole("textbox", { name: "Title", exact: true });
+  }
+
+  get body(): Locator {
+    return this.page.getByRole("textbox", { name: "Text", exact: true });
+  }
+
+  /** Until the field shows this. */
+  async shows(field: Locator, value: string): Promise<void> {
+    const element = await field.elementHandle();
+    await this.page.waitForFunction(([node, wanted]) => (node as HTMLInputElement).value === wanted, [
+      element,
+      value,
+    ] as const);
+  }
+
+  async airplane(on: boolean): Promise<void> {
+    await this.context.setOffline(on);
+    if (on) await this.status("Offline");
+  }
+
+  /** For people to look at, when SCREENSHOTS names a folder. */
+  async screenshot(name: string): Promise<void> {
+    const folder = process.env.SCREENSHOTS;
+    if (folder) await this.page.screenshot({ path: `${folder}/${name}.png` });
+  }
+
+  async look(name: string): Promise<void> {
+    await this.screenshot(name);
+    await this.page.emulateMedia({ colorScheme: "dark" });
+    await this.screenshot(`${name}-dark`);
+    await this.page.emulateMedia({ colorScheme: "light" });
+    const size = this.page.viewportSize();
+    await this.page.setViewportSize({ width: 390, height: 780 });
+    await this.screenshot(`${name}-phone`);
+    if (size) await this.page.setViewportSize(size);
+  }
+}
