@@ -7,10 +7,13 @@ export default {
   out: "../docs/client",
   readme: "none",
   excludePrivate: true,
+  excludeProtected: true,
   excludeInternal: true,
   disableSources: true,
   treatWarningsAsErrors: true,
   // What the types made from the OpenAPI document are commented with.
   blockTags: [...OptionDefaults.blockTags, "@description"],
+  // Helpers of types, which say nothing that their users don't.
+  intentionallyNotExported: ["Schemas", "OrDate", "Element", "PatchValue", "UserData", "Joint", "Surroundings"],
   validation: { notExported: true, invalidLink: true, notDocumented: false },
 };

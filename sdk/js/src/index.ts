@@ -9,6 +9,7 @@ export {
   any,
   type Bindable,
   type Comparison,
+  type Compiled,
   cel,
   Expression,
   not,
@@ -44,10 +45,11 @@ export type {
   WithHighlight,
 } from "./documents/shapes.js";
 export type * from "./documents/types.js";
-export { BasaltError, type ErrorDetail, isBasaltError } from "./errors.js";
+export { BasaltError, type ErrorDetail, type ErrorParts, isBasaltError } from "./errors.js";
 export type * from "./offline/types.js";
 export type { LiveDocument, LiveQuery, LiveResult } from "./realtime/live.js";
+export type { ResultChange } from "./realtime/result.js";
 export type * from "./realtime/types.js";
 export { type KeyValueStorage, memoryStorage } from "./storage/storage.js";
 export type { OperationOptions, Transaction, TransactionResult } from "./transactions/transaction.js";
-export type { Clock, Fetch, Transport } from "./transport/types.js";
+export type { AnswerHead, ApiAnswer, ApiRequest, Clock, Fetch, Method, Transport } from "./transport/types.js";
