@@ -9,7 +9,6 @@ export default defineConfig({
   tsconfig: "tsconfig.build.json",
   dts: true,
   external: ["react", "react/jsx-runtime", "@basalt/client"],
-  treeshake: true,
   clean: true,
   sourcemap: true,
   // Server components must not take it for one of theirs.

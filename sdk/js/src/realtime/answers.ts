@@ -15,9 +15,12 @@ interface Waiting {
 }
 
 export class Answers {
+  readonly #clock: Clock;
   readonly #waiting = new Map<string, Waiting>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** `send` sends the frame of this name, and says whether it was taken. */
   of(name: string, send: () => boolean): Promise<void> {
@@ -26,7 +29,7 @@ export class Answers {
         reject(new BasaltError({ code: "network", message: "There is no connection that takes more now." }));
         return;
       }
-      const late = after(this.clock, WITHIN, () => {
+      const late = after(this.#clock, WITHIN, () => {
         this.#waiting.delete(name);
         reject(new BasaltError({ code: "timeout", message: "The server did not answer in time." }));
       });

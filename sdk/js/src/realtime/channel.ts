@@ -17,6 +17,8 @@ type OnPresence = (members: PresenceEntry[], change: PresenceChange) => void;
 const CLOSED = () => new BasaltError({ code: "closed", message: "This channel was left." });
 
 export class Handle implements Channel {
+  readonly #room: Room;
+  readonly #desk: Desk;
   readonly #messages = new Set<OnMessage>();
   readonly #presences = new Set<OnPresence>();
   readonly #errors = new Set<(error: BasaltError) => void>();
@@ -24,10 +26,9 @@ export class Handle implements Channel {
   readonly #ears: Ears;
   #left = false;
 
-  constructor(
-    private readonly room: Room,
-    private readonly desk: Desk,
-  ) {
+  constructor(room: Room, desk: Desk) {
+    this.#room = room;
+    this.#desk = desk;
     this.#ears = {
       message: (message) => each(this.#messages, (listener) => listener(message)),
       presence: (members, change) => each(this.#presences, (listener) => listener(members, change)),
@@ -41,21 +42,21 @@ export class Handle implements Channel {
   }
 
   get name(): string {
-    return this.room.name;
+    return this.#room.name;
   }
 
   get key(): string | null {
-    return this.room.key;
+    return this.#room.key;
   }
 
   get members(): ReadonlyMap<string, PresenceEntry> {
-    return this.room.members;
+    return this.#room.members;
   }
 
   joined(): Promise<void> {
     if (this.#left) return Promise.reject(CLOSED());
-    if (this.room.standing === "in") return Promise.resolve();
-    if (this.room.error !== null) return Promise.reject(this.room.error);
+    if (this.#room.standing === "in") return Promise.resolve();
+    if (this.#room.error !== null) return Promise.reject(this.#room.error);
     return new Promise((resolve, reject) => this.#arrivals.add({ resolve, reject }));
   }
 
@@ -77,7 +78,7 @@ export class Handle implements Channel {
     };
     const stop = this.#listen(this.#presences, tell);
     queueMicrotask(() => {
-      const members = [...this.room.members.values()];
+      const members = [...this.#room.members.values()];
       if (told || members.length === 0 || !this.#presences.has(tell)) return;
       guarded(() => tell(members, { joined: members, left: [], updated: [] }));
     });
@@ -90,21 +91,21 @@ export class Handle implements Channel {
 
   async publish(event: string, data?: Json): Promise<void> {
     if (this.#left) throw CLOSED();
-    await this.desk.publish(this.room, event, data);
+    await this.#desk.publish(this.#room, event, data);
   }
 
   async track(presence: { [key: string]: Json } | null): Promise<void> {
     if (this.#left) throw CLOSED();
-    await this.desk.track(this.room, presence);
+    await this.#desk.track(this.#room, presence);
   }
 
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    this.room.ears.delete(this.#ears);
+    this.#room.ears.delete(this.#ears);
     this.#arrive((arrival) => arrival.reject(CLOSED()));
     for (const listeners of [this.#messages, this.#presences, this.#errors]) listeners.clear();
-    this.desk.leave(this.room);
+    this.#desk.leave(this.#room);
   }
 
   #listen<L>(listeners: Set<L>, listener: L): () => void {

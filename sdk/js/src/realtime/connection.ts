@@ -20,6 +20,8 @@ const AVOID = 300_000;
 const LONGEST_HINT = 60_000;
 
 export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #owner: Owner;
   #link: Link | null = null;
   #isOpen = false;
   #state: ConnectionState = "idle";
@@ -37,10 +39,9 @@ export class Connection {
   readonly #identity: Identity;
   readonly #deaf: (() => void)[];
 
-  constructor(
-    private readonly options: ConnectionOptions,
-    private readonly owner: Owner,
-  ) {
+  constructor(options: ConnectionOptions, owner: Owner) {
+    this.#options = options;
+    this.#owner = owner;
     this.#identity = new Identity(options.tokens, options.clock, {
       changedHands: (hadUser) => owner.changedHands(hadUser),
       renewed: (token) => this.#sendToken(token),
@@ -73,7 +74,7 @@ export class Connection {
   rest(): void {
     this.#wanted = false;
     if (this.#closed) return;
-    this.#idle ??= after(this.options.clock, LINGER, () => {
+    this.#idle ??= after(this.#options.clock, LINGER, () => {
       this.#idle = null;
       if (!this.#wanted) this.#stop();
     });
@@ -108,13 +109,13 @@ export class Connection {
     this.#aliveSince = null;
     this.#identity.stopLooking();
     link?.close();
-    if (link) this.owner.lost();
+    if (link) this.#owner.lost();
   }
 
   #become(state: ConnectionState): void {
     if (this.#state === state) return;
     this.#state = state;
-    this.owner.stateChanged(state);
+    this.#owner.stateChanged(state);
   }
 
   #begin(): void {
@@ -130,7 +131,7 @@ export class Connection {
   }
 
   #ways(): Way[] {
-    const { WebSocket, clock } = this.options;
+    const { WebSocket, clock } = this.#options;
     if (!WebSocket) return ["sse"];
     return clock.now() < this.#avoidSocketsUntil ? ["sse", "websocket"] : ["websocket", "sse"];
   }
@@ -148,10 +149,10 @@ export class Connection {
       opened: () => mine(() => this.#opened()),
       alive: () => mine(() => this.#alive(way)),
       frame: (frame) => mine(() => this.#frame(frame)),
-      restarted: () => mine(() => this.owner.restarted()),
+      restarted: () => mine(() => this.#owner.restarted()),
       closed: (cause) => mine(() => this.#ended(others, cause)),
     };
-    const { WebSocket, transport, clock } = this.options;
+    const { WebSocket, transport, clock } = this.#options;
     try {
       this.#link =
         way === "websocket" && WebSocket
@@ -167,11 +168,11 @@ export class Connection {
     this.#isOpen = true;
     // The server lets what follows wait until it knows who this is.
     if (this.#identity.token) this.#sendToken(this.#identity.token);
-    const { subscriptions, channels } = this.owner.wanted();
+    const { subscriptions, channels } = this.#owner.wanted();
     for (const fields of subscriptions) this.send({ type: "subscribe", ...fields });
     for (const fields of channels) this.send({ type: "join", ...fields });
     this.#identity.keepLooking();
-    this.owner.opened();
+    this.#owner.opened();
   }
 
   #sendToken(token: string): void {
@@ -180,10 +181,10 @@ export class Connection {
   }
 
   #alive(way: Way): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     this.#aliveSince = clock.now();
     if (way === "websocket") this.#avoidSocketsUntil = 0;
-    else if (this.options.WebSocket) this.#avoidSocketsUntil = clock.now() + AVOID;
+    else if (this.#options.WebSocket) this.#avoidSocketsUntil = clock.now() + AVOID;
     this.#become("live");
   }
 
@@ -200,12 +201,12 @@ export class Connection {
 
   #giveUp(cause: BasaltError): void {
     this.#stop();
-    this.owner.refused(cause);
+    this.#owner.refused(cause);
   }
 
   /** Counts what went wrong; a link that lived for a while didn't. */
   #fail(): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     const settled = this.#aliveSince !== null && clock.now() - this.#aliveSince >= SETTLED;
     const lived = this.#aliveSince !== null;
     this.#failures = settled ? 0 : this.#failures + 1;
@@ -215,7 +216,7 @@ export class Connection {
 
   /** The link is lost, or there never was one: another try, later. */
   #retry(hint: number | null): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     this.#fail();
     const told = Math.max(this.#notBefore - clock.now(), Math.min(hint ?? 0, LONGEST_HINT));
     this.#wait?.();
@@ -224,7 +225,7 @@ export class Connection {
 
   #wake(): void {
     if (this.#isOpen) this.#link?.probe();
-    else if (this.#wait && this.options.clock.now() >= this.#notBefore) this.#begin();
+    else if (this.#wait && this.#options.clock.now() >= this.#notBefore) this.#begin();
   }
 
   /** Whoever is told so needn't wait until silence shows it. */
@@ -236,7 +237,7 @@ export class Connection {
 
   #frame(frame: ServerFrame): void {
     if (frame.type === "goodbye") {
-      this.#notBefore = this.options.clock.now() + Math.min(frame.retryAfterMs, LONGEST_HINT);
+      this.#notBefore = this.#options.clock.now() + Math.min(frame.retryAfterMs, LONGEST_HINT);
     } else if (frame.type === "auth_expired") {
       this.#tokenRefused();
     } else if (frame.type === "error" && frame.id?.startsWith(AUTH)) {
@@ -245,7 +246,7 @@ export class Connection {
       // Which frame was refused can't be told: too many, or too many at once. All is asked for anew, later.
       this.#retry(frame.retryAfterMs ?? null);
     } else {
-      this.owner.frame(frame);
+      this.#owner.frame(frame);
     }
   }
 

@@ -18,13 +18,16 @@ interface Said {
 }
 
 export class Echoes {
+  readonly #clock: Clock;
   #said: Said[] = [];
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** The answer takes it back: it was not said. */
   expect(channel: string, event: string, data: Json): () => void {
-    const at = this.clock.now();
+    const at = this.#clock.now();
     const said = { channel, what: canonical([event, data]), at };
     this.#said = this.#said.filter((other) => at - other.at < WITHIN).slice(-MOST + 1);
     this.#said.push(said);
@@ -36,7 +39,7 @@ export class Echoes {
   has({ channel, event, data }: MessageFrame): boolean {
     if (this.#said.length === 0) return false;
     const what = canonical([event, data]);
-    const now = this.clock.now();
+    const now = this.#clock.now();
     const index = this.#said.findIndex(
       (said) => said.channel === channel && said.what === what && now - said.at < WITHIN,
     );

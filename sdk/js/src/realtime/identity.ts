@@ -14,16 +14,18 @@ export interface IdentityEvents {
 }
 
 export class Identity {
+  readonly #tokens: TokenSource;
+  readonly #clock: Clock;
+  readonly #events: IdentityEvents;
   /** Undefined until it was asked for. */
   #token: string | null | undefined;
   #look: (() => void) | null = null;
   readonly #deaf: () => void;
 
-  constructor(
-    private readonly tokens: TokenSource,
-    private readonly clock: Clock,
-    private readonly events: IdentityEvents,
-  ) {
+  constructor(tokens: TokenSource, clock: Clock, events: IdentityEvents) {
+    this.#tokens = tokens;
+    this.#clock = clock;
+    this.#events = events;
     this.#deaf = tokens.onChange(() => void this.#compare());
   }
 
@@ -32,19 +34,19 @@ export class Identity {
   }
 
   async read(): Promise<void> {
-    this.#become(await this.tokens.token());
+    this.#become(await this.#tokens.token());
   }
 
   /** The server takes the token no longer: gets another one, or becomes a visitor. */
   async refused(): Promise<void> {
     const token = this.#token;
-    this.#become(await (token ? this.tokens.refused(token) : this.tokens.token()));
+    this.#become(await (token ? this.#tokens.refused(token) : this.#tokens.token()));
   }
 
   /** Renews in time, so that the server never takes a user for a visitor. */
   keepLooking(): void {
     this.stopLooking();
-    this.#look = after(this.clock, lookEvery(this.token), () => {
+    this.#look = after(this.#clock, lookEvery(this.token), () => {
       this.keepLooking();
       void this.#compare();
     });
@@ -63,7 +65,7 @@ export class Identity {
   #become(token: string | null): void {
     const before = identityOf(this.token);
     this.#token = token;
-    if (before !== identityOf(token)) this.events.changedHands(before !== null);
+    if (before !== identityOf(token)) this.#events.changedHands(before !== null);
   }
 
   async #compare(): Promise<void> {
@@ -71,15 +73,15 @@ export class Identity {
     if (known === undefined) return;
     let token: string | null;
     try {
-      token = await this.tokens.token();
+      token = await this.#tokens.token();
     } catch {
       // It can't be renewed now; the server tells when the old one is over.
       return;
     }
     if (token === known || known !== this.#token) return;
     // The connection is told first: whatever is asked for because of the change is asked in the new name.
-    if (token !== null && (known === null || identityOf(token) === identityOf(known))) this.events.renewed(token);
-    else this.events.replaced();
+    if (token !== null && (known === null || identityOf(token) === identityOf(known))) this.#events.renewed(token);
+    else this.#events.replaced();
     this.#become(token);
   }
 }

@@ -7,15 +7,16 @@ const BURST = 150;
 const MOST_WAITING = 1_000;
 
 export class Pace {
+  readonly #clock: Clock;
+  readonly #write: (text: string) => void;
   #tokens = BURST;
   #last: number;
   readonly #waiting: string[] = [];
   #timer: (() => void) | null = null;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly write: (text: string) => void,
-  ) {
+  constructor(clock: Clock, write: (text: string) => void) {
+    this.#clock = clock;
+    this.#write = write;
     this.#last = clock.now();
   }
 
@@ -34,17 +35,17 @@ export class Pace {
   }
 
   #flush(): void {
-    const now = this.clock.now();
+    const now = this.#clock.now();
     this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#last) / 1_000) * RATE);
     this.#last = now;
     while (this.#tokens >= 1) {
       const text = this.#waiting.shift();
       if (text === undefined) return;
       this.#tokens -= 1;
-      this.write(text);
+      this.#write(text);
     }
     if (this.#waiting.length > 0 && this.#timer === null) {
-      this.#timer = after(this.clock, 1_000 / RATE, () => {
+      this.#timer = after(this.#clock, 1_000 / RATE, () => {
         this.#timer = null;
         this.#flush();
       });

@@ -20,12 +20,14 @@ const MOST_PRESENCE_BYTES = 4 << 10;
 const PATIENCE = 10_000;
 
 export class Rooms implements Desk {
+  readonly #line: Line;
   readonly #rooms = new Map<string, Room>();
   readonly #answers: Answers;
   readonly #atOpening = new Set<() => void>();
   #isOpen = false;
 
-  constructor(private readonly line: Line) {
+  constructor(line: Line) {
+    this.#line = line;
     this.#answers = new Answers(line.clock);
   }
 
@@ -39,9 +41,9 @@ export class Rooms implements Desk {
     const known = this.#rooms.get(name);
     const room = known ?? this.#begin(name, options.presence ?? null);
     const handle = new Handle(room, this);
-    if (!known) this.line.send({ type: "join", ...room.fields() });
+    if (!known) this.#line.send({ type: "join", ...room.fields() });
     else if (options.presence) this.track(room, options.presence).catch(() => {});
-    this.line.changed();
+    this.#line.changed();
     return handle;
   }
 
@@ -51,9 +53,9 @@ export class Rooms implements Desk {
       throw new BasaltError({ code: "too_large", message: `A message has at most ${MOST_MESSAGE_BYTES} bytes.` });
     }
     await this.#opening();
-    const id = this.line.name();
+    const id = this.#line.name();
     const frame = { type: "publish", id, channel: room.name, event, ...(data !== undefined && { data }) } as const;
-    await this.#answers.of(id, () => this.line.send(frame));
+    await this.#answers.of(id, () => this.#line.send(frame));
   }
 
   async track(room: Room, presence: Presence | null): Promise<void> {
@@ -61,16 +63,16 @@ export class Rooms implements Desk {
     room.presence = presence;
     // Without a link it is told when coming in again.
     if (!this.#isOpen || room.standing === "refused") return;
-    const id = this.line.name();
-    await this.#answers.of(id, () => this.line.send({ type: "track", id, channel: room.name, presence }));
+    const id = this.#line.name();
+    await this.#answers.of(id, () => this.#line.send({ type: "track", id, channel: room.name, presence }));
   }
 
   leave(room: Room): void {
     if (room.ears.size > 0 || this.#rooms.get(room.name) !== room) return;
     room.pausing?.();
     this.#rooms.delete(room.name);
-    if (room.standing !== "refused") this.line.send({ type: "leave", id: this.line.name(), channel: room.name });
-    this.line.changed();
+    if (room.standing !== "refused") this.#line.send({ type: "leave", id: this.#line.name(), channel: room.name });
+    this.#line.changed();
   }
 
   wanted(): JoinFields[] {
@@ -118,7 +120,7 @@ export class Rooms implements Desk {
     for (const room of this.#rooms.values()) {
       if (room.standing !== "refused") continue;
       room.askAgain();
-      this.line.send({ type: "join", ...room.fields() });
+      this.#line.send({ type: "join", ...room.fields() });
     }
   }
 
@@ -136,7 +138,7 @@ export class Rooms implements Desk {
     if (this.#rooms.size >= MOST) {
       throw new BasaltError({ code: "quota_exceeded", message: `A client is in at most ${MOST} channels.` });
     }
-    const room = new Room(name, this.line.name(), presence);
+    const room = new Room(name, this.#line.name(), presence);
     this.#rooms.set(name, room);
     return room;
   }
@@ -147,17 +149,17 @@ export class Rooms implements Desk {
       return;
     }
     room.failures += 1;
-    const pause = Math.max(error.retryAfter ?? 0, backOff(room.failures, this.line.clock));
-    room.pausing ??= after(this.line.clock, pause, () => {
+    const pause = Math.max(error.retryAfter ?? 0, backOff(room.failures, this.#line.clock));
+    room.pausing ??= after(this.#line.clock, pause, () => {
       room.pausing = null;
-      if (isWanted(room)) this.line.send({ type: "join", ...room.fields() });
+      if (isWanted(room)) this.#line.send({ type: "join", ...room.fields() });
     });
   }
 
   #opening(): Promise<void> {
     if (this.#isOpen) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const late = after(this.line.clock, PATIENCE, () => {
+      const late = after(this.#line.clock, PATIENCE, () => {
         this.#atOpening.delete(go);
         reject(new BasaltError({ code: "network", message: "There is no connection; the message was not sent." }));
       });

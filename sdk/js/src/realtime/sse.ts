@@ -27,6 +27,8 @@ export function openEventStream(context: LinkContext, events: LinkEvents): Link 
 }
 
 class StreamLink implements Link {
+  readonly #context: LinkContext;
+  readonly #events: LinkEvents;
   readonly #subscriptions = new Map<string, SubscribeFields>();
   readonly #channels = new Map<string, JoinFields>();
   /** Names that a request with them was taken for: they can't be what is wrong with another. */
@@ -39,10 +41,9 @@ class StreamLink implements Link {
   #alive = false;
   #ended = false;
 
-  constructor(
-    private readonly context: LinkContext,
-    private readonly events: LinkEvents,
-  ) {
+  constructor(context: LinkContext, events: LinkEvents) {
+    this.#context = context;
+    this.#events = events;
     this.#echoes = new Echoes(context.clock);
     queueMicrotask(() => {
       if (!this.#ended) events.opened();
@@ -86,7 +87,7 @@ class StreamLink implements Link {
   }
 
   probe(): void {
-    if (this.#stream && this.context.clock.now() - this.#heard > SILENCE_AT_WAKE) this.#ask();
+    if (this.#stream && this.#context.clock.now() - this.#heard > SILENCE_AT_WAKE) this.#ask();
   }
 
   close(): void {
@@ -98,9 +99,9 @@ class StreamLink implements Link {
 
   async #say(frame: Extract<ClientFrame, { type: "publish" }>): Promise<void> {
     const unsaid = this.#echoes.expect(frame.channel, frame.event, frame.data ?? null);
-    const answer = await say(this.context.transport, frame);
+    const answer = await say(this.#context.transport, frame);
     if (answer.type === "error") unsaid();
-    if (!this.#ended) this.events.frame(answer);
+    if (!this.#ended) this.#events.frame(answer);
   }
 
   #track(channel: string, presence: JoinFields["presence"] | null): void {
@@ -113,16 +114,16 @@ class StreamLink implements Link {
   /** Later, as a server's answer would come. */
   #answer(frame: ServerFrame): void {
     queueMicrotask(() => {
-      if (!this.#ended) this.events.frame(frame);
+      if (!this.#ended) this.#events.frame(frame);
     });
   }
 
   #ask(): void {
-    this.#gathering ??= after(this.context.clock, GATHER, () => {
+    this.#gathering ??= after(this.#context.clock, GATHER, () => {
       this.#gathering = null;
       if (this.#stream) {
         this.#stream.abort();
-        this.events.restarted();
+        this.#events.restarted();
       }
       const stream = new AbortController();
       this.#stream = stream;
@@ -192,17 +193,17 @@ class StreamLink implements Link {
       // The connection has its own way of trying again.
       retries: 0,
     } as const;
-    return await this.context.transport.stream(request);
+    return await this.#context.transport.stream(request);
   }
 
   #hear(own: AbortController): void {
-    this.#heard = this.context.clock.now();
+    this.#heard = this.#context.clock.now();
     if (!this.#alive) {
       this.#alive = true;
-      this.events.alive();
+      this.#events.alive();
     }
     this.#silence();
-    this.#silence = after(this.context.clock, SILENCE, () => {
+    this.#silence = after(this.#context.clock, SILENCE, () => {
       own.abort();
       this.#fail(own, new BasaltError({ code: "network", message: "The server fell silent." }));
     });
@@ -218,7 +219,7 @@ class StreamLink implements Link {
       if (frame.channel !== undefined) this.#channels.delete(frame.channel);
     }
     if (frame.type === "message" && this.#echoes.has(frame)) return;
-    if (!this.#ended) this.events.frame(frame);
+    if (!this.#ended) this.#events.frame(frame);
   }
 
   #fail(own: AbortController, error: unknown): void {
@@ -227,7 +228,7 @@ class StreamLink implements Link {
     const cause = isBasaltError(error)
       ? error
       : new BasaltError({ code: "network", message: "The event stream broke.", cause: error });
-    this.events.closed(cause);
+    this.#events.closed(cause);
   }
 }
 

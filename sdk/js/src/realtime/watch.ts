@@ -18,6 +18,8 @@ interface Listener {
 type Standing = "asked" | "live" | "refused";
 
 export class Watch {
+  readonly #asked: Omit<SubscribeFields, "id">;
+  #state: LiveState;
   standing: Standing = "asked";
   /** Undone when somebody listens again. */
   ending: (() => void) | null = null;
@@ -34,9 +36,11 @@ export class Watch {
   constructor(
     readonly id: string,
     readonly key: string,
-    private readonly asked: Omit<SubscribeFields, "id">,
-    private state: LiveState,
+    asked: Omit<SubscribeFields, "id">,
+    state: LiveState,
   ) {
+    this.#asked = asked;
+    this.#state = state;
     this.#seq = asked.since ?? null;
   }
 
@@ -45,7 +49,7 @@ export class Watch {
   }
 
   fields(): SubscribeFields {
-    const { since: _, ...fields } = this.asked;
+    const { since: _, ...fields } = this.#asked;
     return { id: this.id, ...fields, ...(this.#seq !== null && { since: this.#seq }) };
   }
 
@@ -103,8 +107,8 @@ export class Watch {
   }
 
   become(state: LiveState): void {
-    if (this.state === state) return;
-    this.state = state;
+    if (this.#state === state) return;
+    this.#state = state;
     this.#tell((handlers) => handlers.state?.(state));
   }
 
@@ -144,7 +148,7 @@ export class Watch {
     if (!this.#listeners.has(listener)) return;
     listener.caughtUp = true;
     const { handlers } = listener;
-    guarded(() => handlers.state?.(this.state));
+    guarded(() => handlers.state?.(this.#state));
     const [docs, seq, error] = [this.#docs, this.#seq, this.#error];
     if (docs !== null && seq !== null) guarded(() => handlers.snapshot([...docs] as Document[], seq));
     if (error !== null) guarded(() => handlers.error(error));

@@ -24,11 +24,14 @@ export interface Line {
 }
 
 export class Watches {
+  readonly #line: Line;
   readonly #byKey = new Map<string, Watch>();
   readonly #byId = new Map<string, Watch>();
   #state: LiveState = "connecting";
 
-  constructor(private readonly line: Line) {}
+  constructor(line: Line) {
+    this.#line = line;
+  }
 
   get isEmpty(): boolean {
     return this.#byId.size === 0;
@@ -43,13 +46,13 @@ export class Watches {
     watch.ending = null;
     const remove = watch.add(handlers);
     if (!known) this.#ask(watch);
-    this.line.changed();
+    this.#line.changed();
     let ended = false;
     return () => {
       if (ended) return;
       ended = true;
       remove();
-      if (!watch.isHeard) watch.ending ??= after(this.line.clock, LINGER, () => this.#end(watch));
+      if (!watch.isHeard) watch.ending ??= after(this.#line.clock, LINGER, () => this.#end(watch));
     };
   }
 
@@ -62,7 +65,7 @@ export class Watches {
     if (!watch) return false;
     if (frame.type === "error") this.#failed(watch, errorOf(frame));
     else if (watch.frame(frame) === "again") {
-      this.line.send({ type: "unsubscribe", id });
+      this.#line.send({ type: "unsubscribe", id });
       this.#ask(watch);
     }
     return true;
@@ -114,7 +117,7 @@ export class Watches {
 
   #begin(key: string, fields: Omit<SubscribeFields, "id">): Watch {
     this.#makeRoom();
-    const watch = new Watch(this.line.name(), key, fields, this.#state === "live" ? "connecting" : this.#state);
+    const watch = new Watch(this.#line.name(), key, fields, this.#state === "live" ? "connecting" : this.#state);
     const { id } = watch;
     const bytes = new TextEncoder().encode(JSON.stringify(watch.fields())).length;
     if (bytes + 64 > MOST_FRAME_BYTES) {
@@ -135,13 +138,13 @@ export class Watches {
   }
 
   #ask(watch: Watch): void {
-    if (this.#isWanted(watch)) this.line.send({ type: "subscribe", ...watch.fields() });
+    if (this.#isWanted(watch)) this.#line.send({ type: "subscribe", ...watch.fields() });
   }
 
   #end(watch: Watch): void {
-    if (this.#isWanted(watch)) this.line.send({ type: "unsubscribe", id: watch.id });
+    if (this.#isWanted(watch)) this.#line.send({ type: "unsubscribe", id: watch.id });
     this.#forgetWatch(watch);
-    this.line.changed();
+    this.#line.changed();
   }
 
   #forgetWatch(watch: Watch): void {
@@ -158,8 +161,8 @@ export class Watches {
     }
     watch.failures += 1;
     watch.restarted();
-    const pause = Math.max(error.retryAfter ?? 0, backOff(watch.failures, this.line.clock));
-    watch.pausing ??= after(this.line.clock, pause, () => {
+    const pause = Math.max(error.retryAfter ?? 0, backOff(watch.failures, this.#line.clock));
+    watch.pausing ??= after(this.#line.clock, pause, () => {
       watch.pausing = null;
       this.#ask(watch);
     });

@@ -20,6 +20,9 @@ export function openWebSocket(WebSocket: WebSocketConstructor, context: LinkCont
 }
 
 class SocketLink implements Link {
+  readonly #socket: WebSocketLike;
+  readonly #context: LinkContext;
+  readonly #events: LinkEvents;
   readonly #pace: Pace;
   #open = false;
   #ended = false;
@@ -29,11 +32,10 @@ class SocketLink implements Link {
   #heard: number;
   #timer: () => void;
 
-  constructor(
-    private readonly socket: WebSocketLike,
-    private readonly context: LinkContext,
-    private readonly events: LinkEvents,
-  ) {
+  constructor(socket: WebSocketLike, context: LinkContext, events: LinkEvents) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#events = events;
     this.#heard = context.clock.now();
     this.#pace = new Pace(context.clock, (text) => this.#write(text));
     this.#timer = after(context.clock, OPEN_WITHIN, () => this.#end("The WebSocket did not open in time."));
@@ -54,7 +56,7 @@ class SocketLink implements Link {
   close(): void {
     this.#release();
     try {
-      this.socket.close(1000);
+      this.#socket.close(1000);
     } catch {
       // One that never opened may refuse to be closed.
     }
@@ -63,22 +65,22 @@ class SocketLink implements Link {
   #opened(): void {
     if (this.#ended || this.#open) return;
     this.#open = true;
-    this.#heard = this.context.clock.now();
-    this.events.opened();
+    this.#heard = this.#context.clock.now();
+    this.#events.opened();
     // A way that opens but lets nothing through is none: the answer is the proof.
     this.#ask(ANSWER_WITHIN);
   }
 
   #message(data: unknown): void {
     if (this.#ended || typeof data !== "string") return;
-    this.#heard = this.context.clock.now();
+    this.#heard = this.#context.clock.now();
     this.#asked = false;
     if (!this.#alive) {
       this.#alive = true;
-      this.events.alive();
+      this.#events.alive();
     }
     const frame = parseFrame(data);
-    if (frame !== null && frame.type !== "pong" && !this.#ended) this.events.frame(frame);
+    if (frame !== null && frame.type !== "pong" && !this.#ended) this.#events.frame(frame);
   }
 
   #ask(within: number): void {
@@ -92,19 +94,19 @@ class SocketLink implements Link {
 
   /** Sleeps through the time that was not silent, instead of beginning anew at each frame. */
   #watch(): void {
-    const left = this.#heard + PING_AFTER - this.context.clock.now();
+    const left = this.#heard + PING_AFTER - this.#context.clock.now();
     if (left <= 0) this.#ask(ANSWER_WITHIN);
     else this.#again(left, () => this.#watch());
   }
 
   #again(milliseconds: number, task: () => void): void {
     this.#timer();
-    this.#timer = after(this.context.clock, milliseconds, task);
+    this.#timer = after(this.#context.clock, milliseconds, task);
   }
 
   #write(text: string): void {
     try {
-      this.socket.send(text);
+      this.#socket.send(text);
     } catch {
       this.#end("The WebSocket takes nothing any more.");
     }
@@ -114,16 +116,16 @@ class SocketLink implements Link {
     this.#ended = true;
     this.#timer();
     this.#pace.stop();
-    this.socket.onopen = null;
-    this.socket.onmessage = null;
-    this.socket.onclose = null;
+    this.#socket.onopen = null;
+    this.#socket.onmessage = null;
+    this.#socket.onclose = null;
     // `ws` emits `error` after a close before the opening, and an unheard one would end the process.
-    this.socket.onerror = () => {};
+    this.#socket.onerror = () => {};
   }
 
   #end(message: string): void {
     if (this.#ended) return;
     this.close();
-    this.events.closed(new BasaltError({ code: "network", message }));
+    this.#events.closed(new BasaltError({ code: "network", message }));
   }
 }
