@@ -6,6 +6,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { type KeyValueStorage, memoryStorage } from "../../src/storage/storage.js";
 import { engines, startServer, type TestServer } from "../support/server.js";
 import { User } from "./user.js";
 import { admin, app, CLOSED, everything, kept, OPEN, readable, type Stored, signUp } from "./world.js";
@@ -20,7 +21,7 @@ test.each(engines)("everything comes together in the end, on %s", { timeout: 3_6
   try {
     const users = await people(server);
     const story = `seed ${SEED}`;
-    await Promise.all(users.map((user) => user.open()));
+    for (const user of users) user.open();
     for (const user of users) user.network.faults = { lost: 0.05, twice: 0.05 };
     const work = Promise.all(users.map((user) => user.write(WRITES).then(() => user.send())));
     await Promise.all([work, trouble(server, users)]);
@@ -36,8 +37,12 @@ test.each(engines)("everything comes together in the end, on %s", { timeout: 3_6
 });
 
 async function people(server: TestServer): Promise<User[]> {
-  const names = Array.from({ length: USERS }, (_, n) => `user${n}@example.com`);
-  const ids = await Promise.all(names.map((name) => signUp(server, name)));
+  const people: { email: string; id: string; storage: KeyValueStorage }[] = [];
+  for (let n = 0; n < USERS; n++) {
+    const [email, storage] = [`user${n}@example.com`, memoryStorage()];
+    people.push({ email, storage, id: await signUp(server, email, storage) });
+  }
+  const ids = people.map(({ id }) => id);
   const targets = { logs: [] as string[], letters: [] as string[] };
   const put = (collection: string, id: string, body: object) =>
     admin(server, "PUT", `/v1/collections/${collection}/documents/${id}`, body);
@@ -49,9 +54,10 @@ async function people(server: TestServer): Promise<User[]> {
     await put("letters", `letter${n}`, { entries: [], count: 0, room: `room${n % ROOMS}` });
     await put("vaults", `vault${n}`, { owner: ids[n % USERS], secret: `secret-${n}` });
   }
-  return names.map(
-    (name, n) => new User(server, name, ids[n] as string, n % 2 ? "WebSocket" : "event stream", SEED + n * 7, targets),
-  );
+  return people.map(({ email, id, storage }, n) => {
+    const way = n % 2 ? "WebSocket" : "event stream";
+    return new User(server, email, id, storage, way, SEED + n * 7, targets);
+  });
 }
 
 /** The server dies now and then; in the middle users leave rooms, and the vaults are closed. */

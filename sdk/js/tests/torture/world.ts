@@ -1,9 +1,7 @@
 /** The app of the torture test, and what each user may read of it. */
-import { createClient } from "../../src/index.js";
+import { createClient, type KeyValueStorage } from "../../src/index.js";
 import type { MemoryAdapter } from "../../src/offline/adapters/memory.js";
 import type { TestServer } from "../support/server.js";
-
-export const PASSWORD = "correct horse battery";
 
 /** `logs` are everybody's; `letters` their room's members', looked up; who reads `vaults` is changed on the way. */
 export const app = (vaults: string) => `
@@ -31,7 +29,6 @@ create = "auth.id == next.owner"
 
 [auth.limits]
 signUpsPerHour = 10000
-triesOfNetwork = 10000
 `;
 
 export const OPEN = "auth != null";
@@ -90,9 +87,10 @@ export async function admin(server: TestServer, method: string, path: string, bo
   return answer;
 }
 
-export async function signUp(server: TestServer, email: string): Promise<string> {
-  const client = createClient({ url: server.url });
-  const { user } = await client.auth.signUp({ email, password: PASSWORD });
+/** A new user, whose session is in the storage from here on. */
+export async function signUp(server: TestServer, email: string, storage: KeyValueStorage): Promise<string> {
+  const client = createClient({ url: server.url, storage });
+  const { user } = await client.auth.signUp({ email, password: "correct horse battery" });
   await client.close();
   return user.id;
 }

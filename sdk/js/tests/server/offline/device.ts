@@ -1,5 +1,5 @@
 import WebSocket from "ws";
-import { type Client, type Clock, createClient, type SchemaOf } from "../../../src/index.js";
+import { type Client, type Clock, createClient, type KeyValueStorage, type SchemaOf } from "../../../src/index.js";
 import type { OfflineControl, Persistence } from "../../../src/offline/types.js";
 import type { WebSocketConstructor } from "../../../src/realtime/types.js";
 import { Network } from "./network.js";
@@ -13,6 +13,8 @@ export interface DeviceOptions {
   network?: Network;
   clock?: Clock;
   retries?: number;
+  /** Where the session is kept; else it goes with the client. */
+  storage?: KeyValueStorage;
 }
 
 /** A client on a network of its own that can be cut off. */
@@ -22,7 +24,7 @@ export class Device<Schema extends SchemaOf<Schema>> {
   readonly network: Network;
   readonly #sockets = new Set<WebSocket>();
 
-  constructor({ url, way, persistence, network = new Network(), clock, retries = 0 }: DeviceOptions) {
+  constructor({ url, way, persistence, network = new Network(), retries = 0, ...more }: DeviceOptions) {
     const sockets = this.#sockets;
     class CutSocket extends WebSocket {
       constructor(address: string, protocols?: string | string[]) {
@@ -39,7 +41,7 @@ export class Device<Schema extends SchemaOf<Schema>> {
       persistence,
       fetch: network.fetch,
       WebSocket: way === "WebSocket" ? (CutSocket as unknown as WebSocketConstructor) : null,
-      ...(clock ? { clock } : {}),
+      ...more,
     });
     this.offline = this.client.offline as OfflineControl;
   }
