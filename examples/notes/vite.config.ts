@@ -9,7 +9,8 @@ export default defineConfig(({ mode }) => {
     plugins: [react()],
     // The SDK is linked, and would bring the React that it is tested with.
     resolve: { dedupe: ["react", "react-dom"] },
-    server: { proxy },
+    // The linked SDK lies outside of this folder.
+    server: { proxy, fs: { allow: ["../.."] } },
     preview: { proxy },
     build: { target: "es2022" },
   };

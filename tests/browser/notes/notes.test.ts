@@ -36,6 +36,7 @@ describe("notes", { sequential: true }, () => {
     await ann.look("sign-up");
     await ann.signUp();
     await ben.signUp();
+    expect(ann.sockets.filter((url) => url.endsWith("/v1/realtime"))).toHaveLength(1);
     await ann.look("empty");
   });
 

@@ -11,6 +11,8 @@ export class Person {
     private readonly context: BrowserContext,
     /** What the page complained of. */
     readonly complaints: string[],
+    /** WebSockets that the page opened. */
+    readonly sockets: string[],
   ) {}
 
   static async arrive(browser: Browser, url: string, name: string, options?: BrowserContextOptions): Promise<Person> {
@@ -18,6 +20,8 @@ export class Person {
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     const complaints: string[] = [];
+    const sockets: string[] = [];
+    page.on("websocket", (socket) => sockets.push(socket.url()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       // Lost connections are what these tests are about; the browser tells of each.
@@ -26,7 +30,7 @@ export class Person {
       }
     });
     await page.goto(url);
-    return new Person(name, page, context, complaints);
+    return new Person(name, page, context, complaints, sockets);
   }
 
   async signUp(): Promise<void> {
