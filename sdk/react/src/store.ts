@@ -40,10 +40,15 @@ export class Store<S> {
     };
   };
 
+  /** Is forgotten after a while, unless somebody listens by then: not all that is rendered is mounted. */
+  expire(): void {
+    if (this.#listeners.size === 0) this.#leaveAfter(SUSPENDED);
+  }
+
   /** Resolves at the next change. */
   next(): Promise<void> {
     this.#start();
-    if (this.#listeners.size === 0) this.#leaveAfter(SUSPENDED);
+    this.expire();
     return new Promise((resolve) => this.#waiting.add(resolve));
   }
 
@@ -53,10 +58,14 @@ export class Store<S> {
       if (Object.is(state, this.#state)) return;
       this.#state = state;
       for (const listener of [...this.#listeners]) listener();
-      const waiting = [...this.#waiting];
-      this.#waiting.clear();
-      for (const go of waiting) go();
+      this.#release();
     });
+  }
+
+  #release(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const go of waiting) go();
   }
 
   #stay(): void {
@@ -72,7 +81,11 @@ export class Store<S> {
       this.#stop = null;
       this.#state = this.initial;
       this.ended();
+      // Who still waits looks again, and begins anew.
+      this.#release();
     }, milliseconds);
+    // A server that has rendered and is done needn't wait for it.
+    (this.#leaving as { unref?: () => void }).unref?.();
   }
 }
 
@@ -86,5 +99,6 @@ export function storeOf<S>(owner: object, key: string, initial: S, begin: Begin<
   if (found) return found as Store<S>;
   const store = new Store<S>(initial, begin, () => known.delete(key));
   known.set(key, store as Store<unknown>);
+  store.expire();
   return store;
 }

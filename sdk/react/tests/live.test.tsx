@@ -4,6 +4,7 @@ import { act, cleanup, render, screen } from "@testing-library/react";
 import { Component, type ReactNode, Suspense } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BasaltProvider, type QueryState, useDocument, useQuery } from "../src/index.js";
+import { storeOf } from "../src/store.js";
 import { FakeQuery, fakeClient, type Note, note, one, result, show } from "./support.js";
 
 beforeEach(() => {
@@ -123,6 +124,16 @@ describe("useQuery", () => {
   });
 });
 
+describe("a store", () => {
+  it("that was rendered and never mounted is forgotten", () => {
+    const owner = {};
+    const first = storeOf(owner, "key", 0, () => () => {});
+    expect(storeOf(owner, "key", 0, () => () => {})).toBe(first);
+    vi.advanceTimersByTime(60_000);
+    expect(storeOf(owner, "key", 0, () => () => {})).not.toBe(first);
+  });
+});
+
 describe("useQuery with Suspense", () => {
   class Boundary extends Component<{ children: ReactNode }> {
     override state: { error: BasaltError | null } = { error: null };
@@ -156,6 +167,15 @@ describe("useQuery with Suspense", () => {
     await act(async () => query.tell(result(note("b"))));
     expect(screen.getByText("b")).toBeTruthy();
     expect(query.begun).toBe(1);
+  });
+
+  it("waits as long as it takes", async () => {
+    const query = new FakeQuery();
+    show(fakeClient().client, page(query));
+    await act(() => vi.advanceTimersByTimeAsync(100_000));
+    expect(screen.getByText("waiting")).toBeTruthy();
+    await act(async () => query.tell(result(note("a"))));
+    expect(screen.getByText("a")).toBeTruthy();
   });
 
   it("throws errors to the boundary", async () => {
