@@ -17,6 +17,9 @@ use crate::shared::Shared;
 /// Pages of the log, 16 MiB, after which they are written back. A page that many writes touch is written back once for
 /// all of them, so a longer log makes fewer of these writes.
 const PAGES: i64 = 4_000;
+/// Bytes of the log's file before its first page, and of a page with what goes before it.
+const FILE_HEAD: u64 = 32;
+const PAGE: u64 = 4_096 + 24;
 /// So few are left to the writer, after which the log begins anew.
 const FEW_PAGES: i64 = 400;
 /// Rounds until there are few left; while one goes on, more come.
@@ -33,6 +36,11 @@ impl LogPages {
     /// Looks without doing anything.
     pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         checkpoint(connection, "NOOP")
+    }
+
+    /// What they take in its file.
+    pub(crate) fn bytes(self) -> u64 {
+        FILE_HEAD + u64::try_from(self.pages).unwrap_or(0) * PAGE
     }
 
     pub(crate) fn are_many(self) -> bool {

@@ -7,6 +7,7 @@ mod error;
 mod folder;
 mod migrate;
 mod readers;
+mod room;
 mod syncer;
 mod write;
 mod writer;

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::checkpointer::{Checkpointer, LogPages};
 use super::connection::{WRITER_PATIENCE, find, run};
 use super::error::{is_io, map, sync_failure};
+use super::room::LogRoom;
 use super::syncer::{Answers, Durable, Unsynced};
 use super::write;
 use crate::commit::{
@@ -26,7 +27,7 @@ use crate::sql::{Row, SqlValue, Statement};
 /// How often an idle or busy writer looks after the write-ahead log.
 const TEND_EVERY: Duration = Duration::from_secs(1);
 /// Above this the log is written back and cut by force.
-const WAL_BYTES: u64 = 32 << 20;
+const WAL_BYTES: u64 = 40 << 20;
 /// How long a checkpoint waits for readers, while no one can write.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 /// Turns in a row that readers may hold up the checkpoint before that is said.
@@ -51,6 +52,7 @@ pub(crate) struct Writer {
     syncer: SyncSender<Unsynced>,
     checkpointer: Checkpointer,
     groups: u32,
+    room: LogRoom,
     wal: PathBuf,
     tended: Instant,
     /// Turns in a row that readers held up the checkpoint.
@@ -77,8 +79,21 @@ impl Writer {
         let Beside { shared, durable, syncer, checkpointer } = beside;
         shared.recent.begin(log.seq + 1);
         let (next_seq, total_bytes) = (log.seq + 1, log.total_bytes);
-        let (tended, starved, groups) = (Instant::now(), 0, 0);
-        Self { connection, shared, next_seq, total_bytes, durable, syncer, checkpointer, groups, wal, tended, starved }
+        let (tended, starved, groups, room) = (Instant::now(), 0, 0, LogRoom::new(&wal));
+        Self {
+            connection,
+            shared,
+            next_seq,
+            total_bytes,
+            durable,
+            syncer,
+            checkpointer,
+            groups,
+            room,
+            wal,
+            tended,
+            starved,
+        }
     }
 
     pub(crate) fn serve(mut self, queue: &Receiver<Command>) {
@@ -307,14 +322,18 @@ impl Writer {
         if self.checkpointer.take_done() {
             self.checkpoint("PASSIVE");
         }
-        self.groups = self.groups.wrapping_add(1);
         if self.groups.is_multiple_of(LOOK_EVERY) {
             match LogPages::of(&self.connection) {
-                Ok(log) if log.are_many() => self.checkpointer.ask(),
-                Ok(_) => {}
+                Ok(log) => {
+                    if log.are_many() {
+                        self.checkpointer.ask();
+                    }
+                    self.room.keep_ahead(log.bytes());
+                }
                 Err(error) => tracing::warn!(?error, "the length of the write-ahead log isn't known"),
             }
         }
+        self.groups = self.groups.wrapping_add(1);
     }
 
     fn tend(&mut self) {

@@ -1,7 +1,7 @@
 //! Many subscribers at once, and when each got each change.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -32,27 +32,27 @@ pub(crate) struct Crowd {
     _stops: Vec<oneshot::Sender<()>>,
 }
 
-/// What all of them got.
+/// What all of them got. Each thread notes its own: none waits for another that the server has put off its core.
 #[derive(Default)]
 pub(crate) struct Tally {
+    /// Counts what is measured, one thing after the other.
+    phase: AtomicUsize,
     changes: AtomicUsize,
     odd: AtomicUsize,
-    times: Mutex<Times>,
+    /// When the n-th change was asked for; its n-th frame is that change at each subscriber.
+    asked: RwLock<Vec<Instant>>,
+    lanes: [Mutex<Lane>; THREADS],
 }
 
 #[derive(Default)]
-struct Times {
-    /// Counts what is measured, one thing after the other.
-    phase: usize,
-    /// When the n-th change was asked for; its n-th frame is that change at each subscriber.
-    asked: Vec<Instant>,
+struct Lane {
     micros: Vec<u32>,
     last: Option<Instant>,
 }
 
 /// The changes that one subscriber got.
-#[derive(Default)]
 struct Seen {
+    lane: usize,
     phase: usize,
     changes: usize,
 }
@@ -63,13 +63,14 @@ impl Crowd {
         let tally = Arc::<Tally>::default();
         let (tell, mut troubles) = mpsc::channel(THREADS * 2);
         let mut stops = Vec::new();
-        for left in (1..=THREADS).rev() {
+        for lane in 0..THREADS {
+            let left = THREADS - lane;
             let own = members.split_off(members.len() - members.len() / left);
             let (stop, stopped) = oneshot::channel();
             stops.push(stop);
             let (address, tally, tell) = (address.to_owned(), Arc::clone(&tally), tell.clone());
             let runtime = crate::runtime()?;
-            std::thread::spawn(move || runtime.block_on(serve(&address, own, &tally, &tell, stopped)));
+            std::thread::spawn(move || runtime.block_on(serve(&address, (lane, own), &tally, &tell, stopped)));
         }
         for _ in 0..THREADS {
             troubles.recv().await.ok_or("no crowd")??;
@@ -87,7 +88,7 @@ impl Crowd {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let (count, odd) = (self.tally.changes.swap(0, Ordering::Relaxed), self.tally.odd.swap(0, Ordering::Relaxed));
-        let Times { mut micros, last, .. } = self.tally.next_phase();
+        let Lane { mut micros, last } = self.tally.next_phase();
         micros.sort_unstable();
         Ok(Delivered { count, lost: wanted.abs_diff(count) + odd, micros, last })
     }
@@ -114,29 +115,37 @@ impl Delivered {
 impl Tally {
     /// A change is asked for now.
     pub(crate) fn ask(&self) {
-        self.times().asked.push(Instant::now());
+        self.asked.write().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
     }
 
-    fn next_phase(&self) -> Times {
-        let mut times = self.times();
-        let phase = times.phase + 1;
-        std::mem::replace(&mut *times, Times { phase, ..Times::default() })
+    /// What all threads noted of the one that ends.
+    fn next_phase(&self) -> Lane {
+        self.phase.fetch_add(1, Ordering::Relaxed);
+        self.asked.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lanes.iter().fold(Lane::default(), |mut all, lane| {
+            let own = std::mem::take(&mut *lane.lock().unwrap_or_else(PoisonError::into_inner));
+            all.micros.extend(own.micros);
+            all.last = all.last.max(own.last);
+            all
+        })
     }
 
     fn note(&self, kind: Kind, seen: &mut Seen) {
         match kind {
             Kind::Change => {
-                let now = Instant::now();
-                let mut times = self.times();
-                if seen.phase != times.phase {
-                    *seen = Seen { phase: times.phase, changes: 0 };
+                let (now, phase) = (Instant::now(), self.phase.load(Ordering::Relaxed));
+                if seen.phase != phase {
+                    *seen = Seen { phase, changes: 0, ..*seen };
                 }
-                if let Some(asked) = times.asked.get(seen.changes) {
-                    let micros = u32::try_from(now.duration_since(*asked).as_micros()).unwrap_or(u32::MAX);
-                    times.micros.push(micros);
+                let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner).get(seen.changes).copied();
+                let mut lane = self.lanes[seen.lane].lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(asked) = asked {
+                    let micros = u32::try_from(now.duration_since(asked).as_micros()).unwrap_or(u32::MAX);
+                    lane.micros.push(micros);
                 }
-                times.last = Some(now);
+                lane.last = Some(now);
                 seen.changes += 1;
+                drop(lane);
                 self.changes.fetch_add(1, Ordering::Relaxed);
             }
             Kind::Snapshot | Kind::Odd => {
@@ -145,16 +154,12 @@ impl Tally {
             Kind::Ok | Kind::Ping => {}
         }
     }
-
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Opens some and follows them until it is stopped; says when all are open, and what goes wrong.
 async fn serve(
     address: &str,
-    members: Vec<Member>,
+    (lane, members): (usize, Vec<Member>),
     tally: &Arc<Tally>,
     tell: &mpsc::Sender<Result<(), String>>,
     stopped: oneshot::Receiver<()>,
@@ -163,7 +168,7 @@ async fn serve(
         Ok(sockets) => {
             let mut followers = JoinSet::new();
             for socket in sockets {
-                let (tally, mut seen) = (Arc::clone(tally), Seen::default());
+                let (tally, mut seen) = (Arc::clone(tally), Seen { lane, phase: 0, changes: 0 });
                 followers.spawn(socket.follow(move |kind| tally.note(kind, &mut seen)));
             }
             // Who gathers them may have given up.
