@@ -8,7 +8,7 @@ APP ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export CARGO
 
-.PHONY: help run movies test test-long bench fixture dist fmt setup
+.PHONY: help run movies notes test test-long bench fixture dist fmt setup
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,6 +23,10 @@ run: ## build and start the server on ./data (APP=FOLDER applies that app, LISTE
 movies: ## import the example's 3,201 movies into the server of `make run APP=examples/movies`
 	@tools/setup node
 	@BASALT=$(TARGET)/release/basalt examples/movies/import --url http://$(LISTEN) --data $(DATA)
+
+notes: ## the example app in a browser, on the server of `make run APP=examples/notes`
+	@tools/setup node
+	@cd examples/notes && npm run --silent sdk && npm install --no-audit --no-fund && BASALT_URL=http://$(LISTEN) npm run dev
 
 test: ## everything that a change has to pass
 	@tools/setup build test

@@ -44,7 +44,9 @@ fn fault_of(entry: &toml::Value) -> Option<String> {
     let Ok(source) = std::fs::read_to_string(tests_folder().join(file)) else {
         return Some(format!("names the file {file}, which isn't there"));
     };
-    (!source.contains(&format!("fn {name}("))).then(|| format!("names {name}, which isn't in {file}"))
+    let is_script = [".ts", ".tsx"].iter().any(|end| file.ends_with(end));
+    let declared = if is_script { format!("(\"{name}\",") } else { format!("fn {name}(") };
+    (!source.contains(&declared)).then(|| format!("names {name}, which isn't in {file}"))
 }
 
 fn assert_none(what: &str, faults: &[String]) {
