@@ -1,6 +1,7 @@
 //! Writes the write-ahead log back into the database beside the writer, who would stand still for it: the pages of
 //! thousands of commits, and the disk synced twice.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +15,9 @@ use super::connection::open_checkpointer;
 use super::error::is_io;
 use crate::shared::Shared;
 
-/// Pages of the log, 16 MiB, after which they are written back. A page that many writes touch is written back once for
+/// Pages of the log, 32 MiB, after which they are written back. A page that many writes touch is written back once for
 /// all of them, so a longer log makes fewer of these writes.
-const PAGES: i64 = 4_000;
+const PAGES: i64 = 8_000;
 /// Bytes of the log's file before its first page, and of a page with what goes before it.
 const FILE_HEAD: u64 = 32;
 const PAGE: u64 = 4_096 + 24;
@@ -66,12 +67,15 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     /// Its thread ends when this is dropped.
-    pub(crate) fn start(database: &Path, shared: &Arc<Shared>) -> Result<(Self, JoinHandle<()>)> {
+    ///
+    /// `pages` is the database's file. It is only to be closed after all connections: closing any handle of a file gives
+    /// up the locks that SQLite has on it.
+    pub(crate) fn start(database: &Path, pages: Arc<File>, shared: &Arc<Shared>) -> Result<(Self, JoinHandle<()>)> {
         let connection = open_checkpointer(database)?;
         let (wake, woken) = sync_channel(1);
         let done = Arc::new(AtomicBool::new(false));
         let (ours, shared) = (Arc::clone(&done), Arc::clone(shared));
-        let serve = move || serve(&connection, &woken, &ours, &shared);
+        let serve = move || serve(&connection, &pages, &woken, &ours, &shared);
         let thread =
             std::thread::Builder::new().name("basalt-checkpoint".to_owned()).spawn(serve).map_err(Error::internal)?;
         Ok((Self { wake, done }, thread))
@@ -89,21 +93,40 @@ impl Checkpointer {
     }
 }
 
-fn serve(connection: &Connection, woken: &Receiver<()>, done: &AtomicBool, shared: &Shared) {
+fn serve(connection: &Connection, pages: &File, woken: &Receiver<()>, done: &AtomicBool, shared: &Shared) {
     while woken.recv().is_ok() {
         for _ in 0..ROUNDS {
-            match checkpoint(connection, "PASSIVE").and_then(|_| LogPages::of(connection)) {
+            match round(connection, pages) {
                 Ok(left) if left.are_few() => break,
                 Ok(_) => {}
                 Err(error) => {
-                    if is_io(&error) {
-                        (shared.hooks.on_fatal)(&error.to_string());
+                    if error.io {
+                        (shared.hooks.on_fatal)(&error.text);
                     }
-                    tracing::warn!(?error, "a checkpoint failed");
+                    tracing::warn!(error = error.text, "a checkpoint failed");
                     break;
                 }
             }
         }
         done.store(true, Ordering::Release);
     }
+}
+
+struct Failure {
+    io: bool,
+    text: String,
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { io: is_io(&error), text: error.to_string() }
+    }
+}
+
+/// SQLite itself syncs the database only where nothing is left to write back, which is in the writer's turn: what was
+/// written here is synced here, so that little is left for then.
+fn round(connection: &Connection, pages: &File) -> Result<LogPages, Failure> {
+    checkpoint(connection, "PASSIVE")?;
+    pages.sync_data().map_err(|error| Failure { io: true, text: error.to_string() })?;
+    Ok(LogPages::of(connection)?)
 }

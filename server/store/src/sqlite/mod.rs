@@ -12,6 +12,7 @@ mod syncer;
 mod write;
 mod writer;
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -50,6 +51,8 @@ pub(crate) struct Sqlite {
     readers: Readers,
     /// The writer, and those that end with it.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    #[expect(dead_code, reason = "the database's file: it has to stay open as long as there are connections")]
+    pages: Arc<File>,
     folder: Folder,
 }
 
@@ -77,7 +80,9 @@ impl Prepared {
         let durable = Arc::new(Durable::new());
         let syncer = Syncer::open(Arc::clone(&shared), Arc::clone(&durable), &folder.wal())?;
         let (to_sync, unsynced) = sync_channel(0);
-        let (checkpointer, checkpoints) = Checkpointer::start(&folder.database(), &shared)?;
+        let database = folder.database();
+        let pages = Arc::new(File::open(&database).map_err(|error| connection::cannot_open(&database, &error))?);
+        let (checkpointer, checkpoints) = Checkpointer::start(&database, Arc::clone(&pages), &shared)?;
         leave_the_disk_to_others(&connection)?;
         let beside =
             Beside { shared: Arc::clone(&shared), durable: Arc::clone(&durable), syncer: to_sync, checkpointer };
@@ -88,7 +93,7 @@ impl Prepared {
             guarded("basalt-syncer", &shared, move || syncer.serve(&unsynced))?,
             checkpoints,
         ];
-        Ok(Sqlite { shared, queue, durable, readers, threads: Mutex::new(threads), folder })
+        Ok(Sqlite { shared, queue, durable, readers, threads: Mutex::new(threads), pages, folder })
     }
 }
 

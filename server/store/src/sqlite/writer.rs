@@ -27,7 +27,7 @@ use crate::sql::{Row, SqlValue, Statement};
 /// How often an idle or busy writer looks after the write-ahead log.
 const TEND_EVERY: Duration = Duration::from_secs(1);
 /// Above this the log is written back and cut by force.
-const WAL_BYTES: u64 = 40 << 20;
+const WAL_BYTES: u64 = 64 << 20;
 /// How long a checkpoint waits for readers, while no one can write.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 /// Turns in a row that readers may hold up the checkpoint before that is said.
