@@ -19,8 +19,8 @@ export interface LocalQuery {
   matches(document: Document): boolean;
   /** Which document comes first. */
   compare(left: Document, right: Document): number;
-  /** The documents that match, in order. Without the limit where `all` is said. */
-  run(documents: Iterable<Document>, options?: { all?: boolean }): Document[];
+  /** The documents that match, in order, as many as the limit says. */
+  run(documents: Iterable<Document>): Document[];
   /** The fields that the query shows. */
   select(document: Document): Document;
 }
@@ -52,11 +52,11 @@ export function compileQuery(spec: QuerySpec, options: QueryOptions = {}): Local
     selects: select !== undefined,
     matches: (document) => matchesAt(document, now()),
     compare,
-    run(documents, { all = false } = {}) {
+    run(documents) {
       // One time for all of them, as in one request.
       const time = now();
       const found = [...documents].filter((document) => matchesAt(document, time)).sort(compare);
-      return all || spec.limit === undefined ? found : found.slice(0, spec.limit);
+      return spec.limit === undefined ? found : found.slice(0, spec.limit);
     },
     select: (document) => (select ? (select(document) as Document) : document),
   };
