@@ -47,7 +47,8 @@ export class Person {
 
   async write(title: string, body = ""): Promise<void> {
     await this.page.getByRole("button", { name: "New note" }).first().click();
-    await this.title.waitFor();
+    // Until then another note may be open.
+    await this.page.getByRole("article", { name: "Untitled" }).waitFor();
     await this.title.fill(title);
     if (body) await this.body.fill(body);
     await this.card(title).waitFor();

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
@@ -58,8 +60,11 @@ describe("docs/sdk.md", () => {
   }, 120_000);
 
   describe.each(engines)("on %s", (engine) => {
-    const module = at(`node_modules/.guide-${engine}-${process.pid}.mjs`);
-    afterAll(() => rm(module, { force: true }));
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "basalt-guide-"));
+    });
+    afterAll(() => rm(folder, { recursive: true, force: true }));
 
     it("does and prints what it says", async () => {
       const server = await startServer({ engine, app: guide.app });
@@ -68,6 +73,7 @@ describe("docs/sdk.md", () => {
         const alias = Object.fromEntries(Object.entries(paths).map(([name, [path]]) => [name, path as string]));
         const stdin = { contents, resolveDir: at("."), loader: "ts" } as const;
         const bundle = await build({ stdin, alias, bundle: true, format: "esm", platform: "node", write: false });
+        const module = join(folder, "guide.mjs");
         await writeFile(module, bundle.outputFiles[0]?.text ?? "");
         const env = { ...process.env, BASALT_KEY: server.key, NO_COLOR: "1" };
         const { stdout } = await promisify(execFile)(process.execPath, [module], { env, timeout: 60_000 });
