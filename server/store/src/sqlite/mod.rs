@@ -79,7 +79,7 @@ impl Prepared {
         let readers = Readers::open(&folder.database(), shared.hooks.read_time)?;
         let durable = Arc::new(Durable::new());
         let syncer = Syncer::open(Arc::clone(&shared), Arc::clone(&durable), &folder.wal())?;
-        let (to_sync, unsynced) = sync_channel(0);
+        let (to_sync, unsynced) = sync_channel(syncer::AHEAD);
         let database = folder.database();
         let pages = Arc::new(File::open(&database).map_err(|error| connection::cannot_open(&database, &error))?);
         let (checkpointer, checkpoints) = Checkpointer::start(&database, Arc::clone(&pages), &shared)?;

@@ -16,6 +16,9 @@ use crate::commit::{Attempt, ChangeRow};
 use crate::decide::Committed;
 use crate::shared::Shared;
 
+/// Groups that the writer may commit while the one before them is synced.
+pub(crate) const AHEAD: usize = 1;
+
 /// How many commits there are, and how many of them are on the disk.
 pub(crate) struct Durable {
     written: AtomicU64,
@@ -84,9 +87,13 @@ impl Syncer {
     }
 
     pub(crate) fn serve(&self, groups: &Receiver<Unsynced>) {
-        while let Ok(group) = groups.recv() {
-            let synced = if group.commit.is_some() { self.sync() } else { Ok(()) };
-            self.finish(group, &synced);
+        while let Ok(first) = groups.recv() {
+            // What was committed while the last ones were synced goes to the disk together.
+            let ready: Vec<Unsynced> = std::iter::once(first).chain(groups.try_iter().take(AHEAD)).collect();
+            let synced = if ready.iter().any(|group| group.commit.is_some()) { self.sync() } else { Ok(()) };
+            for group in ready {
+                self.finish(group, &synced);
+            }
         }
     }
 

@@ -225,7 +225,7 @@ impl Writer {
         }
     }
 
-    /// Waits until the syncer is done with the last one: so long further batches gather.
+    /// Waits while the syncer has enough to do: so long further batches gather.
     fn hand_on(&self, unsynced: Unsynced) {
         // A syncer that has ended has ended the process.
         drop(self.syncer.send(unsynced));
