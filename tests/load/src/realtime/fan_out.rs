@@ -16,6 +16,8 @@ use crate::measure::{self, Next, Until};
 const COLLECTION: &str = "lobby";
 /// Documents of the result.
 const DOCUMENTS: usize = 20;
+/// Subscribers of the warm-up.
+const FEW: usize = 8;
 /// Changes, one each [`PACE`].
 const CHANGES: usize = 100;
 const PACE: Duration = Duration::from_millis(100);
@@ -72,6 +74,18 @@ pub(crate) async fn prepare(world: &mut World) -> Result<()> {
         world.call("PUT", &path(n), Some(&body(n))).await?;
     }
     Ok(())
+}
+
+/// A few subscribers and changes, so that what is measured of memory is not the code that the first ones load.
+pub(crate) async fn warm_up(world: &mut World, token: &Arc<str>) -> Result<()> {
+    let mut crowd = Crowd::gather(&world.server.address, members(FEW, token)).await?;
+    for n in 0..DOCUMENTS {
+        crowd.tally.ask();
+        world.call("PUT", &path(n), Some(&body(n + DOCUMENTS))).await?;
+    }
+    crowd.delivered(FEW * DOCUMENTS).await?;
+    drop(crowd);
+    world.alone().await
 }
 
 /// A change each [`PACE`].

@@ -44,6 +44,7 @@ pub(crate) async fn measure(binary: &Path, database: &Database) -> Result<Realti
     let first = owners::sign_up(&address, 1).await?;
     let token = first.first().map(|user| Arc::clone(&user.token)).ok_or("no user")?;
     fan_out::prepare(&mut world).await?;
+    fan_out::warm_up(&mut world, &token).await?;
     let sizes: &[usize] = match database {
         // The most first: what is measured of memory is what the server grows by.
         Database::Sqlite => &[5_000, 1_000],
