@@ -24,7 +24,8 @@ pub(crate) struct Link {
     pub(super) browser: bool,
     pub(super) outbox: Arc<Outbox>,
     pub(super) asking: Option<Asking>,
-    pub(super) subscriptions: HashMap<SubscriptionId, Watching>,
+    /// Apart, since a map has room for several and most clients have one.
+    pub(super) subscriptions: HashMap<SubscriptionId, Box<Watching>>,
     /// Its queue ran over: nothing is sent until it reads again.
     pub(super) stalled: bool,
     until: Option<Timestamp>,
@@ -113,7 +114,8 @@ impl Asking {
 /// All of them, found by what concerns them.
 #[derive(Default)]
 pub(super) struct Connections {
-    links: HashMap<ConnectionId, Link>,
+    /// Apart, since a map has up to twice as many places as it holds.
+    links: HashMap<ConnectionId, Box<Link>>,
     by_user: HashMap<DocumentId, HashSet<ConnectionId>>,
     by_session: HashMap<DocumentId, HashSet<ConnectionId>>,
     services: HashSet<ConnectionId>,
@@ -138,18 +140,18 @@ impl Connections {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Link> {
-        self.links.values()
+        self.links.values().map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Link> {
-        self.links.get_mut(&id)
+        self.links.get_mut(&id).map(Box::as_mut)
     }
 
     pub(super) fn add(&mut self, link: Link) {
-        self.links.insert(link.id, link);
+        self.links.insert(link.id, Box::new(link));
     }
 
-    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Link> {
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Box<Link>> {
         self.unlist(id);
         let link = self.links.remove(&id)?;
         for watching in link.subscriptions.values() {

@@ -33,6 +33,7 @@ impl Hub {
         }
         let key = self.connections.key(id, &name);
         let watching = Watching { key, subscription, query: None, ticket: None, holds: None, renew: None };
+        let watching = Box::new(watching);
         if let Some(link) = self.connections.get_mut(id) {
             link.subscriptions.insert(Arc::clone(&name), watching);
         }
