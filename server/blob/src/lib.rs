@@ -1,0 +1,1 @@
+//! Bytes of files: on local disk, or in an object store.

@@ -1,0 +1,1 @@
+//! Pictures: looked at, resized, re-encoded.
