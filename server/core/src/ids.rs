@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Code, Error, Result};
 use crate::random::{self, Random};
@@ -70,6 +71,60 @@ text_newtype! {
 text_newtype! {
     /// A channel's name: 1 to 128 of `A-Z a-z 0-9 _ - . ~ @ :`; a `:` parts segments, of which none is empty.
     ChannelName
+}
+
+text_newtype! {
+    /// A bucket's name: a letter, then up to 62 of `A-Z a-z 0-9 _ -`.
+    BucketName
+}
+text_newtype! {
+    /// Where a file is in its bucket: segments parted by `/`, in Unicode's composed form (NFC).
+    FilePath
+}
+
+/// Bytes of a file's path, and of one segment of it (what file systems take).
+const FILE_PATH_BYTES: usize = 1_024;
+const SEGMENT_BYTES: usize = 255;
+
+impl BucketName {
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic());
+        if first && text.len() <= 63 && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+            return Ok(Self(text.into()));
+        }
+        let detail = "A bucket's name is a letter, then up to 62 of A-Z, a-z, 0-9, _ and -.";
+        Err(Error::new(Code::BadRequest, detail))
+    }
+}
+
+impl FilePath {
+    /// Names that would mislead people or file systems are refused: `.` and `..`, control characters, backslashes, and
+    /// characters that turn the direction of writing around.
+    pub fn parse(text: &str) -> Result<Self> {
+        let normal: String = text.nfc().collect();
+        let good = |segment: &str| {
+            (1..=SEGMENT_BYTES).contains(&segment.len())
+                && segment != "."
+                && segment != ".."
+                && !segment.chars().any(|c| c.is_control() || c == '\\' || turns_direction(c))
+        };
+        if normal.len() <= FILE_PATH_BYTES && normal.split('/').all(good) {
+            return Ok(Self(normal.into()));
+        }
+        let detail = "A file's path has 1 to 1024 bytes, in segments of 1 to 255 parted by /; none of them is . or .., \
+                      and there are no control characters and no backslashes in it.";
+        Err(Error::new(Code::BadRequest, detail))
+    }
+
+    /// The last segment.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 impl ChannelName {
@@ -227,6 +282,23 @@ mod tests {
         assert!(CollectionName::parse_public("_sessions").is_err());
         for bad in ["", "1a", "a-b", "a.b", "ａ", &"x".repeat(64)] {
             assert!(CollectionName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn paths_of_files_neither_climb_nor_mislead() {
+        for good in ["a", "a/b.jpg", "Ünï/写真 1.png", ".hidden", "a..b", "...", &"x".repeat(255)] {
+            assert!(FilePath::parse(good).is_ok(), "{good:?}");
+        }
+        let long = "x".repeat(256);
+        for bad in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", "a\nb", "gpj.\u{202e}exe", &long] {
+            assert!(FilePath::parse(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(FilePath::parse("u\u{308}").unwrap().as_str(), "\u{fc}", "composed");
+        assert_eq!(FilePath::parse("a/b/c.txt").unwrap().name(), "c.txt");
+        assert!(BucketName::parse("user-images_2").is_ok());
+        for bad in ["", "1a", "a/b", "a:b", "a.b"] {
+            assert!(BucketName::parse(bad).is_err(), "{bad:?}");
         }
     }
 

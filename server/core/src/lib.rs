@@ -25,7 +25,7 @@ pub mod vector;
 pub use change::{Actor, Change, ChangeOp, Seq};
 pub use document::Document;
 pub use error::{Code, Error, FieldError, Result};
-pub use ids::{ChannelName, CollectionName, DocumentId, FieldPath, Rev};
+pub use ids::{BucketName, ChannelName, CollectionName, DocumentId, FieldPath, FilePath, Rev};
 pub use origin::Origin;
 pub use principal::{Caller, Principal};
 pub use time::{Clock, Timestamp};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::change::{Actor, ActorKind};
-use crate::ids::{ChannelName, CollectionName, DocumentId};
+use crate::ids::{BucketName, ChannelName, CollectionName, DocumentId};
 use crate::time::Timestamp;
 
 /// Whom a request speaks for.
@@ -204,29 +204,43 @@ impl Caller {
     /// Whether rules are bypassed for this access to a collection's documents, or the error that says what is missing.
     /// `Ok(false)` means: ask the rules.
     pub fn bypasses_rules(&self, collection: &CollectionName, access: Access) -> crate::Result<bool> {
-        match &self.principal {
-            Principal::Visitor | Principal::User(_) => Ok(false),
-            Principal::System => Ok(true),
-            Principal::Operator(operator) => {
-                let least = if access == Access::Read { OperatorRole::Viewer } else { OperatorRole::Editor };
-                if operator.role >= least { Ok(true) } else { Err(crate::Error::operator_role(least)) }
-            }
-            Principal::Service(key) => {
-                let room = if collection.as_str() == "users" { ScopeRoom::Users } else { ScopeRoom::Documents };
-                key.require(&Scope::Room { room, access, name: Some(collection.to_string()) })?;
-                Ok(true)
-            }
-        }
+        self.bypasses(access, |key| {
+            let (room, name) = match collection.as_str() {
+                "users" => (ScopeRoom::Users, Some(collection.to_string())),
+                // Of all buckets: a key of one goes to that bucket's own doors.
+                "files" => (ScopeRoom::Files, None),
+                _ => (ScopeRoom::Documents, Some(collection.to_string())),
+            };
+            key.require(&Scope::Room { room, access, name })
+        })
     }
-}
 
-impl Caller {
+    /// The same for a bucket's files.
+    pub fn bypasses_bucket_rules(&self, bucket: &BucketName, access: Access) -> crate::Result<bool> {
+        let named = || Scope::Room { room: ScopeRoom::Files, access, name: Some(bucket.to_string()) };
+        self.bypasses(access, |key| key.require(&named()))
+    }
+
     /// The same for a channel, of which a key may name the name or the pattern.
     pub fn bypasses_channel_rules(
         &self,
         channel: &ChannelName,
         pattern: Option<&str>,
         access: Access,
+    ) -> crate::Result<bool> {
+        self.bypasses(access, |key| {
+            let named = |name: &str| Scope::Room { room: ScopeRoom::Channels, access, name: Some(name.to_owned()) };
+            if pattern.is_some_and(|pattern| key.require(&named(pattern)).is_ok()) {
+                return Ok(());
+            }
+            key.require(&named(channel.as_str()))
+        })
+    }
+
+    fn bypasses(
+        &self,
+        access: Access,
+        of_key: impl FnOnce(&ServicePrincipal) -> crate::Result<()>,
     ) -> crate::Result<bool> {
         match &self.principal {
             Principal::Visitor | Principal::User(_) => Ok(false),
@@ -235,13 +249,7 @@ impl Caller {
                 let least = if access == Access::Read { OperatorRole::Viewer } else { OperatorRole::Editor };
                 if operator.role >= least { Ok(true) } else { Err(crate::Error::operator_role(least)) }
             }
-            Principal::Service(key) => {
-                let named = |name: &str| Scope::Room { room: ScopeRoom::Channels, access, name: Some(name.to_owned()) };
-                if pattern.is_some_and(|pattern| key.require(&named(pattern)).is_ok()) {
-                    return Ok(true);
-                }
-                key.require(&named(channel.as_str())).map(|()| true)
-            }
+            Principal::Service(key) => of_key(key).map(|()| true),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use basalt_core::filter::Filter;
 use basalt_core::{CollectionName, DocumentId, FieldPath};
 
-use crate::check::check;
+use crate::check::{any_of, check};
 use crate::env::Env;
 use crate::eval::{Evaluator, Stop, Unwatched, Watch};
 use crate::fault::Fault;
@@ -61,6 +61,24 @@ impl Expression {
             }
         }
         Ok(Self { inner: Arc::new(Inner { source: source.to_owned(), root }) })
+    }
+
+    /// `(guard) && (condition) || …`, of branches that are each within the limits of an expression; of one branch, and
+    /// not of none. `None` where one of them has faults, which compiling it by itself tells.
+    pub fn any_of(branches: &[(String, &str)], scope: &Scope, types: &dyn FieldTypes) -> Option<Self> {
+        let mut source = String::new();
+        let mut nodes = Vec::with_capacity(branches.len());
+        for (guard, condition) in branches {
+            source.push_str(if source.is_empty() { "(" } else { " ||\n(" });
+            let guard = append(&mut source, guard, scope, types)?;
+            source.push_str(") && (");
+            let condition = append(&mut source, condition, scope, types)?;
+            source.push(')');
+            nodes.push([guard, condition]);
+        }
+        let root = any_of(nodes, source.len());
+        let whole = !branches.is_empty() && (!scope.lowered || lower::check(&source, &root).is_empty());
+        whole.then(|| Self { inner: Arc::new(Inner { source, root }) })
     }
 
     pub fn source(&self) -> &str {
@@ -150,6 +168,14 @@ impl Expression {
     pub fn names(&self) -> Vec<&str> {
         fields::names(&self.inner.root)
     }
+}
+
+/// A part of a source that is put together, as it stands there.
+fn append(source: &mut String, part: &str, scope: &Scope, types: &dyn FieldTypes) -> Option<Node> {
+    let mut node = check(&parse(part).ok()?, scope, types).ok()?;
+    node.shift(source.len());
+    source.push_str(part);
+    Some(node)
 }
 
 impl fmt::Debug for Expression {

@@ -242,6 +242,48 @@ impl Node {
         }
     }
 
+    /// The same tree, that much further on in its source.
+    pub(crate) fn shift(&mut self, by: usize) {
+        self.span = Span::new(self.span.from() + by, self.span.end() + by);
+        match &mut self.kind {
+            Kind::Constant(_)
+            | Kind::Name(_)
+            | Kind::Request(_)
+            | Kind::Variable(_)
+            | Kind::Unchanged(_)
+            | Kind::Limit(_) => {}
+            Kind::Select { of, .. }
+            | Kind::Has { of, .. }
+            | Kind::Timestamp { of, .. }
+            | Kind::Not(of)
+            | Kind::Negate(of)
+            | Kind::Size(of)
+            | Kind::Convert(_, of)
+            | Kind::Get { id: of, .. }
+            | Kind::Exists { id: of, .. } => of.shift(by),
+            Kind::Index(pair)
+            | Kind::Equal { sides: pair, .. }
+            | Kind::Order(_, pair)
+            | Kind::In(pair)
+            | Kind::Arithmetic(_, pair)
+            | Kind::Text(_, pair)
+            | Kind::Distance(pair) => pair.iter_mut().for_each(|node| node.shift(by)),
+            Kind::List(nodes) | Kind::And(nodes) | Kind::Or(nodes) => nodes.iter_mut().for_each(|node| node.shift(by)),
+            Kind::Map(entries) => entries.iter_mut().flatten().for_each(|node| node.shift(by)),
+            Kind::Ternary(parts) => parts.iter_mut().for_each(|node| node.shift(by)),
+            Kind::Matches { text, pattern } => {
+                text.shift(by);
+                if let Pattern::Computed(pattern) = pattern {
+                    pattern.shift(by);
+                }
+            }
+            Kind::Macro(of) => {
+                let Macro { range, body, filter, .. } = &mut **of;
+                [range, body].into_iter().chain(filter).for_each(|node| node.shift(by));
+            }
+        }
+    }
+
     /// The names from `doc` to this place, if that is what it is (`doc` itself: none).
     pub(crate) fn doc_path(&self) -> Option<Vec<String>> {
         match &self.kind {

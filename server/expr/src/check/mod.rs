@@ -35,6 +35,15 @@ pub(crate) fn check(parsed: &Parsed, scope: &Scope, types: &dyn FieldTypes) -> R
     Err(checker.faults)
 }
 
+/// What is true where a guard and the condition that goes with it both are. All are checked already.
+pub(crate) fn any_of(branches: Vec<[Node; 2]>, end: usize) -> Node {
+    let both = |[guard, condition]: [Node; 2]| {
+        let span = guard.span.to(condition.span);
+        make(Kind::And(vec![guard, condition]), span, Type::Bool)
+    };
+    make(Kind::Or(branches.into_iter().map(both).collect()), Span::new(0, end), Type::Bool)
+}
+
 struct Checker<'c> {
     spans: &'c Spans,
     scope: &'c Scope,
