@@ -30,11 +30,11 @@ notes: ## the example app in a browser, on the server of `make run APP=examples/
 
 test: ## everything that a change has to pass
 	@tools/setup build test
-	@tests/cluster tools/test
+	@tests/cluster tests/objects tools/test
 
 test-long: ## the same with the long loops (200 rounds of kill -9, more random cases)
 	@tools/setup build test
-	@BASALT_TEST_LONG=1 tests/cluster tools/test
+	@BASALT_TEST_LONG=1 tests/cluster tests/objects tools/test
 
 bench: ## measure the server as it is released on both engines; results in tests/load/results
 	@tools/setup build test
