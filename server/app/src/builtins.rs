@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{CollectionName, FieldPath, Result};
-use basalt_data::collections::Builtin;
+use basalt_data::collections::{Builtin, OwnedRead};
 use basalt_data::documents::{Behaviour, Behaviours, UsersBehaviour};
 use basalt_data::rules::RuleOp;
 use basalt_store::{IndexKind, IndexSpec, SortField};
@@ -35,13 +35,13 @@ fn users() -> Result<Builtin> {
         name: USERS.clone(),
         indexes: vec![index("email")?, index("username")?],
         owned_fields: OWNED.iter().map(ToString::to_string).collect(),
-        owned_read: Some("auth.id == doc.id".to_owned()),
+        owned_read: OwnedRead::Rule("auth.id == doc.id".to_owned()),
         ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
     })
 }
 
 fn system(name: &CollectionName, indexes: Vec<IndexSpec>) -> Builtin {
-    Builtin { name: name.clone(), indexes, owned_fields: Vec::new(), owned_read: None, ruled: Vec::new() }
+    Builtin { name: name.clone(), indexes, owned_fields: Vec::new(), owned_read: OwnedRead::Nobody, ruled: Vec::new() }
 }
 
 fn index(field: &str) -> Result<IndexSpec> {

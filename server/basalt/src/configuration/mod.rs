@@ -28,6 +28,8 @@ pub struct Configuration {
     pub app: Option<PathBuf>,
     /// PostgreSQL; without it SQLite in `data`.
     pub database_url: Option<Secret>,
+    /// Where the bytes of files lie; `None`: below the data folder.
+    pub files_url: Option<Secret>,
     pub database_connections: u32,
     /// `https://api.example.org`: where clients find us.
     pub public_url: Option<String>,
@@ -90,6 +92,7 @@ impl Default for Configuration {
             data: PathBuf::from("./data"),
             app: None,
             database_url: None,
+            files_url: None,
             database_connections: 16,
             public_url: None,
             secret: None,

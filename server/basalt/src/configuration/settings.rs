@@ -52,6 +52,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting!("data", |into, raw| into.data = raw.text()?.into()),
     setting!("app", |into, raw| into.app = Some(raw.text()?.into())),
     setting!("databaseUrl", true, |into, raw| into.database_url = Some(database_url(raw)?)),
+    setting!("filesUrl", true, |into, raw| into.files_url = Some(Secret::new(raw.text()?))),
     setting!("databaseConnections", |into, raw| into.database_connections = raw.number(6, 1000)?),
     setting!("publicUrl", |into, raw| into.public_url = Some(raw.url()?)),
     setting!("secret", true, |into, raw| into.secret = Some(Secret::new(raw.text()?))),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::principal::{OperatorRole, Scope};
-use basalt_core::{Caller, Code, CollectionName, Error, Principal, Result, Timestamp};
+use basalt_core::{BucketName, Caller, Code, CollectionName, Error, Principal, Result, Timestamp};
 use basalt_store::decide::is_stale_epoch;
 use basalt_store::{Catalog, CatalogChange, IndexState};
 use serde_json::{Map, Value, json};
 
+use super::buckets::{self, Bucket, FILES};
 use super::definition::index_to_json;
 use super::plan::{self, Plan, PlanOptions, Removals};
 use super::{Collections, Compiled, Definition};
@@ -108,13 +109,53 @@ impl Collections {
         self.apply(&[], &PlanOptions { removals, ..PlanOptions::part() }).await
     }
 
+    /// All buckets, each as in the manifest.
+    pub fn buckets(&self, caller: &Caller) -> Result<Vec<(BucketName, Value)>> {
+        require(caller, OperatorRole::Viewer)?;
+        Ok(self.files()?.definition.buckets.iter().map(|(name, bucket)| (name.clone(), bucket.to_json())).collect())
+    }
+
+    pub fn bucket(&self, caller: &Caller, name: &BucketName) -> Result<Value> {
+        require(caller, OperatorRole::Viewer)?;
+        self.files()?.definition.buckets.get(name).map(Bucket::to_json).ok_or_else(|| bucket_not_found(name))
+    }
+
+    /// What `PUT` of this bucket would do.
+    pub fn plan_bucket(&self, caller: &Caller, name: &BucketName, entry: &Value) -> Result<Plan> {
+        require(caller, OperatorRole::Viewer)?;
+        self.plan(&[bucket_alone(name, entry)?], &PlanOptions::part()).map_err(|error| below(error, &at(name)))
+    }
+
+    /// Defines or redefines one bucket.
+    pub async fn put_bucket(&self, caller: &Caller, name: &BucketName, entry: &Value) -> Result<Plan> {
+        require(caller, OperatorRole::Owner)?;
+        let definition = bucket_alone(name, entry)?;
+        self.apply(&[definition], &PlanOptions::part()).await.map_err(|error| below(error, &at(name)))
+    }
+
+    /// Drops a bucket. That it is empty is for who asks to know.
+    pub async fn drop_bucket(&self, caller: &Caller, name: &BucketName) -> Result<Plan> {
+        require(caller, OperatorRole::Owner)?;
+        self.bucket(caller, name)?;
+        let files = self.files()?.definition.clone();
+        let options = PlanOptions { removals: Removals::Bucket(name.clone()), ..PlanOptions::part() };
+        let rest =
+            Definition { buckets: files.buckets.into_iter().filter(|(other, _)| other != name).collect(), ..files };
+        self.apply(&[rest], &options).await
+    }
+
+    /// The collection of the files' documents.
+    pub fn files(&self) -> Result<Arc<Compiled>> {
+        self.any(&CollectionName::parse(FILES)?)
+    }
+
     /// Who can do what: every operation of every collection.
     pub fn access(&self, caller: &Caller) -> Result<Vec<Access>> {
         require(caller, OperatorRole::Viewer)?;
         let catalog = self.0.store.catalog();
         let mut entries = Vec::new();
         for name in catalog.collections.keys().filter(|name| !name.is_system()) {
-            entries.extend(rules::access(&self.any(name)?.rules));
+            entries.extend(self.any(name)?.access());
         }
         Ok(entries)
     }
@@ -215,7 +256,10 @@ impl Collections {
 impl Compiled {
     /// Who can do what here.
     pub fn access(&self) -> Vec<Access> {
-        rules::access(&self.rules)
+        if self.buckets.is_empty() {
+            return rules::access(&self.rules);
+        }
+        self.buckets.iter().flat_map(|(bucket, rules)| buckets::access(bucket, rules)).collect()
     }
 }
 
@@ -223,15 +267,36 @@ fn overtaken() -> Error {
     Error::new(Code::Unavailable, "The definitions kept changing meanwhile; try again.")
 }
 
+pub(crate) fn bucket_not_found(name: &BucketName) -> Error {
+    Error::new(Code::BucketNotFound, format!("There is no bucket {:?}.", name.as_str()))
+}
+
+/// A definition that says nothing but this of the files.
+fn bucket_alone(name: &BucketName, entry: &Value) -> Result<Definition> {
+    let value = json!({ "buckets": { name.as_str(): entry } });
+    Definition::parse(&CollectionName::parse(FILES)?, &value).map_err(|error| below(error, &format!("/buckets/{name}")))
+}
+
+/// Where a plan tells of a bucket.
+fn at(name: &BucketName) -> String {
+    format!("/collections/{FILES}/buckets/{name}")
+}
+
 /// The body of the admin API is one definition: its places begin there.
 fn below_the_body(error: Error) -> Error {
-    let relative = |path: &str| {
-        let rest = path.strip_prefix("/collections/")?;
-        Some(rest.find('/').map_or("", |cut| &rest[cut..]).to_owned())
-    };
-    if !error.errors().iter().any(|fault| fault.path.starts_with("/collections/")) {
-        return error;
+    let named = error.errors().iter().find_map(|fault| {
+        let rest = fault.path.strip_prefix("/collections/")?;
+        Some(format!("/collections/{}", &rest[..rest.find('/').unwrap_or(rest.len())]))
+    });
+    match named {
+        Some(prefix) => below(error, &prefix),
+        None => error,
     }
+}
+
+/// Places below this one begin there.
+fn below(error: Error, prefix: &str) -> Error {
+    let relative = |path: &str| path.strip_prefix(prefix).map(str::to_owned);
     let faults = error.errors().iter().map(|fault| {
         let path = relative(&fault.path).unwrap_or_else(|| fault.path.clone());
         basalt_core::FieldError { path, ..fault.clone() }

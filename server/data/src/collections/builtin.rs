@@ -15,10 +15,19 @@ pub struct Builtin {
     pub indexes: Vec<IndexSpec>,
     /// The server's fields: no generic door changes them.
     pub owned_fields: Vec<String>,
-    /// The rule by which owned fields are read where no field rule of the app says otherwise; `None`: nobody's.
-    pub owned_read: Option<String>,
+    /// Who reads owned fields where no field rule of the app says otherwise.
+    pub owned_read: OwnedRead,
     /// The operations that an app may rule; the others are the room's alone.
     pub ruled: Vec<RuleOp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnedRead {
+    Nobody,
+    /// Who reads the document.
+    Reader,
+    /// Whom this rule allows.
+    Rule(String),
 }
 
 /// All built-in collections of this server.

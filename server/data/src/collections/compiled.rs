@@ -1,13 +1,14 @@
 //! A definition made ready for use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use basalt_core::{Code, CollectionName, Error, FieldError, FieldPath, Result};
+use basalt_core::{BucketName, Code, CollectionName, Error, FieldError, FieldPath, Result};
 use basalt_expr::FieldTypes;
 use basalt_store::{Index, IndexKind, IndexState};
 use serde_json::{Map, Value};
 
-use super::builtin::Builtin;
+use super::buckets;
+use super::builtin::{Builtin, OwnedRead};
 use super::definition::Definition;
 use super::references::{OnDelete, Referrer};
 use super::schema::{Schema, time_fields};
@@ -33,6 +34,8 @@ pub struct Compiled {
     pub protected: BTreeSet<String>,
     /// Whether a room owns this collection.
     pub built_in: bool,
+    /// Of the collection `files`: the rules of each bucket, which are its own put together.
+    pub buckets: BTreeMap<BucketName, CompiledRules>,
 }
 
 /// Which fields hold times.
@@ -57,6 +60,7 @@ pub(super) struct Parts {
     pub(super) schema: Option<Schema>,
     pub(super) rules: CompiledRules,
     pub(super) times: TimeFields,
+    pub(super) buckets: BTreeMap<BucketName, CompiledRules>,
 }
 
 /// Compiles and checks a definition; problems are told with paths below `path`.
@@ -93,10 +97,15 @@ pub(super) fn compile(
     }
     let texts = with_owned_rules(&definition.rules, builtin);
     let hidden = definition.hidden.iter().cloned().collect();
-    match CompiledRules::compile(&definition.name, &texts, hidden, &times) {
-        Ok(rules) => Some(Parts { schema, rules, times }),
-        Err(faults) => {
-            problems.extend(place("", faults));
+    let rules = CompiledRules::compile(&definition.name, &texts, hidden, &times);
+    let buckets = buckets::compile(&definition.name, &definition.buckets, &times);
+    match (rules, buckets) {
+        (Ok(mut rules), Ok(buckets)) => {
+            rules.rule(buckets.joined);
+            Some(Parts { schema, rules, times, buckets: buckets.by_bucket })
+        }
+        (rules, buckets) => {
+            problems.extend(place("", [rules.err(), buckets.err()].into_iter().flatten().flatten().collect()));
             None
         }
     }
@@ -114,9 +123,14 @@ fn check_owned(schema: &Value, owned: &[String], path: &str, problems: &mut Prob
 fn with_owned_rules(texts: &RuleTexts, builtin: Option<&Builtin>) -> RuleTexts {
     let mut texts = texts.clone();
     let Some(builtin) = builtin else { return texts };
+    let rule = match &builtin.owned_read {
+        OwnedRead::Reader => return texts,
+        OwnedRead::Nobody => "false",
+        OwnedRead::Rule(rule) => rule,
+    };
     for field in &builtin.owned_fields {
         let rules = texts.fields.entry(field.clone()).or_default();
-        rules.read.get_or_insert_with(|| builtin.owned_read.clone().unwrap_or_else(|| "false".to_owned()));
+        rules.read.get_or_insert_with(|| rule.to_owned());
     }
     texts
 }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use basalt_core::{CollectionName, FieldPath};
+use basalt_core::{BucketName, CollectionName, FieldPath};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::{Map, Value, json};
 
+use super::buckets::{self, Bucket};
 use super::references::{Inverse, Reference};
 use super::vectors::Vectors;
 use crate::rules::{RuleOp, RuleTexts};
@@ -35,6 +36,8 @@ pub struct Definition {
     pub hidden: BTreeSet<String>,
     /// Write rules that may be open to everybody.
     pub acknowledge: BTreeSet<RuleOp>,
+    /// Of the collection `files`.
+    pub buckets: BTreeMap<BucketName, Bucket>,
 }
 
 /// How long the versions of documents are kept.
@@ -60,6 +63,7 @@ impl Definition {
             history: None,
             hidden: BTreeSet::new(),
             acknowledge: BTreeSet::new(),
+            buckets: BTreeMap::new(),
         }
     }
 
@@ -102,6 +106,9 @@ impl Definition {
         }
         if !self.acknowledge.is_empty() {
             map.insert("acknowledge".to_owned(), self.acknowledge.iter().map(|op| op.as_str()).collect());
+        }
+        if !self.buckets.is_empty() {
+            map.insert("buckets".to_owned(), buckets::all_to_json(&self.buckets));
         }
         Value::Object(map)
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod applied;
+mod buckets;
 mod builtin;
 mod compiled;
 mod definition;
@@ -28,7 +29,9 @@ use crate::rules::{Access, CompiledRules, Finding};
 
 pub use admin::Described;
 pub use applied::{APPLIED_SPACE, Applied};
-pub use builtin::{Builtin, Builtins};
+pub(crate) use buckets::read_buckets;
+pub use buckets::{Bucket, FILES, MediaRange, Preset, SIDE_MAX};
+pub use builtin::{Builtin, Builtins, OwnedRead};
 pub use compiled::{Compiled, TimeFields};
 pub(crate) use definition::index_to_json;
 pub use definition::{Definition, History};
@@ -122,6 +125,7 @@ impl Collections {
             referrers: referrers_to(catalog, name),
             protected: builtin.map(|builtin| builtin.owned_fields.iter().cloned().collect()).unwrap_or_default(),
             built_in: builtin.is_some(),
+            buckets: parts.buckets,
         })
     }
 }

@@ -7,6 +7,7 @@ use basalt_core::{CollectionName, FieldPath, Result};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 use serde_json::Value;
 
+use super::buckets::{FILES, read_buckets};
 use super::definition::{Definition, History};
 use super::references::{read_inverse, read_references};
 use super::vectors::read_vectors;
@@ -64,6 +65,11 @@ impl Definition {
         }
         if let Some(operations) = table.texts("acknowledge", problems) {
             definition.acknowledge = read_acknowledged(operations, problems);
+        }
+        if name.as_str() == FILES
+            && let Some((buckets, path)) = table.take("buckets")
+        {
+            definition.buckets = read_buckets(buckets, &path, problems);
         }
         for key in LATER {
             if let Some((_, path)) = table.take(key) {
@@ -270,7 +276,7 @@ pub(super) fn read_path(text: &str) -> Option<FieldPath> {
     (!path.top().starts_with('_')).then_some(path)
 }
 
-fn read_acknowledged(operations: Vec<(&str, String)>, problems: &mut Problems) -> BTreeSet<RuleOp> {
+pub(super) fn read_acknowledged(operations: Vec<(&str, String)>, problems: &mut Problems) -> BTreeSet<RuleOp> {
     let mut acknowledged = BTreeSet::new();
     for (text, path) in operations {
         match RuleOp::parse(text) {

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::document::pointer_token;
-use basalt_core::{Code, CollectionName, Error, FieldError, Result};
+use basalt_core::filter::Filter;
+use basalt_core::{BucketName, Code, CollectionName, Error, FieldError, Result};
 use basalt_store::{Catalog, CatalogChange, Collection, IndexSpec, IndexState};
 use serde_json::Value;
 
 use super::applied::Applied;
+use super::buckets::{self, Bucket};
 use super::builtin::{Builtin, Builtins};
 use super::compiled::compile;
 use super::definition::Definition;
 use super::indexes;
 use super::references::{Holding, Inverse, OnDelete, Reference};
 use crate::declared::Problems;
-use crate::rules::{Access, CompiledRules, Finding, access, is_open, lint};
+use crate::rules::{Access, CompiledRules, Finding, RuleOp, RuleTexts, access, is_open, lint};
 
 /// How definitions are applied.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub enum Removals {
     Named(BTreeSet<String>),
     /// What guards fields, too: the definition was edited as a whole. (Never a collection.)
     FieldGuards,
+    /// A bucket, which is empty.
+    Bucket(BucketName),
 }
 
 impl PlanOptions {
@@ -151,8 +155,15 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    fn define(&mut self, definition: &Definition, wanted: &BTreeMap<&CollectionName, &Definition>) {
-        let name = &definition.name;
+    fn define(&mut self, declared: &Definition, wanted: &BTreeMap<&CollectionName, &Definition>) {
+        let name = &declared.name;
+        let stored = self.catalog.collection(name);
+        let before = stored.and_then(|stored| Definition::parse(name, &stored.definition).ok());
+        let dropped = match &self.options.removals {
+            Removals::Bucket(bucket) => Some(bucket),
+            Removals::Named(_) | Removals::FieldGuards => None,
+        };
+        let definition = &declared.over_stored(before.as_ref(), dropped);
         let path = format!("/collections/{}", pointer_token(name.as_str()));
         let builtin = self.builtins.get(name);
         if name.is_system() {
@@ -162,15 +173,23 @@ impl Planning<'_> {
         self.check_ruled(definition, builtin, &path);
         self.check_links(definition, wanted, &path);
         let Some(parts) = compile(definition, builtin, &path, &mut self.problems) else { return };
-        let stored = self.catalog.collection(name);
-        if stored.is_some_and(|stored| self.options.applied.is_older(definition, &stored.definition)) {
+        if before.is_some_and(|before| self.options.applied.is_older(declared, &before)) {
             self.plan.items.push(PlanItem { name: name.clone(), action: Action::Deployed });
             return;
         }
-        self.plan.access.extend(access(&parts.rules));
         let indexes = indexes::effective(definition, builtin, &parts.rules);
-        self.plan.warnings.extend(lint(&parts.rules, &|filter| indexes::scans(name, &indexes, filter)));
-        self.check_open(definition, &parts.rules, &path);
+        let scans = |filter: &Filter| indexes::scans(name, &indexes, filter);
+        if parts.buckets.is_empty() {
+            self.plan.access.extend(access(&parts.rules));
+            self.plan.warnings.extend(lint(&parts.rules, &scans));
+            self.check_open((&definition.rules, &definition.acknowledge), &parts.rules, &path);
+        }
+        for (bucket, rules) in &parts.buckets {
+            self.plan.access.extend(buckets::access(bucket, rules));
+            self.plan.warnings.extend(buckets::lint(bucket, rules));
+            let Bucket { rules: texts, acknowledge, .. } = &definition.buckets[bucket];
+            self.check_open((texts, acknowledge), rules, &format!("{path}/buckets/{bucket}"));
+        }
         if let Some(stored) = stored {
             self.check_guards(definition, stored, &path);
         }
@@ -234,10 +253,15 @@ impl Planning<'_> {
     }
 
     /// A write rule that lets everybody through has to be acknowledged.
-    fn check_open(&mut self, definition: &Definition, rules: &CompiledRules, path: &str) {
-        for (op, text) in &definition.rules.operations {
+    fn check_open(
+        &mut self,
+        (texts, acknowledged): (&RuleTexts, &BTreeSet<RuleOp>),
+        rules: &CompiledRules,
+        path: &str,
+    ) {
+        for (op, text) in &texts.operations {
             let open = op.is_write() && rules.operation(*op).is_some_and(is_open);
-            if open && !definition.acknowledge.contains(op) {
+            if open && !acknowledged.contains(op) {
                 let message = format!(
                     "This lets everybody {} documents, without signing in. If that is meant, say \
                      acknowledge = [\"{}\"] beside the rules.",
@@ -278,7 +302,7 @@ impl Planning<'_> {
     fn leave_or_remove(&mut self, wanted: &BTreeMap<&CollectionName, &Definition>) {
         let named = match &self.options.removals {
             Removals::Named(named) => named.clone(),
-            Removals::FieldGuards => BTreeSet::new(),
+            Removals::FieldGuards | Removals::Bucket(_) => BTreeSet::new(),
         };
         for name in self.catalog.collections.keys().filter(|name| !name.is_system()) {
             let wanted = wanted.contains_key(name);
@@ -326,9 +350,9 @@ fn differences(before: &Value, after: &Value) -> Vec<String> {
         if old == new {
             continue;
         }
-        if key == "rules" {
-            let changed = keys(old, new).into_iter().filter(|rule| old[rule] != new[rule]);
-            what.extend(changed.map(|rule| format!("rules.{rule}")));
+        if key == "rules" || key == "buckets" {
+            let changed = keys(old, new).into_iter().filter(|part| old[part] != new[part]);
+            what.extend(changed.map(|part| format!("{key}.{part}")));
         } else {
             what.push(key);
         }

@@ -27,14 +27,14 @@ fn builtins() -> Builtins {
         name: name("users"),
         indexes: vec![ordered("email")],
         owned_fields: vec!["email".into(), "roles".into()],
-        owned_read: Some("auth.id == doc.id".into()),
+        owned_read: OwnedRead::Rule("auth.id == doc.id".into()),
         ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
     };
     let sessions = Builtin {
         name: name("_sessions"),
         indexes: Vec::new(),
         owned_fields: Vec::new(),
-        owned_read: None,
+        owned_read: OwnedRead::Nobody,
         ruled: Vec::new(),
     };
     Builtins::new([users, sessions])

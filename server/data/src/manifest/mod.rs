@@ -9,11 +9,11 @@ mod sections;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use basalt_core::{Code, CollectionName, Error, Result};
+use basalt_core::{BucketName, Code, CollectionName, Error, Result};
 use serde_json::Value;
 
 use crate::channels;
-use crate::collections::Definition;
+use crate::collections::{Bucket, Definition, FILES, read_buckets};
 use crate::declared::{Problems, Source, Table, wrong_type};
 
 pub use folder::{AppFolder, Files};
@@ -34,7 +34,7 @@ pub struct Manifest {
 }
 
 /// Sections whose rooms come later.
-const LATER: [&str; 7] = ["buckets", "schedules", "webhooks", "functions", "config", "messaging", "hosting"];
+const LATER: [&str; 6] = ["schedules", "webhooks", "functions", "config", "messaging", "hosting"];
 
 /// Reads `app.toml` of a folder. `names` gives what `"${NAME}"` stands for (secrets, then the environment).
 pub fn read_folder(folder: &Path, names: &dyn Fn(&str) -> Option<String>) -> Result<Manifest> {
@@ -67,6 +67,9 @@ fn read_root(root: &Value, files: &dyn Files, problems: &mut Problems) -> Option
     let mut manifest = Manifest::default();
     if let Some((collections, path)) = table.take("collections") {
         manifest.collections = read_collections(collections, &path, files, problems);
+    }
+    if let Some((buckets, path)) = table.take("buckets") {
+        declare_buckets(&mut manifest.collections, read_buckets(buckets, &path, problems), problems);
     }
     if let Some((auth, path)) = table.take("auth") {
         manifest.auth = sections::read_auth(auth, &path, problems);
@@ -112,6 +115,25 @@ fn read_collections(value: &Value, path: &str, files: &dyn Files, problems: &mut
         }
     }
     definitions
+}
+
+/// Buckets are of the collection `files`, which may be declared, too.
+fn declare_buckets(collections: &mut Vec<Definition>, buckets: BTreeMap<BucketName, Bucket>, problems: &mut Problems) {
+    let Ok(name) = CollectionName::parse(FILES) else { return };
+    let mut files = match collections.iter().position(|definition| definition.name == name) {
+        Some(position) => collections.remove(position),
+        None => Definition::empty(name),
+    };
+    if !files.buckets.is_empty() {
+        let message = "Buckets are declared as [buckets.NAME].";
+        problems.add(&format!("/collections/{FILES}/buckets"), "ambiguous", message);
+    }
+    files.buckets = buckets;
+    // Their faults are those of [buckets.NAME].
+    let mut found = Problems::default();
+    files.check("", &mut found);
+    problems.extend(found.into_faults().into_iter().filter(|fault| fault.path.starts_with("/buckets/")));
+    collections.push(files);
 }
 
 /// A schema that is a text is a file of the folder.

@@ -216,13 +216,12 @@ fn count(table: &mut Table<'_>, key: &'static str, least: u32, most: u32, proble
     number
 }
 
-/// Puts in what `"${NAME}"` stands for. Not within collections and channels: in rules and patterns `${` may mean
+/// Puts in what `"${NAME}"` stands for. Not within collections, channels and buckets: in rules and patterns `${` may mean
 /// itself.
 pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     let Value::Object(sections) = root else { return };
-    for (section, value) in
-        sections.iter_mut().filter(|(section, _)| *section != "collections" && *section != "channels")
-    {
+    let plain = |section: &str| !["collections", "channels", "buckets"].contains(&section);
+    for (section, value) in sections.iter_mut().filter(|(section, _)| plain(section)) {
         substitute_in(value, &format!("/{}", pointer_token(section)), names, problems);
     }
 }

@@ -76,7 +76,7 @@ origins = ["*", "https://a.b/c"]
 inherits = ["b", "c"]
 [roles.b]
 inherits = ["a"]
-[buckets.images]
+[webhooks.crm]
 [nonsense]
 "#;
     assert_eq!(
@@ -101,7 +101,7 @@ inherits = ["a"]
 
 #[test]
 fn sections_of_later_versions_are_said_to_be_later() {
-    let error = read_text("[buckets.images]\nmaxSize = \"1MB\"\n").unwrap_err();
+    let error = read_text("[webhooks.crm]\nurl = \"https://example.org\"\n").unwrap_err();
     assert_eq!(error.code(), Code::NotAvailable);
     assert_eq!(error.errors()[0].line, Some(1));
     assert_eq!(problems("[collections.a]\nsoftDelete = true\n"), ["2:1 not_available"]);
@@ -109,6 +109,20 @@ fn sections_of_later_versions_are_said_to_be_later() {
         problems("[collections.a.references]\nx = { to = \"a\", onDelete = \"explode\" }\n"),
         ["2:28 bad_reference"]
     );
+}
+
+#[test]
+fn buckets_are_of_the_collection_files() {
+    let manifest = read_text(
+        "[collections.files]\nhistory = true\n[buckets.images]\nmaxSize = \"1MB\"\n[buckets.images.rules]\nread = \"true\"\n",
+    )
+    .unwrap();
+    let expected = serde_json::json!({
+        "history": true, "buckets": {"images": {"maxSize": "1048576B", "rules": {"get": "true", "list": "true"}}},
+    });
+    assert_eq!(manifest.collections[0].to_json(), expected);
+    assert_eq!(problems("[buckets.images.rules]\nread = \"auth.id = 1\"\n"), ["2:17 bad_expression"]);
+    assert_eq!(problems("[buckets.images]\nmaxSize = 10\n"), ["2:11 wrong_type"]);
 }
 
 #[test]
@@ -178,7 +192,7 @@ fetch = "true"
 
 #[test]
 fn the_example_is_a_good_manifest() {
-    use crate::collections::{Builtin, Builtins, review};
+    use crate::collections::{Builtin, Builtins, OwnedRead, review};
     use crate::rules::RuleOp;
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/movies");
@@ -187,7 +201,7 @@ fn the_example_is_a_good_manifest() {
         name: CollectionName::parse("users").unwrap(),
         indexes: Vec::new(),
         owned_fields: vec!["email".into()],
-        owned_read: None,
+        owned_read: OwnedRead::Nobody,
         ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
     };
     let reviewed = review(&manifest.collections, &Builtins::new([users])).unwrap();

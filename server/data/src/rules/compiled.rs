@@ -78,6 +78,20 @@ impl CompiledRules {
         Ok(Self { collection, get, list, create, update, delete, fields, readers, hidden })
     }
 
+    /// Puts these rules in, compiled elsewhere.
+    pub(crate) fn rule(&mut self, rules: BTreeMap<RuleOp, Expression>) {
+        for (op, rule) in rules {
+            let place = match op {
+                RuleOp::Get => &mut self.get,
+                RuleOp::List => &mut self.list,
+                RuleOp::Create => &mut self.create,
+                RuleOp::Update => &mut self.update,
+                RuleOp::Delete => &mut self.delete,
+            };
+            *place = Some(rule);
+        }
+    }
+
     pub fn operation(&self, op: RuleOp) -> Option<&Expression> {
         match op {
             RuleOp::Get => self.get.as_ref(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::principal::{Request, Scope, ServicePrincipal, UserPrincipal};
 use basalt_core::{Caller, CollectionName, DocumentId, Error, FieldPath, Principal, Result, Timestamp};
-use basalt_data::collections::{Builtin, Builtins, Collections};
+use basalt_data::collections::{Builtin, Builtins, Collections, OwnedRead};
 use basalt_data::documents::{
     Behaviours, Documents, Fetched, Hooks, Idempotency, ListQuery, Listed, NoHooks, Parts, PatchBody, Show, Transacted,
     UsersBehaviour, WriteOptions, Written,
@@ -66,7 +66,7 @@ impl World {
             name: users.clone(),
             indexes: Vec::new(),
             owned_fields: SERVER_FIELDS.iter().map(ToString::to_string).collect(),
-            owned_read: Some("auth.id == doc.id".to_owned()),
+            owned_read: OwnedRead::Rule("auth.id == doc.id".to_owned()),
             ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
         }]);
         let collections = Collections::new(db.store.clone(), builtins);

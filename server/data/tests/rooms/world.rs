@@ -5,7 +5,7 @@ use std::sync::Arc;
 use basalt_core::principal::{OperatorPrincipal, OperatorRole, Request, Scope, ServicePrincipal};
 use basalt_core::{Actor, Caller, CollectionName, Document, DocumentId, Error, FieldPath, Principal, Rev, Timestamp};
 use basalt_data::changes::Changes;
-use basalt_data::collections::{Builtin, Builtins, Collections, Definition};
+use basalt_data::collections::{Builtin, Builtins, Collections, Definition, OwnedRead};
 use basalt_data::rules::RuleOp;
 use basalt_store::testkit::TestDb;
 use basalt_store::{Decide, DocumentWrite, IndexKind, IndexSpec, NewJob, Origin, Read, SortField, Step, View, Writes};
@@ -33,7 +33,7 @@ pub(crate) async fn collections(db: &TestDb) -> Collections {
         name: name("users"),
         indexes: vec![IndexSpec { kind: IndexKind::Ordered, fields: vec![email] }],
         owned_fields: vec!["email".into(), "roles".into()],
-        owned_read: Some("auth.id == doc.id".into()),
+        owned_read: OwnedRead::Rule("auth.id == doc.id".to_owned()),
         ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
     };
     let sessions = Builtin { name: name("_sessions"), indexes: Vec::new(), ..users.clone() };

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use basalt_core::{CollectionName, FieldPath, Result};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
-use crate::collections::Builtin;
+use crate::collections::{Builtin, OwnedRead};
 
 pub use read::{HistoryPage, Version};
 
@@ -35,7 +35,7 @@ pub fn history_collection() -> Result<Builtin> {
             index(vec![field(version::TABLE)?, field(version::AT)?]),
         ],
         owned_fields: Vec::new(),
-        owned_read: None,
+        owned_read: OwnedRead::Nobody,
         ruled: Vec::new(),
     })
 }
