@@ -1,7 +1,12 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", admin: "src/admin/index.ts", offline: "src/offline/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    admin: "src/admin/index.ts",
+    files: "src/files/index.ts",
+    offline: "src/offline/index.ts",
+  },
   format: ["esm", "cjs"],
   target: "es2022",
   platform: "neutral",

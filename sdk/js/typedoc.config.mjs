@@ -2,7 +2,7 @@ import { OptionDefaults } from "typedoc";
 
 export default {
   name: "@basalt/client",
-  entryPoints: ["src/index.ts", "src/admin/index.ts", "src/offline/index.ts"],
+  entryPoints: ["src/index.ts", "src/admin/index.ts", "src/files/index.ts", "src/offline/index.ts"],
   tsconfig: "tsconfig.json",
   out: "../docs/client",
   readme: "none",

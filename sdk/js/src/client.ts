@@ -8,6 +8,7 @@ import type { DocumentContext } from "./documents/context.js";
 import { onlineSource } from "./documents/online.js";
 import type { AnySchema, SchemaOf } from "./documents/shapes.js";
 import type { Json } from "./documents/types.js";
+import { type Inside, withInside } from "./inside.js";
 import type { OfflineControl, Persistence } from "./offline/types.js";
 import { fetchOf, webSocketOf } from "./platform.js";
 import { createRealtime } from "./realtime/index.js";
@@ -57,7 +58,7 @@ export interface Client<Schema extends SchemaOf<Schema> = AnySchema> {
 }
 
 export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(options: ClientOptions): Client<Schema> {
-  const { url, clock, storageKey, transport, keeper, closeTabs } = foundation(options);
+  const { url, clock, storage, storageKey, timeout, transport, keeper, closeTabs } = foundation(options);
   let realtime: Realtime | null = null;
   const live = () => {
     realtime ??= createRealtime({ transport, tokens: keeper, url, clock, WebSocket: webSocketOf(options) });
@@ -69,7 +70,15 @@ export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(option
   const guard = attached && { before: attached.beforeLogout.bind(attached), after: attached.wipe.bind(attached) };
   // So that `auth.user` is known soon; a storage that fails tells the first who asks.
   keeper.ready().catch(() => {});
-  return {
+  const inside: Inside = {
+    ...context,
+    storage,
+    storageKey,
+    timeout,
+    hasOwnFetch: !!options.fetch,
+    userId: () => keeper.userId(),
+  };
+  const client: Client<Schema> = {
     url,
     auth: new Auth<UserData<Schema>>(keeper, transport, () => guard ?? null),
     get realtime() {
@@ -84,12 +93,15 @@ export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(option
       await attached?.close();
     },
   };
+  return withInside(client, inside);
 }
 
 interface Foundation {
   url: string;
   clock: Clock;
+  storage: KeyValueStorage;
   storageKey: string;
+  timeout: number;
   transport: Transport;
   keeper: SessionKeeper;
   closeTabs: () => void;
@@ -99,6 +111,7 @@ interface Foundation {
 function foundation(options: ClientOptions): Foundation {
   const url = serverUrl(options.url);
   const clock = options.clock ?? systemClock;
+  const timeout = options.timeout ?? 30_000;
   const storageKey = options.storageKey ?? `basalt.session.${url}`;
   const storage = options.storage ?? defaultStorage();
   // What only this process has needs nobody to be told of.
@@ -110,11 +123,11 @@ function foundation(options: ClientOptions): Foundation {
     url,
     clock,
     fetch: fetchOf(options),
-    timeout: options.timeout ?? 30_000,
+    timeout,
     retry: { ...DEFAULT_RETRIES, retries: options.retries ?? DEFAULT_RETRIES.retries },
     tokens: () => keeper,
   });
   const refresh = (token: string) => refreshSession(transport, clock, token);
   const keeper = new SessionKeeper({ slot: new Slot(storage, storageKey), tabs, clock, refresh });
-  return { url, clock, storageKey, transport, keeper, closeTabs: tabs.close };
+  return { url, clock, storage, storageKey, timeout, transport, keeper, closeTabs: tabs.close };
 }

@@ -7,13 +7,16 @@ const source = (path) => fileURLToPath(new URL(`../src/${path}`, import.meta.url
 const alias = {
   "@basalt/client": source("index.ts"),
   "@basalt/client/admin": source("admin/index.ts"),
+  "@basalt/client/files": source("files/index.ts"),
   "@basalt/client/offline": source("offline/index.ts"),
 };
 const ONLINE = 'export * from "@basalt/client";';
+const FILES = 'export * from "@basalt/client/files";';
 
 /** All that the client exports, so that no app can load more; with each of the stores, of which an app has one. */
 export const LIMITS = [
   { name: "the client", code: ONLINE, limit: 25 * 1024 },
+  { name: "the client with files", code: `${ONLINE} ${FILES}`, limit: 25 * 1024 },
   ...["indexedDb", "sqlite", "memory", "persistence"].map((store) => ({
     name: `the client with offline in ${store}`,
     code: `${ONLINE} export { ${store} } from "@basalt/client/offline";`,

@@ -6,6 +6,7 @@ const require = createRequire(import.meta.url);
 const ENTRIES = [
   ["@basalt/client", ["BasaltError", "createClient", "isBasaltError", "where", "cel"]],
   ["@basalt/client/admin", ["BasaltError", "createAdmin"]],
+  ["@basalt/client/files", ["withFiles"]],
   ["@basalt/client/offline", ["indexedDb", "memory", "sqlite"]],
 ];
 

@@ -6,9 +6,11 @@ import { onlineSource } from "../documents/online.js";
 import type { AnySchema, SchemaOf } from "../documents/shapes.js";
 import type { CallOptions } from "../documents/types.js";
 import { BasaltError, badArgument } from "../errors.js";
+import { withInside } from "../inside.js";
 import { fetchOf, webSocketOf } from "../platform.js";
 import { createRealtime } from "../realtime/index.js";
 import type { Realtime, WebSocketConstructor } from "../realtime/types.js";
+import { memoryStorage } from "../storage/storage.js";
 import { Transaction } from "../transactions/transaction.js";
 import { systemClock } from "../transport/clock.js";
 import { createTransport } from "../transport/fetch.js";
@@ -73,12 +75,13 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
   checkKey(options.key);
   const url = serverUrl(options.url);
   const clock = options.clock ?? systemClock;
+  const timeout = options.timeout ?? 30_000;
   const tokens = keySource(options.key ?? null);
   const transport = createTransport({
     url,
     clock,
     fetch: fetchOf(options),
-    timeout: options.timeout ?? 30_000,
+    timeout,
     retry: { ...DEFAULT_RETRIES, retries: options.retries ?? DEFAULT_RETRIES.retries },
     tokens: () => tokens,
   });
@@ -88,7 +91,7 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
     return realtime;
   };
   const context: DocumentContext = { source: onlineSource(transport, live), transport, clock };
-  return {
+  const client: AdminClient<Schema> = {
     url,
     ...rooms(transport, clock),
     get realtime() {
@@ -98,6 +101,9 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
     transaction: () => new Transaction<Schema>(context),
     close: () => realtime?.close(),
   };
+  // A script that was ended begins its uploads anew.
+  const kept = { storage: memoryStorage(), storageKey: "admin", timeout, hasOwnFetch: !!options.fetch };
+  return withInside(client, { ...context, ...kept, userId: tokens.userId });
 }
 
 function rooms(transport: Transport, clock: Clock) {

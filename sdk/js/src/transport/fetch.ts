@@ -26,6 +26,11 @@ export interface TransportOptions {
 /** Codes that a new access token may heal; after `session_ended` the renewal finds that the session is over. */
 const TOKEN_CODES = new Set(["invalid_token", "token_expired", "session_ended"]);
 
+/** The answer to a HEAD has no body that could carry a code. */
+function mayHeal(error: BasaltError, request: ApiRequest): boolean {
+  return request.method === "HEAD" || TOKEN_CODES.has(error.code);
+}
+
 const VISITOR: Pick<TokenSource, "token" | "userId" | "refused"> = {
   token: async () => null,
   userId: async () => null,
@@ -36,6 +41,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     url: options.url,
     request: <T>(request: ApiRequest) => call(options, request, readAnswer<T>),
+    response: (request) => call(options, request, readNothing),
     stream: (request, onHead) => call(options, request, (response, attempt) => readStream(response, attempt, onHead)),
   };
 }
@@ -54,7 +60,7 @@ async function call<T>(options: TransportOptions, request: ApiRequest, read: Rea
     key ??= idempotencyKeyFor(request, token, clock);
     let error = await tried(() => send(options, request, token, key, read));
     if (!(error instanceof BasaltError)) return error.value;
-    if (token !== null && !renewed && error.status === 401 && TOKEN_CODES.has(error.code)) {
+    if (token !== null && !renewed && error.status === 401 && mayHeal(error, request)) {
       renewed = true;
       token = await unlessAborted(tokens.refused(token), request.signal);
       if (token === null || (await tokens.userId()) !== user) throw error;
@@ -88,9 +94,10 @@ async function send<T>(
 ): Promise<T> {
   const attempt = startAttempt(options.clock, request.timeout ?? options.timeout, request.signal);
   try {
-    const url = `${options.url}${request.path}${queryString(request.query)}`;
+    const base = request.path.startsWith("/") ? options.url : "";
+    const url = `${base}${request.path}${queryString(request.query)}`;
     const init = initOf(request, token, key, attempt.signal);
-    const response = await attempt.within(options.fetch(url, init)).catch(rethrowAsOurs);
+    const response = await attempt.within((request.fetch ?? options.fetch)(url, init)).catch(rethrowAsOurs);
     if (response.ok) return await read(response, attempt);
     const text = await attempt.within(response.text()).catch(rethrowAsOurs);
     throw problemOf(response, text, options.clock.now());
@@ -122,6 +129,7 @@ async function readAnswer<T>(response: Response, attempt: Attempt): Promise<ApiA
     seq: headers.get("basalt-seq"),
     requestId: headers.get("x-request-id"),
     replayed: headers.get("idempotency-replayed") === "true",
+    headers,
   };
 }
 
@@ -136,6 +144,11 @@ function dataOf<T>(response: Response, text: string): T {
     const message = "The answer says that it is JSON and isn't.";
     throw new BasaltError({ code: "bad_answer", message, status: response.status, requestId, cause });
   }
+}
+
+async function readNothing(response: Response, attempt: Attempt): Promise<Response> {
+  attempt.keepSignal();
+  return response;
 }
 
 async function readStream(

@@ -12,7 +12,7 @@ export function idempotencyKeyFor(request: ApiRequest, token: string | null, clo
   if (typeof wanted === "string" && !GOOD_KEY.test(wanted)) {
     throw badArgument("An idempotency key has 1 to 128 visible ASCII characters.");
   }
-  if (request.method === "GET" || request.safe === true || token === null) return null;
+  if (request.method === "GET" || request.method === "HEAD" || request.safe === true || token === null) return null;
   if (wanted === false || WITHOUT_KEYS.test(request.path)) return null;
   return wanted ?? randomId(clock, 20);
 }

@@ -29,7 +29,13 @@ export function mayRepeat(error: BasaltError, request: ApiRequest, key: string |
   if (NOT_DONE.has(error.code)) return true;
   // A body that is a stream has been read, and is not there a second time.
   if (!UNKNOWN.has(error.code) || isStream(request.body)) return false;
-  return request.method === "GET" || request.safe === true || key !== null || isPlainPut(request);
+  return (
+    request.method === "GET" ||
+    request.method === "HEAD" ||
+    request.safe === true ||
+    key !== null ||
+    isPlainPut(request)
+  );
 }
 
 /** A PUT without conditions has the same effect twice; with one, the second is refused for what the first did. */

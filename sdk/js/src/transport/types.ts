@@ -1,8 +1,8 @@
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface ApiRequest {
   method: Method;
-  /** Below the server's URL, e.g. `/v1/auth/me`; its parts are already percent-encoded. */
+  /** Below the server's URL, e.g. `/v1/auth/me`, or a whole URL; its parts are already percent-encoded. */
   path: string;
   query?: Record<string, string | number | boolean | undefined>;
   /** Sent as JSON; a string, bytes or a stream with a `content-type` header of its own goes as it is. */
@@ -20,6 +20,8 @@ export interface ApiRequest {
   /** Send no token. */
   anonymous?: boolean;
   accept?: string;
+  /** Instead of the client's: one that tells of progress. */
+  fetch?: Fetch;
 }
 
 export interface ApiAnswer<T> {
@@ -32,6 +34,7 @@ export interface ApiAnswer<T> {
   requestId: string | null;
   /** The server had done this already and repeated its answer. */
   replayed: boolean;
+  headers: Headers;
 }
 
 export type AnswerHead = Pick<ApiAnswer<unknown>, "status" | "seq" | "requestId">;
@@ -40,6 +43,8 @@ export interface Transport {
   /** The server's URL without a slash at its end. */
   readonly url: string;
   request<T>(request: ApiRequest): Promise<ApiAnswer<T>>;
+  /** The answer with its body unread; errors are thrown as by `request`. */
+  response(request: ApiRequest): Promise<Response>;
   /** SSE and NDJSON; errors before the first byte are thrown as `BasaltError`. `onHead` is told of the answer first. */
   stream(request: ApiRequest, onHead?: (head: AnswerHead) => void): Promise<ReadableStream<Uint8Array>>;
 }

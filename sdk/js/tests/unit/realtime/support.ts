@@ -164,6 +164,7 @@ export class World {
         if (error) throw error;
         return { data: null, status: 202, etag: null, seq: null, requestId: null, replayed: false } as ApiAnswer<T>;
       },
+      response: () => Promise.reject(new Error("not asked for")),
       stream: async (request: ApiRequest) => {
         const error = this.refuse(request);
         if (error) throw error;

@@ -10,7 +10,14 @@ describe("a call", () => {
     const answer = await clock.until(
       transport.request({ method: "POST", path: "/v1/x", body: { a: "ü" }, query: { n: 1, no: undefined } }),
     );
-    expect(answer).toEqual({ data: { id: "a" }, status: 201, etag: '"r"', seq: "07", requestId: "q", replayed: true });
+    expect(answer).toMatchObject({
+      data: { id: "a" },
+      status: 201,
+      etag: '"r"',
+      seq: "07",
+      requestId: "q",
+      replayed: true,
+    });
     expect(sent[0]).toMatchObject({ path: "/v1/x?n=1", body: { a: "ü" } });
     expect(sent[0]?.headers).toMatchObject({ authorization: "Bearer t1", "content-type": "application/json" });
   });
