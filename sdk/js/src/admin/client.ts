@@ -21,7 +21,7 @@ import { call } from "./call.js";
 import { Changes } from "./changes.js";
 import { type Export, type ExportOptions, exportDocuments } from "./export.js";
 import { type ImportOptions, type ImportResult, type ImportSource, importLines } from "./import.js";
-import { Audit, Channels, Collections, Keys, Operators, Roles, Rules } from "./rooms.js";
+import { Audit, Buckets, Channels, Collections, Keys, Operators, Roles, Rules } from "./rooms.js";
 import type { AdminPrincipal, OperatorSignedIn } from "./types.js";
 import { Users } from "./users.js";
 
@@ -41,6 +41,7 @@ export interface AdminOptions {
 export interface AdminClient<Schema extends SchemaOf<Schema> = AnySchema> {
   readonly url: string;
   readonly collections: Collections;
+  readonly buckets: Buckets;
   readonly users: Users;
   readonly roles: Roles;
   readonly keys: Keys;
@@ -109,6 +110,7 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
 function rooms(transport: Transport, clock: Clock) {
   return {
     collections: new Collections(transport),
+    buckets: new Buckets(transport),
     users: new Users(transport),
     roles: new Roles(transport),
     keys: new Keys(transport),

@@ -5,6 +5,6 @@ export type { ChangeQuery, Changes, PageQuery } from "./changes.js";
 export { type AdminClient, type AdminOptions, createAdmin } from "./client.js";
 export type { Export, ExportOptions } from "./export.js";
 export type { ImportOptions, ImportResult, ImportSource } from "./import.js";
-export type { Audit, Channels, Collections, Keys, Operators, Roles, Rules } from "./rooms.js";
+export type { Audit, Buckets, Channels, Collections, Keys, Operators, Roles, Rules } from "./rooms.js";
 export type * from "./types.js";
 export type { UserQuery, Users } from "./users.js";

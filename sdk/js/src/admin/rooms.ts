@@ -6,6 +6,8 @@ import { call, items } from "./call.js";
 import type {
   Access,
   AuditEntry,
+  BucketDefinition,
+  BucketInfo,
   ChannelPattern,
   ChannelRules,
   CollectionDefinition,
@@ -49,6 +51,35 @@ export class Collections {
   /** Drops it with all its documents: `confirm` is its name once more. */
   delete(name: string, confirm: string, options?: CallOptions): Promise<null> {
     return call(this.transport, "DELETE", `/v1/admin/collections/${segment(name)}`, { query: { confirm } }, options);
+  }
+}
+
+/** Definitions of buckets. */
+export class Buckets {
+  constructor(private readonly transport: Transport) {}
+
+  list(options?: CallOptions): Promise<BucketInfo[]> {
+    return items(this.transport, "/v1/admin/buckets", options);
+  }
+
+  get(name: string, options?: CallOptions): Promise<BucketInfo> {
+    return call(this.transport, "GET", `/v1/admin/buckets/${segment(name)}`, {}, options);
+  }
+
+  /** The whole definition. `plan_refused` where it would open a write without being acknowledged. */
+  put(name: string, definition: BucketDefinition, options?: CallOptions): Promise<Plan> {
+    return call(this.transport, "PUT", `/v1/admin/buckets/${segment(name)}`, { body: definition }, options);
+  }
+
+  /** What `put` would do. */
+  plan(name: string, definition: BucketDefinition, options?: CallOptions): Promise<Plan> {
+    const more = { body: definition, query: { plan: true } };
+    return call(this.transport, "PUT", `/v1/admin/buckets/${segment(name)}`, more, options);
+  }
+
+  /** `bucket_not_empty` while there are files in it. */
+  delete(name: string, options?: CallOptions): Promise<null> {
+    return call(this.transport, "DELETE", `/v1/admin/buckets/${segment(name)}`, {}, options);
   }
 }
 

@@ -31,6 +31,45 @@ export type ImportLine = Schemas["ImportLine"];
 /** A collection's entry of `app.toml`, in JSON: `schema`, `rules`, `indexes`, `references`, … */
 export type CollectionDefinition = { [key: string]: Json };
 
+/** How pictures are made that may be asked for by name. */
+export interface BucketPreset {
+  width?: number;
+  height?: number;
+  fit?: "cover" | "contain" | "inside";
+  format?: "webp" | "jpeg" | "png" | "avif";
+  /** 1 to 100. */
+  quality?: number;
+}
+
+/** A bucket's entry of `app.toml`, in JSON. */
+export interface BucketDefinition {
+  /** Of one file: `"10MB"`. */
+  maxSize?: string;
+  /** `image/png`, `image/*`; every type where nothing is said. */
+  allowedTypes?: string[];
+  /** Whether everybody may get its files. */
+  public?: boolean;
+  /** Types that are shown although a browser may run them. */
+  inline?: string[];
+  /** How long a file is kept: `"90d"`. */
+  retention?: string;
+  /** Of all its files together. */
+  quota?: string;
+  /** Whether files wait for a scanner's word. */
+  scan?: boolean;
+  /** Whether downloads are sent on to the object store. */
+  redirect?: boolean;
+  presets?: Record<string, BucketPreset>;
+  rules?: { [operation: string]: string };
+  /** Write rules that may be open to everybody. */
+  acknowledge?: string[];
+}
+
+export interface BucketInfo {
+  name: string;
+  definition: BucketDefinition;
+}
+
 /** What somebody changed by the admin API. */
 export interface AuditEntry {
   id: string;

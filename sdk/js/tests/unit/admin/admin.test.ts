@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createAdmin } from "../../../src/admin/index.js";
+import { withFiles } from "../../../src/files/index.js";
 import { FakeClock } from "../../support/clock.js";
 import { fakeFetch, json } from "../../support/fetch.js";
 
@@ -25,6 +26,42 @@ describe("a service key", () => {
   it("is sent with each call", async () => {
     const { fetch, sent } = fakeFetch(json({ items: [{ id: "k1" }] }));
     expect(await createAdmin({ url, key: KEY, fetch }).keys.list()).toEqual([{ id: "k1" }]);
+    expect(sent[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+  });
+});
+
+describe("buckets", () => {
+  it("are declared, planned and deleted by their names", async () => {
+    const { fetch, sent } = fakeFetch(
+      json({ items: [{ name: "a" }] }),
+      json({ name: "a" }),
+      json({}),
+      json({}),
+      json(null),
+    );
+    const { buckets } = createAdmin({ url, key: KEY, fetch });
+    const definition = { maxSize: "10MB", presets: { thumb: { width: 400 } }, rules: { read: "true" } };
+    expect(await buckets.list()).toEqual([{ name: "a" }]);
+    expect(await buckets.get("a")).toEqual({ name: "a" });
+    await buckets.plan("a", definition);
+    await buckets.put("a", definition);
+    await buckets.delete("a");
+    expect(sent.map(({ method, path, body }) => [method, path, body])).toEqual([
+      ["GET", "/v1/admin/buckets", undefined],
+      ["GET", "/v1/admin/buckets/a", undefined],
+      ["PUT", "/v1/admin/buckets/a?plan=true", definition],
+      ["PUT", "/v1/admin/buckets/a", definition],
+      ["DELETE", "/v1/admin/buckets/a", undefined],
+    ]);
+  });
+});
+
+describe("files", () => {
+  it("are a service's, too", async () => {
+    const { fetch, sent } = fakeFetch(json({ path: "a" }));
+    const admin = withFiles(createAdmin({ url, key: KEY, fetch }));
+    await admin.files.bucket("images").upload("a", "text");
+    expect(sent[0]).toMatchObject({ method: "PUT", path: "/v1/buckets/images/files/a" });
     expect(sent[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { segment, serverUrl } from "../../../src/transport/url.js";
-import { json, noContent, problem } from "../../support/fetch.js";
+import { fakeFetch, json, noContent, problem } from "../../support/fetch.js";
 import { bench, tokens } from "./support.js";
 
 describe("a call", () => {
@@ -20,6 +20,17 @@ describe("a call", () => {
     });
     expect(sent[0]).toMatchObject({ path: "/v1/x?n=1", body: { a: "ü" } });
     expect(sent[0]?.headers).toMatchObject({ authorization: "Bearer t1", "content-type": "application/json" });
+  });
+
+  it("may be given its answer unread, go to a whole URL, and out by another fetch", async () => {
+    const { transport, sent, clock } = bench(tokens("t1"), new Response("body"));
+    const other = fakeFetch(new Response("other"), problem(404, "gone"));
+    const answer = await clock.until(transport.response({ method: "GET", path: "/v1/x" }));
+    expect(await answer.text()).toBe("body");
+    const whole = { method: "GET", path: "https://cdn.test/y?a=b", fetch: other.fetch } as const;
+    expect(await (await clock.until(transport.response(whole))).text()).toBe("other");
+    await expect(clock.until(transport.response(whole))).rejects.toMatchObject({ code: "gone" });
+    expect([...sent, ...other.sent].map(({ url }) => url)).toEqual(["https://api.test/v1/x", whole.path, whole.path]);
   });
 
   it("may be a visitor's on purpose", async () => {
@@ -138,6 +149,12 @@ describe("a refused token", () => {
     expect(sent.map((request) => request.headers.authorization)).toEqual(["Bearer old", "Bearer new"]);
     expect(sent[0]?.headers["idempotency-key"]).toBe(sent[1]?.headers["idempotency-key"]);
     expect(source.refusals).toEqual(["old"]);
+  });
+
+  it("is renewed for a HEAD, too, whose answer can't say why it is refused", async () => {
+    const { transport, sent, clock } = bench(tokens("old", "new"), new Response(null, { status: 401 }), noContent());
+    await clock.until(transport.request({ method: "HEAD", path: "/v1/x" }));
+    expect(sent.map((request) => request.headers.authorization)).toEqual(["Bearer old", "Bearer new"]);
   });
 
   it("never makes the call a visitor's", async () => {
