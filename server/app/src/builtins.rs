@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use basalt_core::{CollectionName, FieldPath, Result};
+use basalt_core::{Caller, ChangeOp, Code, CollectionName, Error, FieldPath, Result};
 use basalt_data::collections::{Builtin, OwnedRead};
-use basalt_data::documents::{Behaviour, Behaviours, UsersBehaviour};
-use basalt_data::rules::RuleOp;
+use basalt_data::documents::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
+use basalt_data::rules::{Facts, RuleOp};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
-use crate::common::names::{AUDIT, CHANNELS, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, ROLES, SESSIONS, USERS};
+use crate::common::names::{AUDIT, CHANNELS, FILES, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, ROLES, SESSIONS, USERS};
+use crate::files::OWNED as OWNED_BY_FILES;
 
 /// The built-in collections of this crate's rooms, to be declared when the server is assembled.
 pub fn builtins() -> Result<Vec<Builtin>> {
     Ok(vec![
         users()?,
+        files()?,
         system(&SESSIONS, vec![index("expiresAt")?]),
         system(&KEYS, Vec::new()),
         system(&OPERATORS, Vec::new()),
@@ -26,7 +28,35 @@ pub fn builtins() -> Result<Vec<Builtin>> {
 
 /// What generic doors do to the built-in collections of this crate's rooms: the own fields of users, and nothing else.
 pub fn behaviours() -> Behaviours {
-    Behaviours::new([(USERS.clone(), Arc::new(UsersBehaviour) as Arc<dyn Behaviour>)])
+    let files: (_, Arc<dyn Behaviour>) = (FILES.clone(), Arc::new(FilesBehaviour));
+    Behaviours::new([(USERS.clone(), Arc::new(UsersBehaviour) as Arc<dyn Behaviour>), files])
+}
+
+/// Written by the doors of their buckets alone, since their bytes go along.
+struct FilesBehaviour;
+
+impl Behaviour for FilesBehaviour {
+    fn permits(&self, _: ChangeOp) -> Result<()> {
+        let detail = "Files are written by /v1/buckets; what you say of one by PATCH …/metadata there.";
+        Err(Error::new(Code::MethodNotAllowed, detail))
+    }
+
+    fn react(&self, _: &Caller, _: BuiltInWrite<'_>, _: &dyn Facts) -> Reaction {
+        Reaction::Go(Extra::default())
+    }
+}
+
+/// Who may read them is for the rules of their buckets.
+fn files() -> Result<Builtin> {
+    let place = ["bucket", "path"].map(|field| Ok(SortField { path: FieldPath::parse(field)?, descending: false }));
+    let place = place.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Builtin {
+        name: FILES.clone(),
+        indexes: vec![IndexSpec { kind: IndexKind::Unique, fields: place }, index("folder")?],
+        owned_fields: OWNED_BY_FILES.iter().map(ToString::to_string).collect(),
+        owned_read: OwnedRead::Reader,
+        ruled: Vec::new(),
+    })
 }
 
 /// Made and deleted by sign-up, by the user himself and by the admin API alone.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 mod builtins;
 pub mod common;
+pub mod files;
 pub mod keys;
 pub mod operators;
 pub mod principals;

@@ -27,7 +27,7 @@ pub use secret::Secret;
 pub(crate) use secret::hex;
 pub use trail::Entry;
 pub(crate) use trail::Trail;
-pub(crate) use tx::{Flow, Tx, cell, refuse};
+pub(crate) use tx::{Flow, Stop, Tx, cell, refuse};
 
 /// What a caller came with, as he says himself.
 #[derive(Clone, Debug, Default)]

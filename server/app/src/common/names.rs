@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use basalt_core::CollectionName;
 
 pub(crate) static USERS: LazyLock<CollectionName> = LazyLock::new(|| name("users"));
+pub(crate) static FILES: LazyLock<CollectionName> = LazyLock::new(|| name(basalt_data::collections::FILES));
 pub(crate) static SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_sessions"));
 pub(crate) static KEYS: LazyLock<CollectionName> = LazyLock::new(|| name("_keys"));
 pub(crate) static OPERATORS: LazyLock<CollectionName> = LazyLock::new(|| name("_operators"));
@@ -37,8 +38,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_valid_and_all_but_users_are_the_systems() {
-        assert!(!USERS.is_system());
+    fn names_are_valid_and_all_but_users_and_files_are_the_systems() {
+        assert!(!USERS.is_system() && !FILES.is_system());
         for name in [&SESSIONS, &KEYS, &OPERATORS, &OPERATOR_SESSIONS, &ROLES, &CHANNELS, &AUDIT] {
             assert!(name.is_system());
         }

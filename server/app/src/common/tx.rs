@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Why a decision stops before its end.
+#[derive(Debug)]
 pub(crate) enum Stop {
     /// Something is still to be read.
     Need,
@@ -182,6 +183,11 @@ impl<'v> Tx<'v> {
         Ok(())
     }
 
+    /// Work to do after the commit.
+    pub(crate) fn enqueue(&mut self, job: NewJob) {
+        self.jobs.push(job);
+    }
+
     pub(crate) fn put_cell(&mut self, key: &CellKey, value: Value, expires_at: Option<Timestamp>) {
         self.cells.insert(key.clone(), Some(value.clone()));
         self.cell_writes.push(CellWrite::Put { key: key.clone(), value, expires_at });
@@ -211,7 +217,7 @@ impl<'v> Tx<'v> {
         self.document_writes.push(DocumentWrite::Put { collection: collection.clone(), document, previous });
     }
 
-    fn draw_rev(&mut self) -> Rev {
+    pub(crate) fn draw_rev(&mut self) -> Rev {
         self.drawn += 1;
         let digest = Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_be_bytes()).finalize();
         Rev::generate(&Drawn(digest.into()))
