@@ -29,6 +29,7 @@ pub(crate) fn of_disk(error: io::Error) -> Error {
 }
 
 /// (Messages of `object_store` name the object and what the store answered, never a credential.)
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 pub(crate) fn of_store(error: object_store::Error) -> Error {
     let cause = error.to_string();
     // The one status that says so; the crate has no kind of its own for it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::sink::{Sink, Target};
 use super::{Local, absent_is_fine, blocking, settle, size_of, sync_folder, sync_parent};
-use crate::Key;
+use crate::{Key, Parts};
 
 /// How long to wait for who writes to the same file: no longer than a block takes a slow disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,19 +43,19 @@ impl Held {
 /// One more stretch of an upload.
 pub(crate) struct Appending {
     sink: Sink<OwnedMutexGuard<()>>,
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     /// What was there before.
-    offset: u64,
+    before: Parts,
     added: u64,
 }
 
 impl Local {
-    /// Goes on at `offset`; what lies beyond, of a try that was given up, is cut off.
-    pub(crate) async fn append(&self, key: &Key, offset: u64) -> Result<Appending> {
-        let held = self.held.take(key).await?;
-        let path = self.partial(key);
+    /// Goes on where `parts` ends; what lies beyond, of a try that was given up, is cut off.
+    pub(crate) async fn append(&self, parts: &Parts) -> Result<Appending> {
+        let held = self.held.take(&parts.key).await?;
+        let (path, offset) = (self.partial(&parts.key), parts.offset);
         let sink = Sink::new(move || open(&path, offset).map(|file| Target::new(file, held, offset)));
-        Ok(Appending { sink, folder: self.partial_folder(), offset, added: 0 })
+        Ok(Appending { sink, folder: self.partial_folder(), before: parts.clone(), added: 0 })
     }
 
     pub(crate) async fn complete(&self, key: &Key, offset: u64) -> Result<()> {
@@ -85,16 +85,17 @@ impl Appending {
         self.sink.write(piece).await
     }
 
-    /// The new offset, up to which everything is on the disk.
-    pub(crate) async fn save(self) -> Result<u64> {
-        let Self { sink, folder, offset, added } = self;
+    /// Everything up to the new offset is on the disk.
+    pub(crate) async fn save(self) -> Result<Parts> {
+        let Self { sink, folder, before, added } = self;
+        let offset = before.offset;
         sink.finish(move |target| {
             target.file.sync_data()?;
             // The file's name is on the disk since the first stretch.
             if offset == 0 { sync_folder(&folder) } else { Ok(()) }
         })
         .await?;
-        Ok(offset + added)
+        Ok(Parts { offset: offset + added, ..before })
     }
 }
 

@@ -83,7 +83,7 @@ fn s3(mut bucket: Bucket, query: &str, names: Names<'_>) -> Result<Bucket> {
         Some("virtual") => true,
         Some(_) => return Err(refused("style is path or virtual.")),
     };
-    bucket.endpoint = bucket.endpoint.map(endpoint).transpose()?;
+    bucket.endpoint = bucket.endpoint.as_deref().map(endpoint).transpose()?;
     Ok(bucket)
 }
 
@@ -91,8 +91,8 @@ fn gcs(mut bucket: Bucket, query: &str, names: Names<'_>) -> Result<Bucket> {
     bucket.settings = named(&GCS_NAMES, names);
     for (name, value) in parameters(query) {
         match name.as_str() {
-            "endpoint" => bucket.endpoint = Some(endpoint(value)?),
-            "anonymous" if value == "true" => set(&mut bucket.settings, "google_skip_signature", value),
+            "endpoint" => bucket.endpoint = Some(endpoint(&value)?),
+            "anonymous" if value == "true" => set(&mut bucket.settings, "google_bearer_token", "anonymous".into()),
             other => return Err(unknown(other)),
         }
     }
@@ -103,7 +103,7 @@ fn azure(mut bucket: Bucket, query: &str, names: Names<'_>) -> Result<Bucket> {
     bucket.settings = named(&AZURE_NAMES, names);
     for (name, value) in parameters(query) {
         match name.as_str() {
-            "endpoint" => bucket.endpoint = Some(endpoint(value)?),
+            "endpoint" => bucket.endpoint = Some(endpoint(&value)?),
             "account" => set(&mut bucket.settings, "azure_storage_account_name", value),
             "key" => set(&mut bucket.settings, "azure_storage_account_key", value),
             other => return Err(unknown(other)),
@@ -148,7 +148,7 @@ fn prefix_of(text: &str) -> Result<String> {
 }
 
 /// `http(s)://host[:port][/path]` and nothing that could carry a credential.
-fn endpoint(text: String) -> Result<String> {
+fn endpoint(text: &str) -> Result<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let plain = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !b"@?#".contains(&b));
     if rest.is_some_and(plain) {
@@ -183,9 +183,7 @@ mod tests {
     #[test]
     fn a_path_is_a_folder() {
         for text in ["/srv/files", "file:///srv/files"] {
-            assert!(
-                matches!(place(text, &nothing).unwrap(), Place::Local(path) if path == PathBuf::from("/srv/files"))
-            );
+            assert!(matches!(place(text, &nothing).unwrap(), Place::Local(path) if path == *"/srv/files"));
         }
         assert!(matches!(place("./data/files", &nothing).unwrap(), Place::Local(_)));
     }
@@ -199,7 +197,7 @@ mod tests {
         assert_eq!(own.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert!(own.plain_http() && !own.virtual_style);
         assert!(bucket("s3://photos?endpoint=https://s3.example&style=virtual").virtual_style);
-        assert!(bucket("gs://photos?anonymous=true").settings.iter().any(|(name, _)| *name == "google_skip_signature"));
+        assert!(bucket("gs://photos?anonymous=true").settings.iter().any(|(name, _)| *name == "google_bearer_token"));
         assert_eq!(bucket("az://photos?account=me").settings.len(), 1);
     }
 

@@ -52,7 +52,7 @@ impl Remote {
         }
         let builder = builder.with_bucket_name(&bucket.name).with_client_options(client(bucket)).with_retry(retries());
         let store = Arc::new(builder.build().map_err(|error| refused(bucket, error))?);
-        let anonymous = bucket.settings.iter().any(|(name, _)| *name == "google_skip_signature");
+        let anonymous = bucket.settings.iter().any(|(name, _)| *name == "google_bearer_token");
         let signer: Option<Arc<dyn Signer>> = if anonymous { None } else { Some(Arc::clone(&store) as _) };
         Self::over(bucket, store, signer).await
     }
@@ -114,4 +114,36 @@ fn retries() -> RetryConfig {
 fn refused(bucket: &Bucket, error: object_store::Error) -> Error {
     let detail = format!("The settings for {bucket} don't do: {error}.");
     Error::new(Code::Unavailable, detail).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blobs, Place};
+
+    fn bucket(url: &str) -> Bucket {
+        let Place::S3(bucket) = Place::parse(url, &|_| None).unwrap() else { panic!("{url}") };
+        bucket
+    }
+
+    #[test]
+    fn the_virtual_style_puts_the_bucket_into_the_hosts_name() {
+        let styled =
+            |style: &str| s3_endpoint(&bucket(&format!("s3://photos?endpoint=https://s3.example:9000{style}")));
+        assert_eq!(styled("&style=virtual").as_deref(), Some("https://photos.s3.example:9000"));
+        assert_eq!(styled("").as_deref(), Some("https://s3.example:9000"));
+        assert_eq!(s3_endpoint(&bucket("s3://photos")), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_not_there_is_told_at_the_start() {
+        for scheme in ["http", "https"] {
+            // Port 9 (discard) of loopback: nobody listens.
+            let url = format!("s3://photos?endpoint={scheme}://127.0.0.1:9&key=canary&secret=canary");
+            let error = Blobs::open(Place::parse(&url, &|_| None).unwrap()).await.err().unwrap();
+            assert_eq!(error.code(), Code::Unavailable);
+            assert!(error.detail().contains("s3://photos"), "{error}");
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        }
+    }
 }

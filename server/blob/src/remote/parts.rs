@@ -33,12 +33,11 @@ impl Remote {
     pub(crate) async fn complete(&self, parts: &Parts) -> Result<()> {
         if self.size(&parts.key).await? != Some(parts.offset) {
             let tail = self.tail(parts).await?;
-            match &parts.upload {
-                Some(upload) => self.complete_upload(parts, upload.clone(), tail).await?,
-                None => {
-                    let put = self.store.put(&self.blob(&parts.key), PutPayload::from(tail)).await;
-                    put.map_err(fault::of_store)?;
-                }
+            if let Some(upload) = &parts.upload {
+                self.complete_upload(parts, upload.clone(), tail).await?;
+            } else {
+                let put = self.store.put(&self.blob(&parts.key), PutPayload::from(tail)).await;
+                put.map_err(fault::of_store)?;
             }
         }
         let own = parts.upload.as_ref().map(|upload| upload.id.as_str());

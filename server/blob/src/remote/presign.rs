@@ -16,7 +16,7 @@ impl Remote {
         ];
         let query = headers.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
         let options = SignedUrlOptions::new().with_query(query);
-        let signed = signer.signed_url_opts(Method::GET, &self.blob(key), expires, &options).await;
-        signed.map(|url| Some(url.to_string())).map_err(fault::of_store)
+        let url = signer.signed_url_opts(Method::GET, &self.blob(key), expires, &options).await;
+        url.map(|url| Some(url.to_string())).map_err(fault::of_store)
     }
 }
