@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@basalt\/client$/, replacement: source("../js/src/index.ts") },
+      { find: /^@basalt\/client\/files$/, replacement: source("../js/src/files/index.ts") },
       { find: /^@basalt\/client\/offline$/, replacement: source("../js/src/offline/index.ts") },
     ],
   },

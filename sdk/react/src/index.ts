@@ -2,6 +2,17 @@ export { type AuthState, useAuth } from "./auth.js";
 export { type AnyClient, BasaltProvider, type BasaltProviderProps, useBasalt } from "./context.js";
 export { useConflicts, useConnection, usePendingWrites } from "./device.js";
 export {
+  type DownloadPlace,
+  type FileState,
+  type FilesPlace,
+  type FilesState,
+  type FileUrlOptions,
+  type FileUrlState,
+  useFile,
+  useFiles,
+  useFileUrl,
+} from "./files.js";
+export {
   type DocumentPlace,
   type DocumentState,
   type LiveSource,
@@ -11,3 +22,4 @@ export {
   useQuery,
 } from "./live.js";
 export { type Mutation, type MutationState, useMutation } from "./mutation.js";
+export { type UploadPlace, type UploadState, type UseUpload, useUpload } from "./upload.js";

@@ -61,6 +61,6 @@ export function useMutation<A extends unknown[], R>(call: (...args: A) => Promis
   return { ...outcome, pending: underWay > 0, mutate, mutateAsync, reset };
 }
 
-function asError(error: unknown): BasaltError | Error {
+export function asError(error: unknown): BasaltError | Error {
   return isBasaltError(error) || error instanceof Error ? error : new Error(String(error));
 }
