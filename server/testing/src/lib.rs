@@ -5,17 +5,22 @@
 mod answer;
 mod client;
 mod engine;
+mod form;
+mod objects;
 mod outside;
 mod process;
+mod raw;
 mod server;
 mod socket;
 
 pub use answer::Answer;
 pub use client::{Call, Client, Lines};
 pub use engine::{Database, Engine, cluster_url, is_long, psql};
+pub use form::Part;
+pub use objects::Store;
 pub use outside::{ManualClock, SeededRandom};
 pub use process::{Process, binary};
-pub use server::{TestServer, User, run};
+pub use server::{TestServer, User, run, run_on};
 pub use socket::{List, Socket};
 
 /// Makes each of the named `async fn(TestServer)` a test on both engines: `sqlite::NAME` and `postgres::NAME`.
@@ -32,6 +37,26 @@ macro_rules! on_both_engines {
             $(#[test]
             fn $name() {
                 $crate::run($crate::Engine::Postgres, super::$name);
+            })+
+        }
+    };
+}
+
+/// The same on local disk and on S3: `sqlite::NAME`, `postgres::NAME`, `sqlite_and_s3::NAME` and `postgres_and_s3::NAME`.
+#[macro_export]
+macro_rules! on_both_stores {
+    ($($name:ident),+ $(,)?) => {
+        $crate::on_both_engines! { $($name),+ }
+        mod sqlite_and_s3 {
+            $(#[test]
+            fn $name() {
+                $crate::run_on($crate::Engine::Sqlite, $crate::Store::S3, super::$name);
+            })+
+        }
+        mod postgres_and_s3 {
+            $(#[test]
+            fn $name() {
+                $crate::run_on($crate::Engine::Postgres, $crate::Store::S3, super::$name);
             })+
         }
     };

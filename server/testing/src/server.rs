@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::engine::{Database, Engine};
+use crate::objects::Store;
 use crate::outside::{ManualClock, SeededRandom};
 use crate::process::SECRET;
 
@@ -30,8 +31,15 @@ pub struct TestServer {
     setup_token: String,
     /// None where nobody has claimed the server.
     staff: Option<Staff>,
+    home: Home,
+}
+
+/// What outlives a restart.
+struct Home {
     folder: TempDir,
     database: Option<Database>,
+    /// Where the bytes of files are; `None` is the data folder.
+    files: Option<String>,
 }
 
 #[derive(Clone)]
@@ -62,8 +70,26 @@ pub fn run<F>(engine: Engine, test: impl FnOnce(TestServer) -> F)
 where
     F: Future<Output = ()>,
 {
+    run_on(engine, Store::Local, test);
+}
+
+/// Runs one test on a server of its own that keeps bytes there; passes over it, with a line that says why, where such a
+/// store can't be had.
+pub fn run_on<F>(engine: Engine, store: Store, test: impl FnOnce(TestServer) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let files = match store.place() {
+        Ok(files) => files,
+        Err(lacking) => return say(&format!("skipped: {lacking}")),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async { test(TestServer::start(engine).await).await });
+    runtime.expect("a runtime").block_on(async { test(TestServer::start_with_files(engine, files).await).await });
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is passed over says so")]
+fn say(line: &str) {
+    eprintln!("{line}");
 }
 
 impl TestServer {
@@ -74,17 +100,24 @@ impl TestServer {
 
     /// With other random bytes: keys, ids and secrets are others.
     pub async fn start_with_seed(engine: Engine, seed: u64) -> Self {
-        let mut server = Self::start_new(engine, seed).await;
+        let mut server = Self::start_new(engine, seed, None).await;
+        server.claim().await;
+        server
+    }
+
+    /// With the bytes of files at a place, as BASALT_FILES_URL says it.
+    pub async fn start_with_files(engine: Engine, files: Option<String>) -> Self {
+        let mut server = Self::start_new(engine, SEED, files).await;
         server.claim().await;
         server
     }
 
     /// As after the very first start: nobody is its operator.
     pub async fn start_unclaimed(engine: Engine) -> Self {
-        Self::start_new(engine, SEED).await
+        Self::start_new(engine, SEED, None).await
     }
 
-    async fn start_new(engine: Engine, seed: u64) -> Self {
+    async fn start_new(engine: Engine, seed: u64, files: Option<String>) -> Self {
         let clock = ManualClock::new();
         let outside = Outside {
             clock: Arc::new(clock.clone()),
@@ -93,24 +126,25 @@ impl TestServer {
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = (engine == Engine::Postgres).then(Database::create);
-        let node = start_node(&folder, database.as_ref(), &outside, None).await;
+        let home = Home { folder, database, files };
+        let node = start_node(&home, &outside, None).await;
         let client = Client::new(&node.url);
         let link = node.setup_url.as_ref().expect("a fresh server has a set-up link").expose();
         let setup_token = link.split_once('#').expect("its token").1.to_owned();
-        Self { engine, node, client, clock, outside, setup_token, staff: None, folder, database }
+        Self { engine, node, client, clock, outside, setup_token, staff: None, home }
     }
 
     /// The same data under an app with this manifest.
     pub async fn with_app(self, manifest: &str) -> Self {
-        let Self { engine, node, clock, outside, setup_token, staff, folder, database, .. } = self;
-        let app = folder.path().join("app");
+        let Self { engine, node, clock, outside, setup_token, staff, home, .. } = self;
+        let app = home.folder.path().join("app");
         std::fs::create_dir_all(&app).expect("the app's folder");
         std::fs::write(app.join("app.toml"), manifest).expect("its manifest");
         node.stop().await;
-        let node = start_node(&folder, database.as_ref(), &outside, Some(&app)).await;
+        let node = start_node(&home, &outside, Some(&app)).await;
         let base = node.url.clone();
         let staff = staff.map(|staff| Staff { owner: staff.owner.at(&base), service: staff.service.at(&base) });
-        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, folder, database }
+        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, home }
     }
 
     pub async fn stop(self) {
@@ -234,21 +268,17 @@ async fn new_key(owner: &Client, client: &Client, scopes: &[&str]) -> Client {
     client.with_token(&answer.text_at("/key"))
 }
 
-async fn start_node(
-    folder: &TempDir,
-    database: Option<&Database>,
-    outside: &Outside,
-    app: Option<&Path>,
-) -> RunningNode {
+async fn start_node(home: &Home, outside: &Outside, app: Option<&Path>) -> RunningNode {
     let mut configuration = Configuration {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        data: folder.path().join("data"),
+        data: home.folder.path().join("data"),
         app: app.map(Path::to_path_buf),
         workers: 2,
         ..Configuration::default()
     };
+    configuration.files_url = home.files.clone().map(Into::into);
     configuration.limits.stop_time = Duration::from_secs(5);
-    if let Some(database) = database {
+    if let Some(database) = &home.database {
         configuration.database_url = Some(database.url().into());
         configuration.database_connections = 8;
         configuration.secret = Some(SECRET.to_owned().into());
