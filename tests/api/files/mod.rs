@@ -1,0 +1,17 @@
+mod buckets;
+mod copies;
+mod documents;
+mod download;
+mod hostile;
+mod lists;
+mod metadata;
+mod names;
+mod pending;
+mod public;
+mod quotas;
+mod ranges;
+mod rights;
+mod signed;
+pub(crate) mod support;
+mod types;
+mod upload;
