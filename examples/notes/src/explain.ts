@@ -8,6 +8,11 @@ const WORDS: Record<string, string> = {
   timeout: "The server takes too long.",
   rule_denied: "You may not do this.",
   document_not_found: "This note is gone.",
+  file_not_found: "This picture is gone.",
+  file_type_refused: "Only PNG, JPEG, WebP and GIF pictures can be added.",
+  bad_image: "This picture can't be read.",
+  too_large: "This picture is too large: 50 MB is the most.",
+  storage_full: "The server has no room left.",
   rate_limited: "Too many tries; wait a moment.",
 };
 

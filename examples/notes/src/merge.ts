@@ -11,6 +11,8 @@ export function mergeNotes({ base, mine, theirs }: Conflict): Resolution | undef
     if (decided === CONFLICT) return undefined;
     if (decided !== undefined) merged[field] = decided;
   }
+  const images = mergeSets(base.images, mine.images, theirs.images);
+  if (images.length > 0 || theirs.images !== undefined) merged.images = images;
   const items = mergeItems(base.items as Fields, mine.items as Fields, theirs.items as Fields);
   if (items === CONFLICT) return undefined;
   merged.items = items;
@@ -19,6 +21,15 @@ export function mergeNotes({ base, mine, theirs }: Conflict): Resolution | undef
     .join("\n");
   return { document: merged };
 }
+
+/** What either added is there, what either took away is gone. */
+function mergeSets(base: Json | undefined, mine: Json | undefined, theirs: Json | undefined): Json[] {
+  const [was, here, there] = [listOf(base), listOf(mine), listOf(theirs)];
+  const kept = there.filter((id) => here.includes(id) || !was.includes(id));
+  return [...kept, ...here.filter((id) => !was.includes(id) && !kept.includes(id))];
+}
+
+const listOf = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : []);
 
 const CONFLICT = Symbol("changed on both sides");
 

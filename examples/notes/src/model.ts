@@ -1,5 +1,6 @@
 /** What a note is. */
 import type { Document } from "@basalt/client";
+import type { FileFields } from "@basalt/client/files";
 
 export interface Item {
   text: string;
@@ -16,14 +17,22 @@ export interface Note {
   items: Record<string, Item>;
   /** The items' texts once more, for the search. */
   words?: string;
+  /** Ids of files in the bucket `images`. */
+  images?: string[];
   /** Ids of users who may read and write it. */
   members: string[];
 }
 
 export type NoteDocument = Document<Note>;
 
+/** The app's own fields of a picture: the note that it is in, whose people may see it. */
+export interface PictureData {
+  note: string;
+}
+
 export interface Schema {
   notes: Note;
+  files: FileFields<PictureData>;
   users: { username?: string };
 }
 

@@ -75,17 +75,28 @@ export function useFileUrl(bucket: DownloadPlace, path: string | null, options: 
     if (path === null) return () => {};
     const ended = new AbortController();
     let url: string | null = null;
+    let failed = false;
     const load = async () => {
+      failed = false;
       const answer = await bucket.download(path, { ...(image && { image }), signal: ended.signal });
       const blob = await answer.blob();
       if (ended.signal.aborted) return;
       url = URL.createObjectURL(SHOWN.test(answer.contentType) ? blob : new Blob([blob]));
       set({ url, error: null });
     };
-    load().catch((error) => {
-      if (!ended.signal.aborted) set({ url: null, error: asError(error) });
+    const attempt = () => {
+      load().catch((error) => {
+        failed = true;
+        if (!ended.signal.aborted) set({ url: null, error: asError(error) });
+      });
+    };
+    attempt();
+    // The network is back, or somebody else is signed in.
+    const stop = client.realtime.onState((state) => {
+      if (state === "live" && failed) attempt();
     });
     return () => {
+      stop();
       ended.abort();
       if (url !== null) URL.revokeObjectURL(url);
     };

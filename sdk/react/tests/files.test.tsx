@@ -139,6 +139,8 @@ describe("useFileUrl", () => {
   });
 
   function setUp(contentType = "image/webp") {
+    const fake = fakeClient();
+    const lost = { network: false };
     const made: Blob[] = [];
     const revoked: string[] = [];
     URL.createObjectURL = (blob: Blob) => `blob:${made.push(blob)}`;
@@ -148,6 +150,7 @@ describe("useFileUrl", () => {
       name: "images",
       async download(path: string, options: object) {
         asked.push([path, options]);
+        if (lost.network) throw new BasaltError({ code: "network", message: "no network" });
         if (path === "gone") throw new BasaltError({ code: "file_not_found", message: "none", status: 404 });
         return { contentType, blob: async () => new Blob(["x"], { type: contentType }) };
       },
@@ -157,7 +160,7 @@ describe("useFileUrl", () => {
       const { url, error } = useFileUrl(bucket, path, { image: { preset: "thumb" }, ...options });
       return <p>{url ?? error?.message ?? "loading"}</p>;
     }
-    return { Picture, made, revoked, asked, client: fakeClient().client };
+    return { Picture, made, revoked, asked, client: fake.client, fake, lost };
   }
 
   it("gets a file once for all who show it, and lets go of it when nobody does", async () => {
@@ -198,6 +201,19 @@ describe("useFileUrl", () => {
     show(client, <Picture path="gone" />);
     await act(async () => {});
     expect(screen.getByText("none")).toBeTruthy();
+  });
+
+  it("tries again when the network is back", async () => {
+    const { Picture, client, fake, lost } = setUp();
+    lost.network = true;
+    show(client, <Picture path="a" />);
+    await act(async () => {});
+    expect(screen.getByText("no network")).toBeTruthy();
+    lost.network = false;
+    await act(async () => fake.connection("live"));
+    expect(screen.getByText("blob:1")).toBeTruthy();
+    await act(async () => fake.connection("live"));
+    expect(screen.getByText("blob:1")).toBeTruthy();
   });
 
   it.each(["image/svg+xml", "text/html"])("makes no URL that would run %s", async (contentType) => {

@@ -1,4 +1,13 @@
-import type { AuthEvent, BasaltError, Client, Document, LiveDocument, LiveResult, PendingWrite } from "@basalt/client";
+import type {
+  AuthEvent,
+  BasaltError,
+  Client,
+  ConnectionState,
+  Document,
+  LiveDocument,
+  LiveResult,
+  PendingWrite,
+} from "@basalt/client";
 import { type RenderResult, render } from "@testing-library/react";
 import { type ReactNode, StrictMode } from "react";
 import { type AnyClient, BasaltProvider } from "../src/index.js";
@@ -67,6 +76,7 @@ export function one(document: Document<Note> | null): LiveDocument<Note> {
 /** As much of a client as the hooks use. */
 export function fakeClient() {
   const authListeners = new Set<(event: AuthEvent) => void>();
+  const stateListeners = new Set<(state: ConnectionState) => void>();
   const pendingListeners = new Set<(writes: PendingWrite[]) => void>();
   let ready: (user: { id: string } | null) => void = () => {};
   const isReady = new Promise<{ id: string } | null>((resolve) => {
@@ -84,7 +94,13 @@ export function fakeClient() {
     client: {
       url: "http://server.test",
       auth: auth as unknown as Client["auth"],
-      realtime: { state: "idle", onState: () => () => {} } as unknown as Client["realtime"],
+      realtime: {
+        state: "idle",
+        onState(listener: (state: ConnectionState) => void) {
+          stateListeners.add(listener);
+          return () => stateListeners.delete(listener);
+        },
+      } as unknown as Client["realtime"],
       offline: {
         onPending(listener: (writes: PendingWrite[]) => void) {
           pendingListeners.add(listener);
@@ -92,6 +108,9 @@ export function fakeClient() {
         },
       } as unknown as Client["offline"],
     } satisfies AnyClient as AnyClient,
+    connection(state: ConnectionState) {
+      for (const listener of stateListeners) listener(state);
+    },
     ready(user: { id: string } | null) {
       auth.user = user;
       ready(user);

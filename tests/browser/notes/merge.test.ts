@@ -20,6 +20,16 @@ describe("two versions of a note", () => {
     });
   });
 
+  it("have the pictures that either added, without those that either took away", () => {
+    const was = { ...base, images: ["a", "b"] };
+    const merged = mergeNotes({
+      base: was,
+      mine: { ...was, images: ["a", "b", "c"] },
+      theirs: { ...was, images: ["d", "b"] },
+    } as never);
+    expect(merged).toMatchObject({ document: { images: ["d", "b", "c"] } });
+  });
+
   it("agree where they changed the same thing alike", () => {
     expect(merge({ title: "both" }, { title: "both" })).toMatchObject({ document: { title: "both" } });
   });

@@ -3,6 +3,7 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Stage } from "../processes.js";
 import { Person } from "./person.js";
+import { noisePng } from "./png.js";
 
 let stage: Stage;
 let browser: Browser;
@@ -61,6 +62,43 @@ describe("notes", { sequential: true }, () => {
     await ann.openNote("Weekend");
     await ann.look("note");
     expect(await ben.card("Only hers").count()).toBe(0);
+  });
+
+  it("a picture is attached, and the other sees it", async () => {
+    await ann.openNote("Weekend");
+    await ann.choosePicture("sea.png", noisePng(200));
+    await ann.sees(ann.picture("sea.png"));
+    await ben.sees(ben.picture("sea.png"));
+    await ben.page.getByRole("button", { name: "Show sea.png" }).click();
+    await ben.sees(ben.page.getByRole("dialog").getByRole("img", { name: "sea.png" }));
+    await ben.page.getByRole("button", { name: "Close" }).click();
+    await ann.look("picture");
+  });
+
+  it("a big picture may be paused on its way, and the server may die meanwhile", async () => {
+    // 12 MB, of which the first second takes less than a fifth.
+    await ann.slowDown(2_000_000);
+    await ann.choosePicture("hills.png", noisePng(2_000));
+    await ann.page.waitForFunction(() => (document.querySelector("progress")?.value ?? 0) > 500_000);
+    await ann.page.getByRole("button", { name: "Pause" }).click();
+    await ann.look("upload");
+    const sent = await ann.sent();
+    await stage.killServer();
+    await stage.startServer();
+    expect(await ann.sent()).toBe(sent);
+    await ann.slowDown(null);
+    await ann.page.getByRole("button", { name: "Go on" }).click();
+    await ann.sees(ann.picture("hills.png"));
+    await ben.sees(ben.picture("hills.png"));
+  });
+
+  it("a picture that is no more is gone for both", async () => {
+    await ben.page.getByRole("button", { name: "Remove hills.png" }).click();
+    for (const person of [ann, ben]) await person.picture("hills.png").waitFor({ state: "detached" });
+    await ann.choosePicture("hills.png", Buffer.from("no picture at all"));
+    await ann.page.getByRole("region", { name: "Pictures" }).getByRole("alert").waitFor();
+    await ann.openNote("Only hers");
+    await ann.openNote("Weekend");
   });
 
   it("a change is seen by the other at once", async () => {

@@ -1,10 +1,12 @@
 /** Somebody with a browser of his own, and what he does in the notes app. */
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Locator, Page } from "playwright-core";
 
 /** Generous: it bounds a failure, not the app. */
 const PATIENCE = 60_000;
 
 export class Person {
+  #devtools: CDPSession | null = null;
+
   private constructor(
     readonly name: string,
     readonly page: Page,
@@ -65,6 +67,37 @@ export class Person {
     await this.page.getByLabel("Share with").fill(name);
     await this.page.getByRole("button", { name: "Share", exact: true }).click();
     await this.page.getByRole("button", { name: `Stop sharing with ${name}` }).waitFor();
+  }
+
+  /** Chooses the file; what becomes of it is another matter. */
+  async choosePicture(name: string, bytes: Buffer): Promise<void> {
+    await this.page.getByLabel("Add a picture").setInputFiles({ name, mimeType: "image/png", buffer: bytes });
+  }
+
+  picture(name: string): Locator {
+    return this.page.getByRole("img", { name, exact: true });
+  }
+
+  /** Until it is there, and really one. */
+  async sees(picture: Locator): Promise<void> {
+    const element = await picture.elementHandle();
+    await this.page.waitForFunction((image) => (image as HTMLImageElement).naturalWidth > 0, element);
+  }
+
+  /** Bytes that have been sent of the upload under way. */
+  async sent(): Promise<number> {
+    return this.page.getByRole("progressbar", { name: "Upload" }).evaluate((bar: HTMLProgressElement) => bar.value);
+  }
+
+  /** So many bytes a second from now on; null: as many as there are. */
+  async slowDown(uploadThroughput: number | null): Promise<void> {
+    this.#devtools ??= await this.context.newCDPSession(this.page);
+    await this.#devtools.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: uploadThroughput ?? -1,
+    });
   }
 
   async openNote(title: string): Promise<void> {

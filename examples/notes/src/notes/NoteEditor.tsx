@@ -7,6 +7,8 @@ import { Checklist } from "./Checklist";
 import { useDraft } from "./draft";
 import { FailedWrites } from "./FailedWrites";
 import { Mark } from "./NoteList";
+import { Pictures } from "./Pictures";
+import { removePicturesOf } from "./pictures";
 import { Sharing } from "./Sharing";
 
 interface NoteEditorProps {
@@ -19,6 +21,8 @@ interface NoteEditorProps {
 export function NoteEditor({ note, mark, userId, onClose }: NoteEditorProps) {
   const save = useMutation((patch: Partial<Note>) => notes.update(note.id, patch));
   const remove = useMutation(async () => {
+    // While the note is there to say who may.
+    await removePicturesOf(note);
     await notes.delete(note.id);
     onClose();
   });
@@ -49,6 +53,7 @@ export function NoteEditor({ note, mark, userId, onClose }: NoteEditorProps) {
       <input className="title" aria-label="Title" placeholder="Title" maxLength={200} {...title} />
       <textarea className="body" aria-label="Text" placeholder="Write something…" rows={6} {...body} />
       <Checklist note={note} />
+      <Pictures note={note} />
       <Sharing note={note} isOwner={isOwner} />
     </article>
   );
