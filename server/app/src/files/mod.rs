@@ -8,6 +8,7 @@ mod change;
 mod commit;
 mod download;
 mod file;
+pub mod images;
 mod register;
 mod release;
 mod sign;
@@ -45,6 +46,8 @@ pub struct FilesParts {
     pub collections: Collections,
     pub blobs: Blobs,
     pub master: MasterSecret,
+    /// What pictures may cost.
+    pub images: images::ImageOptions,
 }
 
 /// The room's use cases; cheap to clone.
@@ -60,6 +63,7 @@ pub struct Inner {
     signing: [u8; 32],
     /// Which node this is, among those that take turns.
     node: String,
+    images: images::Images,
 }
 
 impl std::ops::Deref for Files {
@@ -72,10 +76,11 @@ impl std::ops::Deref for Files {
 
 impl Files {
     pub fn new(parts: FilesParts) -> Self {
-        let FilesParts { db, collections, blobs, master } = parts;
+        let FilesParts { db, collections, blobs, master, images } = parts;
         let node = base32hex(&random::bytes::<10>(db.random()));
         let signing = master.derive("file urls", "");
-        Self(Arc::new(Inner { db, collections, blobs, signing, node }))
+        let images = images::Images::new(&images);
+        Self(Arc::new(Inner { db, collections, blobs, signing, node, images }))
     }
 
     pub fn blobs(&self) -> &Blobs {

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::register::{self, LetGo, blob_key};
-use super::{File, Files, change};
+use super::{File, Files, change, images};
 use crate::common::Tx;
 use crate::common::names::FILES;
 
@@ -64,8 +64,16 @@ impl Files {
     async fn let_go(&self, job: &Job) -> Result<()> {
         let told: LetGo = serde_json::from_value(job.payload.clone()).map_err(Error::internal)?;
         let key = basalt_blob::Key::parse(&told.key)?;
-        let decide = move |tx: &mut Tx<'_>| register::forget(tx, &told);
-        if self.db.commit(&self.system(), decide).await?.value {
+        let decide = move |tx: &mut Tx<'_>| {
+            let go = register::forget(tx, &told)?;
+            // (The same content may have come again meanwhile.)
+            let gone = register::content(tx, &told.bucket, &told.sha256)?.is_none();
+            let renditions = if gone { images::forget(tx, &told.bucket, &told.sha256)? } else { Vec::new() };
+            Ok((go, renditions))
+        };
+        let (go, renditions) = self.db.commit(&self.system(), decide).await?.value;
+        self.drop_all(&renditions).await;
+        if go {
             self.blobs.delete(&key).await?;
         }
         Ok(())

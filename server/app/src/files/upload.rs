@@ -89,7 +89,8 @@ impl Files {
 
     /// With what a picture shows of itself.
     pub(crate) async fn with_image(&self, arrived: Arrived) -> Arrived {
-        arrived
+        let image = self.describe(&arrived).await;
+        Arrived { image, ..arrived }
     }
 }
 
