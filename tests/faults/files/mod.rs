@@ -1,0 +1,8 @@
+//! Files: what was acknowledged is there and whole, and what broke off leaves nothing, whatever happens.
+
+mod disk;
+mod kills;
+mod memory;
+mod nodes;
+mod peer;
+mod support;
