@@ -1,9 +1,9 @@
 /** Two people, each with a browser, and one notebook. The tests are one story: each goes on where the one before ended. */
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { noisePng } from "../../../sdk/js/tests/support/png.js";
 import { Stage } from "../processes.js";
 import { Person } from "./person.js";
-import { noisePng } from "./png.js";
 
 let stage: Stage;
 let browser: Browser;

@@ -130,6 +130,7 @@ async function databaseOf(engine: Engine): Promise<{ settings: Record<string, st
   const settings = {
     BASALT_DATABASE_URL: `${cluster.slice(0, cluster.lastIndexOf("/"))}/${name}`,
     BASALT_SECRET: SECRET,
+    BASALT_SINGLE_NODE: "true",
   };
   return { settings, drop: () => psql(cluster, `drop database ${name} with (force)`) };
 }

@@ -14,6 +14,7 @@ const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.me
 const paths = {
   "@basalt/client": [at("src/index.ts")],
   "@basalt/client/admin": [at("src/admin/index.ts")],
+  "@basalt/client/files": [at("src/files/index.ts")],
   "@basalt/client/offline": [at("src/offline/index.ts")],
   "@basalt/react": [at("../react/src/index.ts")],
 };

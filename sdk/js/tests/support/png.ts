@@ -1,4 +1,4 @@
-/** Pictures to be attached: PNGs of noise, which nothing makes smaller. */
+/** Pictures: PNGs of noise, which nothing makes smaller. */
 import { randomBytes } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
