@@ -14,6 +14,7 @@ async fn a_database_that_is_gone_is_told_and_its_return_heals_by_itself() {
     let cluster = Cluster::start();
     let mut process = Process::prepare(Engine::Sqlite, &[]);
     process.set("BASALT_DATABASE_URL", &cluster.url());
+    process.set("BASALT_SINGLE_NODE", "true");
     process.set("BASALT_SECRET", "a secret of this test, which nobody else has to know");
     process.restart();
     let client = process.service("*");

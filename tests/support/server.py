@@ -26,7 +26,8 @@ def database(engine):
     psql(cluster, f"drop database if exists {name} with (force)")
     psql(cluster, f"create database {name}")
     try:
-        yield {"BASALT_DATABASE_URL": f"{cluster.rsplit('/', 1)[0]}/{name}", "BASALT_SECRET": SECRET}
+        yield {"BASALT_DATABASE_URL": f"{cluster.rsplit('/', 1)[0]}/{name}", "BASALT_SECRET": SECRET,
+               "BASALT_SINGLE_NODE": "true"}
     finally:
         psql(cluster, f"drop database {name} with (force)")
 

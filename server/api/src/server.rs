@@ -13,6 +13,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use basalt_app::Principals;
 use basalt_app::audit::Audit;
 use basalt_app::auth::Auth;
+use basalt_app::files::Files;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::realtime::Realtime;
@@ -49,6 +50,7 @@ pub struct Services {
     pub auth: Auth,
     pub collections: Collections,
     pub documents: Documents,
+    pub files: Files,
     pub changes: Changes,
     pub audit: Audit,
     pub keys: Keys,
@@ -146,6 +148,7 @@ impl Mounted {
             .app_data(Data::new(services.auth))
             .app_data(Data::new(services.collections))
             .app_data(Data::new(services.documents))
+            .app_data(Data::new(services.files))
             .app_data(Data::new(services.changes))
             .app_data(Data::new(self.streams.clone()))
             .app_data(Data::new(services.audit))

@@ -9,3 +9,5 @@ pub mod documents;
 pub mod jobs;
 pub mod manifest;
 pub mod rules;
+
+pub use declared::duration;

@@ -52,6 +52,8 @@ impl Process {
         if let Some(database) = &database {
             environment.push(("BASALT_DATABASE_URL".to_owned(), database.url()));
             environment.push(("BASALT_SECRET".to_owned(), SECRET.to_owned()));
+            // What tests share on PostgreSQL are documents; who shares files says where.
+            environment.push(("BASALT_SINGLE_NODE".to_owned(), "true".to_owned()));
         }
         Self {
             child: None,

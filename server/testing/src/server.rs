@@ -281,6 +281,7 @@ async fn start_node(home: &Home, outside: &Outside, app: Option<&Path>) -> Runni
     if let Some(database) = &home.database {
         configuration.database_url = Some(database.url().into());
         configuration.database_connections = 8;
+        configuration.single_node = true;
         configuration.secret = Some(SECRET.to_owned().into());
     }
     let node = basalt::assemble(configuration, outside.clone()).await.expect("a node");

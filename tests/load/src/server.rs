@@ -47,6 +47,7 @@ impl Database {
         let (base, _) = cluster.rsplit_once('/').ok_or("a URL with a database")?;
         Ok(vec![
             ("BASALT_DATABASE_URL", format!("{base}/{DATABASE}")),
+            ("BASALT_SINGLE_NODE", "true".to_owned()),
             ("BASALT_SECRET", "a secret of the bench, which nobody else has to know".to_owned()),
         ])
     }

@@ -7,11 +7,15 @@ use basalt_core::Origin;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "accept, authorization, content-type, if-match, if-none-match, idempotency-key, prefer, traceparent, tracestate, \
-     x-request-id",
+    "accept, authorization, basalt-file-data, content-type, if-match, if-none-match, if-range, idempotency-key, prefer, \
+     range, traceparent, tracestate, tus-resumable, upload-checksum, upload-defer-length, upload-length, \
+     upload-metadata, upload-offset, x-http-method-override, x-request-id",
 );
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("basalt-seq, etag, idempotency-replayed, location, retry-after, x-request-id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "accept-ranges, basalt-file-id, basalt-seq, content-disposition, content-length, content-range, etag, \
+     idempotency-replayed, last-modified, location, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, \
+     tus-resumable, tus-version, upload-expires, upload-length, upload-metadata, upload-offset, x-request-id",
+);
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
 /// The origins that may read our answers in a browser.

@@ -33,6 +33,8 @@ use crate::problem::{self, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The upload of a file that never stands still for long.
+const LONGEST: Duration = Duration::from_hours(24);
 const OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
@@ -134,7 +136,7 @@ impl Passage {
         if let Some(answer) = self.settings.cors.preflight(&self.method, headers) {
             return Some(answer);
         }
-        let error = if OVERRIDES.iter().any(|name| headers.contains_key(name)) {
+        let error = if OVERRIDES.iter().any(|name| headers.contains_key(name)) && !is_resumable(self.uri.path()) {
             Error::new(Code::BadRequest, "Overriding the method is not supported here.")
         } else if under_way > self.settings.concurrency && !self.uri.path().starts_with("/health/") {
             let error = Error::new(Code::Overloaded, "Too many requests are under way; try again in a moment.");
@@ -149,7 +151,8 @@ impl Passage {
     where
         S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = actix_web::Error>,
     {
-        let limit = self.settings.request_timeout;
+        // A file's body takes what it takes: how long its pieces may let wait for them is its door's to say.
+        let limit = if sends_file(&self.method, self.uri.path()) { LONGEST } else { self.settings.request_timeout };
         // The call itself is made inside, so that a panic before the first await is caught as well.
         let guarded = AssertUnwindSafe(async { next.call(request).await }).catch_unwind();
         let error = match tokio::time::timeout(limit, guarded).await {
@@ -224,6 +227,20 @@ impl Passage {
         };
         entry.write();
     }
+}
+
+/// Whether the body is a file's, which may be of any size.
+fn sends_file(method: &Method, path: &str) -> bool {
+    let rest = path.strip_prefix("/v1/buckets/").and_then(|rest| rest.split_once('/'));
+    let door = rest.map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let writes = [Method::PUT, Method::POST, Method::PATCH].contains(method);
+    writes && matches!(door, "files" | "uploads")
+}
+
+/// `/v1/buckets/{bucket}/uploads/{id}`, whose protocol (tus) asks that methods can be overridden.
+fn is_resumable(path: &str) -> bool {
+    let mut parts = path.strip_prefix("/v1/buckets/").unwrap_or_default().split('/');
+    matches!((parts.next(), parts.next(), parts.next(), parts.next()), (Some(_), Some("uploads"), Some(_), None))
 }
 
 /// The headers that every answer carries, where the handler set no others.

@@ -200,7 +200,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     Ok(whole.freeze())
 }
 
-fn uncompressed(request: &HttpRequest) -> Result<()> {
+pub(super) fn uncompressed(request: &HttpRequest) -> Result<()> {
     let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if request.headers().get_all(CONTENT_ENCODING).all(identity) {
         return Ok(());

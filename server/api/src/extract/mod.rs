@@ -12,6 +12,7 @@ mod path;
 mod preconditions;
 mod typed;
 mod upgrade;
+mod upload;
 
 pub(crate) use admin::{
     AdminRead, AdminRenewal, AdminWrite, AnyRenewal, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie,
@@ -22,6 +23,9 @@ pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use encoding::{TakesGzip, takes_gzip};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
-pub(crate) use path::{ChannelAt, CollectionAt, DocumentAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt};
-pub(crate) use preconditions::{IfNoneMatch, Terms};
+pub(crate) use path::{
+    BucketAt, ChannelAt, CollectionAt, DocumentAt, FileAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt,
+};
+pub(crate) use preconditions::{IfNoneMatch, Terms, tags};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};
+pub(crate) use upload::{FileBody, FileTerms, Uploading};

@@ -4,13 +4,16 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use basalt_core::{ChannelName, Code, CollectionName, DocumentId, Error, Result};
+use basalt_app::files::Target;
+use basalt_core::{BucketName, ChannelName, Code, CollectionName, DocumentId, Error, FilePath, Result};
 use basalt_data::channels::Pattern;
+use percent_encoding::percent_decode_str;
 
 use super::contract::{Argument, Contract};
 use crate::problem::Problem;
 
 const NAME: &str = "^[A-Za-z][A-Za-z0-9_]{0,62}$";
+const BUCKET: &str = "^[A-Za-z][A-Za-z0-9_-]{0,62}$";
 const CHANNEL: &str = "^[A-Za-z0-9_.~@-]+(:[A-Za-z0-9_.~@-]+)*$";
 const PATTERN: &str = "^[A-Za-z0-9_.~@{}-]+(:[A-Za-z0-9_.~@{}-]+)*$";
 const SEQ: &str = "^[0-9a-f]{16}$";
@@ -31,6 +34,12 @@ pub(crate) struct VersionAt {
     pub(crate) id: DocumentId,
     pub(crate) seq: String,
 }
+
+/// `{bucket}`
+pub(crate) struct BucketAt(pub(crate) BucketName);
+
+/// `{bucket}` and `{path}`: a file, which may not be there.
+pub(crate) struct FileAt(pub(crate) Target);
 
 /// `{id}` of anything.
 pub(crate) struct IdAt(pub(crate) DocumentId);
@@ -59,6 +68,16 @@ fn id(request: &HttpRequest) -> Result<DocumentId> {
     DocumentId::parse(part(request, "id")?)
 }
 
+fn bucket(request: &HttpRequest) -> Result<BucketName> {
+    BucketName::parse(&decoded(part(request, "bucket")?)?)
+}
+
+/// The router leaves some escapes as they came.
+fn decoded(part: &str) -> Result<String> {
+    let text = percent_decode_str(part).decode_utf8();
+    text.map(Into::into).map_err(|_| Error::new(Code::BadRequest, "The path is no UTF-8."))
+}
+
 macro_rules! from_path {
     ($type:ty, $read:expr) => {
         impl FromRequest for $type {
@@ -77,6 +96,11 @@ from_path!(CollectionAt, |request| Ok(Self(collection(request)?)));
 from_path!(DocumentAt, |request| Ok(Self { collection: collection(request)?, id: id(request)? }));
 from_path!(VersionAt, |request| {
     Ok(Self { collection: collection(request)?, id: id(request)?, seq: part(request, "seq")?.to_owned() })
+});
+from_path!(BucketAt, |request| Ok(Self(bucket(request)?)));
+from_path!(FileAt, |request| {
+    let path = FilePath::parse(&decoded(part(request, "path")?)?)?;
+    Ok(Self(Target { bucket: bucket(request)?, path }))
 });
 from_path!(IdAt, |request| Ok(Self(id(request)?)));
 from_path!(ChannelAt, |request| Ok(Self(ChannelName::parse(part(request, "channel")?)?)));
@@ -98,6 +122,21 @@ impl Argument for DocumentAt {
     fn describe(contract: &mut Contract) {
         CollectionAt::describe(contract);
         IdAt::describe(contract);
+    }
+}
+
+impl Argument for BucketAt {
+    fn describe(contract: &mut Contract) {
+        contract.path_parameter("bucket", "The bucket's name.", BUCKET);
+        contract.refuses(&[Code::BadRequest, Code::BucketNotFound]);
+    }
+}
+
+impl Argument for FileAt {
+    fn describe(contract: &mut Contract) {
+        BucketAt::describe(contract);
+        contract.path_parameter("path", "Where the file is in the bucket; may hold `/`.", "^.+$");
+        contract.refuses(&[Code::FileNotFound]);
     }
 }
 

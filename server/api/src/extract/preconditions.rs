@@ -35,7 +35,7 @@ impl Terms {
     }
 }
 
-fn tags(request: &HttpRequest, name: &HeaderName) -> Result<Option<EntityTags>, Problem> {
+pub(crate) fn tags(request: &HttpRequest, name: &HeaderName) -> Result<Option<EntityTags>, Problem> {
     let mut values = request.headers().get_all(name);
     let Some(first) = values.next() else { return Ok(None) };
     let (Ok(text), None) = (first.to_str(), values.next()) else {

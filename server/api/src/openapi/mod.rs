@@ -72,6 +72,7 @@ fn tags() -> Value {
     json!([
         { "name": "auth", "description": "Signing up and in, sessions, one's own profile." },
         { "name": "documents", "description": "Documents under rules." },
+        { "name": "files", "description": "Files in buckets under rules." },
         { "name": "realtime", "description": "Live queries, over WebSocket or as an event stream." },
         { "name": "changes", "description": "The log of changes, for services that follow it." },
         { "name": "admin", "description": "For operators, and service keys with the scope `admin`. \

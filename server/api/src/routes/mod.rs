@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod buckets;
 mod changes;
 mod channels;
 mod documents;
@@ -17,12 +18,13 @@ use endpoint::Endpoint;
 
 /// All endpoints, the busiest first: the router asks in this order.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    const ROOMS: [&[Endpoint]; 10] = [
+    const ROOMS: [&[Endpoint]; 11] = [
         health::ENDPOINTS,
         documents::ENDPOINTS,
         transactions::ENDPOINTS,
         changes::ENDPOINTS,
         auth::ENDPOINTS,
+        buckets::ENDPOINTS,
         realtime::ENDPOINTS,
         channels::ENDPOINTS,
         admin::ENDPOINTS,

@@ -9,12 +9,14 @@ mod commit;
 mod download;
 mod file;
 pub mod images;
+mod list;
 mod register;
 mod release;
 mod sign;
 pub(crate) mod sniff;
 mod sweep;
 mod upload;
+mod uploads;
 mod usage;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use basalt_blob::{Blobs, Key};
 use basalt_core::random::{self, base32hex};
 use basalt_core::{Caller, Code, Error};
 use basalt_data::collections::Collections;
+use basalt_data::documents::Documents;
 
 pub use change::{Placing, Removed};
 pub(crate) use commit::Arrived;
@@ -31,11 +34,16 @@ pub use commit::{Stored, Wish};
 pub use download::{Opened, Shown};
 pub use file::{File, Status, Target};
 pub(crate) use file::{OWNED, file_not_found};
+pub use list::{FilesList, ListedFiles};
 pub use register::{BLOBS, CONTENTS, LET_GO};
 pub use release::ScanVerdict;
 pub use sign::{SIGN_MAX, SignMethod, SignRequest, Signed, Ticket, url_of};
 pub use sweep::{Checked, LetGoHandler};
 pub use upload::{Declared, PieceFuture, Pieces};
+pub use uploads::{
+    ALGORITHMS, Checksum, Chunk, Finished, Metadata, NewUpload, Progress, UPLOAD_OVER, UPLOADS, UploadId,
+    UploadOverHandler,
+};
 pub use usage::{USAGE, Usage};
 
 use crate::common::{Db, MasterSecret, Stop};
@@ -44,6 +52,7 @@ use crate::common::{Db, MasterSecret, Stop};
 pub struct FilesParts {
     pub db: Db,
     pub collections: Collections,
+    pub documents: Documents,
     pub blobs: Blobs,
     pub master: MasterSecret,
     /// What pictures may cost.
@@ -58,12 +67,15 @@ pub struct Files(Arc<Inner>);
 pub struct Inner {
     pub(crate) db: Db,
     pub(crate) collections: Collections,
+    pub(crate) documents: Documents,
     pub(crate) blobs: Blobs,
     /// Signs URLs.
     signing: [u8; 32],
     /// Which node this is, among those that take turns.
     node: String,
     images: images::Images,
+    /// The uploads that requests of this node are at.
+    uploads: uploads::Registry,
 }
 
 impl std::ops::Deref for Files {
@@ -76,11 +88,12 @@ impl std::ops::Deref for Files {
 
 impl Files {
     pub fn new(parts: FilesParts) -> Self {
-        let FilesParts { db, collections, blobs, master, images } = parts;
+        let FilesParts { db, collections, documents, blobs, master, images } = parts;
         let node = base32hex(&random::bytes::<10>(db.random()));
         let signing = master.derive("file urls", "");
         let images = images::Images::new(&images);
-        Self(Arc::new(Inner { db, collections, blobs, signing, node, images }))
+        let uploads = uploads::Registry::default();
+        Self(Arc::new(Inner { db, collections, documents, blobs, signing, node, images, uploads }))
     }
 
     pub fn blobs(&self) -> &Blobs {
@@ -101,7 +114,6 @@ impl Files {
     pub(crate) fn system(&self) -> Caller {
         Caller::system(self.db.now())
     }
-
 }
 
 /// How long a caller may take with the next piece of a body.

@@ -66,6 +66,9 @@ pub(super) struct Serve {
     /// Apply the app.toml of this folder first.
     #[arg(long, value_name = "DIR")]
     pub(super) app: Option<String>,
+    /// Keep files on this machine's disk beside a PostgreSQL database: there is no other node.
+    #[arg(long)]
+    pub(super) single_node: bool,
 }
 
 #[derive(Args)]

@@ -83,6 +83,7 @@ fn sources(arguments: &Arguments, outside: &Outside) -> Sources {
     set("data", arguments.global.data.as_ref());
     if let Command::Serve(serve) = &arguments.command {
         set("listen", serve.listen.as_ref());
+        set("singleNode", serve.single_node.then(|| "true".to_owned()).as_ref());
         set("app", serve.app.as_ref());
     }
     settings.extend(arguments.global.set.iter().cloned());

@@ -30,6 +30,8 @@ pub struct Configuration {
     pub database_url: Option<Secret>,
     /// Where the bytes of files lie; `None`: below the data folder.
     pub files_url: Option<Secret>,
+    /// Whether this is the only node of its database: its files may lie on its own disk then.
+    pub single_node: bool,
     pub database_connections: u32,
     /// `https://api.example.org`: where clients find us.
     pub public_url: Option<String>,
@@ -93,6 +95,7 @@ impl Default for Configuration {
             app: None,
             database_url: None,
             files_url: None,
+            single_node: false,
             database_connections: 16,
             public_url: None,
             secret: None,

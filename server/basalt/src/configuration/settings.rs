@@ -53,6 +53,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting!("app", |into, raw| into.app = Some(raw.text()?.into())),
     setting!("databaseUrl", true, |into, raw| into.database_url = Some(database_url(raw)?)),
     setting!("filesUrl", true, |into, raw| into.files_url = Some(Secret::new(raw.text()?))),
+    setting!("singleNode", |into, raw| into.single_node = switch(raw)?),
     setting!("databaseConnections", |into, raw| into.database_connections = raw.number(6, 1000)?),
     setting!("publicUrl", |into, raw| into.public_url = Some(raw.url()?)),
     setting!("secret", true, |into, raw| into.secret = Some(Secret::new(raw.text()?))),
@@ -71,6 +72,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting!("changes.hardMaxBytes", |into, raw| into.changes.hard_max_bytes = Some(raw.size()?)),
     setting!("changes.consumerIdle", |into, raw| into.changes.consumer_idle = raw.duration()?),
 ];
+
+fn switch(raw: &Raw) -> Result<bool, String> {
+    match raw.text()?.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("has to be true or false".to_owned()),
+    }
+}
 
 fn count(raw: &Raw, most: u32) -> Result<usize, String> {
     Ok(raw.number(1, most)? as usize)

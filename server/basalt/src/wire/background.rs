@@ -71,6 +71,11 @@ impl Background {
             let documents = documents.clone();
             async move { documents.sweep_history().await.map(drop) }
         });
+        let files = rooms.files.clone();
+        background.every(SWEEP, "sweeping files", move || {
+            let files = files.clone();
+            async move { files.sweep().await }
+        });
         let keys = rooms.keys.clone();
         background.every(KEY_USES, "noting the uses of keys", move || {
             let keys = keys.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basalt_app::MasterSecret;
+use basalt_app::files::{Files, LET_GO, LetGoHandler};
 use basalt_core::Result;
 use basalt_data::collections::{Builtins, Collections};
 use basalt_data::documents::{Documents, NoHooks, Parts, RELEASE, Release, history_collection};
@@ -36,8 +37,10 @@ pub(super) fn documents(
 }
 
 /// What is done after commits.
-pub(super) fn jobs(store: &Store, documents: &Documents, outside: &Outside) -> Runner {
-    let handlers = Handlers::default().with(RELEASE, Arc::new(Release::new(documents.clone())));
+pub(super) fn jobs(store: &Store, documents: &Documents, files: &Files, outside: &Outside) -> Runner {
+    let handlers = Handlers::default()
+        .with(RELEASE, Arc::new(Release::new(documents.clone())))
+        .with(LET_GO, Arc::new(LetGoHandler(files.clone())));
     let (clock, random) = (Arc::clone(&outside.clock), Arc::clone(&outside.random));
     Runner::new(store.clone(), handlers, clock, random, RunnerOptions::default())
 }

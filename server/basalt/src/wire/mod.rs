@@ -3,6 +3,7 @@
 mod app;
 mod background;
 mod documents;
+mod files;
 mod health;
 mod identity;
 mod realtime;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use basalt_api::{Health, Options, Services};
 use basalt_app::audit::Audit;
 use basalt_app::auth::{Auth, KeyRing};
+use basalt_app::files::Files;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::realtime::Realtime;
@@ -39,6 +41,7 @@ pub struct Rooms {
     pub changes: Changes,
     pub collections: Collections,
     pub documents: Documents,
+    pub files: Files,
     pub jobs: Runner,
     pub auth: Auth,
     pub keyring: KeyRing,
@@ -88,8 +91,15 @@ async fn wire(
     let documents = documents::documents(&store, &collections, &master, outside);
     // The reader of the history stands in the log before the first write comes.
     documents.follow_history().await?;
-    let jobs = documents::jobs(&store, &documents, outside);
     let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));
+    let foundation = files::Foundation {
+        db: db.clone(),
+        collections: collections.clone(),
+        documents: documents.clone(),
+        master: master.clone(),
+    };
+    let files = files::wire(foundation, configuration, outside).await?;
+    let jobs = documents::jobs(&store, &documents, &files, outside);
     let audit = Audit::new(db.clone());
     let foundation = identity::Foundation { db, collections: collections.clone(), master, lag: lag.clone() };
     let identity = identity::wire(foundation, configuration, outside, manifested.auth(issuer)).await?;
@@ -105,6 +115,7 @@ async fn wire(
         changes,
         collections,
         documents,
+        files,
         jobs,
         auth,
         keyring,
@@ -127,6 +138,7 @@ impl Rooms {
             auth: self.auth.clone(),
             collections: self.collections.clone(),
             documents: self.documents.clone(),
+            files: self.files.clone(),
             changes: self.changes.clone(),
             keys: self.keys.clone(),
             operators: self.operators.clone(),

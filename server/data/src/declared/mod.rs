@@ -6,4 +6,5 @@ mod units;
 
 pub(crate) use reader::{Problems, Table, text, wrong_type};
 pub(crate) use source::Source;
-pub(crate) use units::{duration, size};
+pub use units::duration;
+pub(crate) use units::size;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `500ms`, `90s`, `15m`, `12h`, `30d`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let millis = match unit {
         "ms" => 1,

@@ -1,6 +1,7 @@
 //! `/v1/admin`: for operators, and for services whose key has the scope `admin`.
 
 mod audit;
+mod buckets;
 mod channels;
 mod collections;
 mod keys;
@@ -25,6 +26,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(collections::get),
     endpoint!(collections::put),
     endpoint!(collections::delete),
+    endpoint!(buckets::list),
+    endpoint!(buckets::get),
+    endpoint!(buckets::put),
+    endpoint!(buckets::delete),
     endpoint!(users::list),
     endpoint!(users::create),
     // Before the user of that id.

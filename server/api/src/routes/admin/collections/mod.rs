@@ -5,3 +5,5 @@ pub(super) mod get;
 pub(super) mod list;
 pub(super) mod put;
 mod shared;
+
+pub(super) use shared::PlanSchema;

@@ -39,7 +39,7 @@ pub(super) fn told(collections: &Collections, caller: &Caller, name: &Collection
 #[derive(ToSchema)]
 #[schema(as = Plan)]
 #[expect(dead_code, reason = "describes; plans are rendered by their room")]
-pub(super) struct PlanSchema {
+pub(in crate::routes::admin) struct PlanSchema {
     added: Vec<String>,
     /// `{"name","what":["schema","rules.update",…]}`
     changed: Vec<Map<String, Value>>,

@@ -1,0 +1,4 @@
+//! `/v1/buckets/{bucket}/metadata`
+
+pub(super) mod get;
+pub(super) mod patch;

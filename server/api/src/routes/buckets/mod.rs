@@ -1,0 +1,26 @@
+//! `/v1/buckets/{bucket}`
+
+mod copy;
+mod files;
+mod metadata;
+mod release;
+mod relocate;
+mod sending;
+mod shared;
+mod sign;
+
+use super::endpoint::{Endpoint, endpoint};
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(files::list),
+    endpoint!(files::post),
+    endpoint!(files::get),
+    endpoint!(files::put),
+    endpoint!(files::delete),
+    endpoint!(metadata::get),
+    endpoint!(metadata::patch),
+    endpoint!(copy),
+    endpoint!(relocate),
+    endpoint!(sign),
+    endpoint!(release),
+];
