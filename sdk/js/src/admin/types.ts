@@ -68,6 +68,9 @@ export interface BucketDefinition {
 export interface BucketInfo {
   name: string;
   definition: BucketDefinition;
+  /** Of all its files. */
+  bytes: number;
+  files: number;
 }
 
 /** What somebody changed by the admin API. */

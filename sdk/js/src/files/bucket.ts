@@ -1,5 +1,6 @@
 import { all, type Expression, where } from "../documents/expression.js";
 import { Query } from "../documents/query.js";
+import type { Patch } from "../documents/shapes.js";
 import type { CallOptions, Json } from "../documents/types.js";
 import { BasaltError, isBasaltError } from "../errors.js";
 import type { Inside } from "../inside.js";
@@ -22,6 +23,7 @@ import type {
   FileQuery,
   ListOptions,
   LiveFile,
+  Scanned,
   SignedUrl,
   SignOptions,
   Upload,
@@ -115,12 +117,8 @@ export class FileBucket<Data extends object = Record<string, Json>> {
     return this.#call<FileMetadata<Data>>({ ...options, method: "GET", path: this.#metadata(path) });
   }
 
-  /** Changes the app's own fields: a merge patch, in which null removes. */
-  setData(
-    path: string,
-    patch: { [K in keyof Data]?: Data[K] | null },
-    options: CallOptions = {},
-  ): Promise<FileMetadata<Data>> {
+  /** Changes the app's own fields: a merge patch, whose values may be operators such as `increment(1)`. */
+  setData(path: string, patch: Patch<Data>, options: CallOptions = {}): Promise<FileMetadata<Data>> {
     return this.#call({ ...options, method: "PATCH", path: this.#metadata(path), body: { data: patch } });
   }
 
@@ -184,9 +182,9 @@ export class FileBucket<Data extends object = Record<string, Json>> {
     await this.#call({ ...options, method: "DELETE", path: this.#file(path) });
   }
 
-  /** A scanner's verdict on a pending file; for services. */
-  async release(place: FilePlace, verdict: "clean" | "infected", options: CallOptions = {}): Promise<void> {
-    await this.#post("release", { ...checkPlace(place), verdict }, options);
+  /** A scanner's word on a pending file, for services: a clean one is seen from now on, an infected one deleted. */
+  release(file: Scanned, verdict: "clean" | "infected", options: CallOptions = {}): Promise<FileMetadata<Data> | null> {
+    return this.#post("release", { ...checkPlace(file), verdict }, options);
   }
 
   /**

@@ -27,17 +27,21 @@ export function imageQuery(image: ImageOptions = {}): Record<string, string | nu
 }
 
 export function urlQuery({ download, ...image }: UrlOptions): string {
-  // `?download` says that it is saved; as `?download=NAME` under which name.
-  const wanted = download === true ? "" : download === false ? undefined : download;
-  return queryString({ ...imageQuery(image), download: wanted });
+  return queryString({ ...imageQuery(image), download: savedAs(download) });
+}
+
+/** Under its own name where that is empty. */
+function savedAs(download: boolean | string | undefined): string | undefined {
+  if (typeof download === "string") return download;
+  return download ? "" : undefined;
 }
 
 /** As the server takes it: a preset stands beside the sizes of one's own. */
 export function signBody(file: FilePlace & SignOptions): object {
   checkPlace(file);
-  const { image: { preset, ...image } = {}, ...rest } = file;
+  const { image: { preset, ...image } = {}, download, ...rest } = file;
   const size = Object.values(image).some((value) => value !== undefined) ? { image } : {};
-  return { method: "GET", ...rest, ...size, preset };
+  return { method: "GET", ...rest, ...size, preset, download: savedAs(download) };
 }
 
 /** RFC 9110's `Range`. */

@@ -19,6 +19,8 @@ export interface ImageInfo {
 export interface FileFields<Data = Record<string, Json>> {
   bucket: string;
   path: string;
+  /** The path without its last part. */
+  folder: string;
   /** Bytes. */
   size: number;
   contentType: string;
@@ -126,6 +128,9 @@ export interface SignedUrl {
   url: string;
   expiresAt: string;
 }
+
+/** What a scanner looked at: with `sha256` only if the file still has these bytes. */
+export type Scanned = FilePlace & { sha256?: string };
 
 /** A file by its path or, wherever it was moved to, by its id. */
 export type FilePlace = { path: string } | { id: string };

@@ -86,7 +86,7 @@ describe("URLs", () => {
       expiresAt,
     });
     const many = [
-      { path: "b", image: { preset: "thumb" } },
+      { path: "b", image: { preset: "thumb" }, download: true },
       { id: "f1", method: "PUT", maxSize: 1000, contentType: "image/png" },
     ] as const;
     expect((await clock.until(bucket.signedUrls(many))).map(({ url }) => url)).toEqual([
@@ -96,7 +96,7 @@ describe("URLs", () => {
     expect(sent[0]?.body).toEqual({ files: [{ method: "GET", path: "a", expiresIn: "1h", image: { width: 400 } }] });
     expect(sent[2]?.body).toEqual({
       files: [
-        { method: "GET", path: "b", preset: "thumb" },
+        { method: "GET", path: "b", preset: "thumb", download: "" },
         { method: "PUT", id: "f1", maxSize: 1000, contentType: "image/png" },
       ],
     });
