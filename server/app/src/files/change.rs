@@ -75,7 +75,7 @@ impl Files {
         let if_none_match = (!placing.overwrite).then_some(EntityTags::Any);
         let wish = Wish { data: said, if_none_match, ..Wish::default() };
         let (id, caller) = (self.db.new_id(), caller.clone());
-        let putting = Putting { target: placing.to.clone(), wish, right: Right::Rules, caller, id };
+        let putting = Putting { target: placing.to.clone(), wish, right: Right::Rules, caller, id, upload: None };
         self.check_free(&putting, placing.overwrite).await?;
         let key = self.new_key();
         self.blobs.copy(&opened.key, &key).await?;

@@ -12,6 +12,7 @@ use basalt_store::catalog::unique_key;
 use serde_json::{Map, Value};
 
 use super::file::{File, Status, Target, file_not_found};
+use super::uploads::Ending;
 use super::{Files, register, usage};
 use crate::common::names::FILES;
 use crate::common::{Flow, Tx};
@@ -63,6 +64,8 @@ pub(crate) struct Putting {
     pub(crate) right: Right,
     pub(crate) caller: Caller,
     pub(crate) id: DocumentId,
+    /// Of an upload that went on over several requests: it ends in the batch of its file.
+    pub(crate) upload: Option<Ending>,
 }
 
 impl Files {
@@ -98,7 +101,8 @@ impl Files {
         }
     }
 
-    async fn decide(&self, putting: Putting, arrived: Arrived) -> Result<(Stored, String)> {
+    /// The same, leaving the bytes as they are; says whose key they go by from now on.
+    pub(super) async fn decide(&self, putting: Putting, arrived: Arrived) -> Result<(Stored, String)> {
         let caller = putting.caller.clone();
         let decide = move |tx: &mut Tx<'_>, compiled: &Compiled| {
             let Arrived { key, size, sha256, content_type, image } = arrived.clone();
@@ -121,6 +125,9 @@ impl Files {
                 Some(previous) => tx.update(&FILES, previous, found.next.data),
                 None => tx.create(&FILES, &found.next.id, found.next.data)?,
             };
+            if let Some(ending) = &putting.upload {
+                ending.conclude(tx, &document)?;
+            }
             Ok((document, found.document.is_none(), kept.unwrap_or_else(|| key.to_string())))
         };
         let outcome = self.db.commit_defined(&caller, (&self.collections, &FILES), decide).await?;

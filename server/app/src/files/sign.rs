@@ -160,7 +160,8 @@ impl Files {
         let guess = sniff::content_type(request.content_type.as_deref(), b"");
         let (id, caller) = (self.db.new_id(), caller.clone());
         let owner = caller.user().map(|user| user.id.to_string());
-        let putting = Putting { target: target.clone(), wish: Wish::default(), right: Right::Rules, caller, id };
+        let putting =
+            Putting { target: target.clone(), wish: Wish::default(), right: Right::Rules, caller, id, upload: None };
         self.check(&putting, request.max_size.unwrap_or(0), &guess).await?;
         let ticket = self.ticket_of(bucket, &request);
         let path = Some(target.path.clone());

@@ -51,7 +51,7 @@ impl Files {
             return Err(too_large(most));
         }
         let (caller, id) = (caller.clone(), self.db.new_id());
-        let putting = Putting { target, wish, right, caller, id };
+        let putting = Putting { target, wish, right, caller, id, upload: None };
         let guess = sniff::content_type(declared.content_type.as_deref(), b"");
         self.check(&putting, declared.size.unwrap_or(0), &guess).await?;
         let arrived = self.receive(&bucket, (&declared, most), body).await?;
@@ -115,7 +115,7 @@ impl Seen {
     }
 }
 
-async fn next(body: &mut dyn Pieces) -> Result<Option<Bytes>> {
+pub(crate) async fn next(body: &mut dyn Pieces) -> Result<Option<Bytes>> {
     let silent = |_| Error::new(Code::Timeout, "Nothing came for a minute.");
     tokio::time::timeout(SILENCE, body.next()).await.map_err(silent)?
 }
