@@ -4,7 +4,7 @@ import { DEFAULT_RETRIES, mayRepeat, waitFor } from "../transport/retry.js";
 import type { Clock } from "../transport/types.js";
 
 /** Tries in a row that got nothing further. With their waits they take a good minute. */
-const MOST_TRIES = 12;
+const MOST_TRIES = 24;
 /** How often the server may have lost the whole upload. */
 const MOST_LOSSES = 3;
 

@@ -50,6 +50,11 @@ export class TusServer {
     }
   }
 
+  /** Each request of this method may befall something. */
+  sometimes(method: string, fate: () => Befalls | undefined): void {
+    this.#fates.push((asked) => (asked.method === method ? fate() : undefined));
+  }
+
   of(method: string): Asked[] {
     return this.asked.filter((asked) => asked.method === method);
   }
