@@ -10,6 +10,7 @@ mod idempotency;
 mod parameters;
 mod path;
 mod preconditions;
+mod tus;
 mod typed;
 mod upgrade;
 mod upload;
@@ -27,5 +28,6 @@ pub(crate) use path::{
     BucketAt, ChannelAt, CollectionAt, DocumentAt, FileAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt,
 };
 pub(crate) use preconditions::{IfNoneMatch, Terms, tags};
+pub(crate) use tus::{TUS, Tus, TusChunk, TusCreation, UploadAt};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};
 pub(crate) use upload::{FileBody, FileTerms, Uploading};

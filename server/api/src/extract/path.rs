@@ -56,7 +56,7 @@ pub(crate) struct RoleAt(pub(crate) DocumentId);
 /// `{name}` of anything that is named as documents are.
 pub(crate) struct NameAt(pub(crate) DocumentId);
 
-fn part<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str> {
+pub(super) fn part<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str> {
     request.match_info().get(name).ok_or_else(|| Error::internal(format!("the path has no {name}")))
 }
 

@@ -7,7 +7,7 @@ use basalt_core::random::{self, Random};
 use basalt_core::{Caller, Clock, Code, CollectionName, DocumentId, Error, Result, Seq, Timestamp};
 use basalt_data::collections::{Collections, Compiled};
 use basalt_store::decide::is_stale_epoch;
-use basalt_store::{Committed, Decide, Origin, Step, Store, View};
+use basalt_store::{Committed, Decide, Origin, Step, Store, View, Writes};
 
 use super::tx::{Flow, Stop, Tx};
 
@@ -83,14 +83,15 @@ impl Db {
         Err(Error::new(Code::Unavailable, "The definitions are changing; try again."))
     }
 
-    /// Decides on a snapshot without writing.
+    /// Decides on a snapshot without writing: what it would write is dropped.
     pub(crate) async fn inspect<T, F>(&self, decide: F) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Flow<T> + Send + Sync + 'static,
     {
         let caller = Caller::system(self.now());
-        self.store.inspect(self.decision(&caller, None, Arc::new(decide))).await.map(|(value, _)| value)
+        let decision = Decision { looks: true, ..self.decision(&caller, None, Arc::new(decide)) };
+        self.store.inspect(decision).await.map(|(value, _)| value)
     }
 
     fn decision<T, F>(&self, caller: &Caller, epoch: Option<u64>, decide: Arc<F>) -> Decision<F>
@@ -99,7 +100,7 @@ impl Db {
     {
         let at = self.now();
         let origin = Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at };
-        Decision { decide, epoch, origin, seed: random::bytes(&*self.random) }
+        Decision { decide, epoch, origin, seed: random::bytes(&*self.random), looks: false }
     }
 }
 
@@ -124,6 +125,8 @@ struct Decision<F> {
     origin: Origin,
     /// Revisions come from here, so that the same view gives the same decision.
     seed: [u8; 32],
+    /// It is decided for its answer alone.
+    looks: bool,
 }
 
 impl<T, F> Decide for Decision<F>
@@ -142,7 +145,10 @@ where
         match (self.decide)(&mut tx) {
             Ok(out) => {
                 let touched = tx.touched();
-                Step::Done(tx.into_writes(self.origin.clone()), (out, touched))
+                let origin = self.origin.clone();
+                let nothing = |origin| Writes { documents: Vec::new(), cells: Vec::new(), jobs: Vec::new(), origin };
+                let writes = if self.looks { nothing(origin) } else { tx.into_writes(origin) };
+                Step::Done(writes, (out, touched))
             }
             Err(Stop::Need) => Step::Need(tx.into_missing()),
             Err(Stop::Refuse(error)) => Step::Refuse(error),

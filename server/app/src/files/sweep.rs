@@ -33,7 +33,7 @@ pub struct LetGoHandler(pub Files);
 impl Handler for LetGoHandler {
     fn run<'a>(&'a self, job: &'a Job) -> JobFuture<'a> {
         Box::pin(async move {
-            match self.0.let_go(job).await {
+            match self.0.let_bytes_go(job).await {
                 Ok(()) => Outcome::Done,
                 Err(error) => Outcome::Retry { at: None, error: error.to_string() },
             }
@@ -61,7 +61,7 @@ pub struct Checked {
 }
 
 impl Files {
-    async fn let_go(&self, job: &Job) -> Result<()> {
+    async fn let_bytes_go(&self, job: &Job) -> Result<()> {
         let told: LetGo = serde_json::from_value(job.payload.clone()).map_err(Error::internal)?;
         let key = basalt_blob::Key::parse(&told.key)?;
         let decide = move |tx: &mut Tx<'_>| {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use basalt_app::MasterSecret;
-use basalt_app::files::{Files, LET_GO, LetGoHandler};
+use basalt_app::files::images::{self, SweepHandler};
+use basalt_app::files::{Files, LET_GO, LetGoHandler, UPLOAD_OVER, UploadOverHandler};
 use basalt_core::Result;
 use basalt_data::collections::{Builtins, Collections};
 use basalt_data::documents::{Documents, NoHooks, Parts, RELEASE, Release, history_collection};
@@ -40,7 +41,9 @@ pub(super) fn documents(
 pub(super) fn jobs(store: &Store, documents: &Documents, files: &Files, outside: &Outside) -> Runner {
     let handlers = Handlers::default()
         .with(RELEASE, Arc::new(Release::new(documents.clone())))
-        .with(LET_GO, Arc::new(LetGoHandler(files.clone())));
+        .with(LET_GO, Arc::new(LetGoHandler(files.clone())))
+        .with(UPLOAD_OVER, Arc::new(UploadOverHandler(files.clone())))
+        .with(images::SWEEP, Arc::new(SweepHandler(files.clone())));
     let (clock, random) = (Arc::clone(&outside.clock), Arc::clone(&outside.random));
     Runner::new(store.clone(), handlers, clock, random, RunnerOptions::default())
 }

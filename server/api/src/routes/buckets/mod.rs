@@ -8,6 +8,7 @@ mod relocate;
 mod sending;
 mod shared;
 mod sign;
+mod uploads;
 
 use super::endpoint::{Endpoint, endpoint};
 
@@ -23,4 +24,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(relocate),
     endpoint!(sign),
     endpoint!(release),
+    endpoint!(uploads::append),
+    endpoint!(uploads::show),
+    endpoint!(uploads::create),
+    endpoint!(uploads::terminate),
+    endpoint!(uploads::overridden),
+    endpoint!(uploads::discover),
+    endpoint!(uploads::discover_one),
 ];

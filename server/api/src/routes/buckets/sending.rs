@@ -9,6 +9,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use basalt_app::files::images::Picture;
 use basalt_app::files::{Files, Opened, Shown};
 use basalt_core::{Code, Error, Result, Timestamp};
 use basalt_data::documents::EntityTags;
@@ -29,20 +30,25 @@ const RUN: &str = "sandbox allow-scripts allow-forms allow-popups";
 /// Browsers' viewers of PDF don't work in a sandbox; they run nothing with the page's rights.
 const VIEWED: &str = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'";
 
-/// The answer to a request for a file; `download` is the name to save it under, empty for its own.
+/// The answer to a request for a file, or for a picture of it; `download` is the name to save it under, empty for its
+/// own.
 pub(super) async fn file(
     request: &HttpRequest,
     files: &Files,
-    opened: &Opened,
+    (opened, picture): (&Opened, Option<&Picture>),
     download: Option<&str>,
 ) -> Result<HttpResponse> {
+    let shown = picture.map(|picture| opened.as_picture(picture));
+    let opened = shown.as_ref().unwrap_or(opened);
     let tag = etag(&opened.file);
     let disposition = disposition(opened, download);
     let wanted = wanted(request, opened, &tag)?;
     if wanted == Wanted::Nothing {
         return Ok(common(StatusCode::NOT_MODIFIED, opened, &tag).finish());
     }
-    if let Some(url) = files.elsewhere(opened, &disposition).await? {
+    if picture.is_none()
+        && let Some(url) = files.elsewhere(opened, &disposition).await?
+    {
         let mut answer = HttpResponse::TemporaryRedirect();
         answer.insert_header((CACHE_CONTROL, "no-store"));
         return Ok(answer.insert_header((LOCATION, url)).finish());
@@ -64,7 +70,13 @@ pub(super) async fn file(
         let nothing = stream::empty::<Result<bytes::Bytes>>();
         return Ok(answer.body(SizedStream::new(length, nothing)));
     }
-    let bytes = files.read(opened, range).await?;
+    let bytes = match picture {
+        Some(picture) => match picture.bytes().filter(|_| status == StatusCode::OK) {
+            Some(bytes) => return Ok(answer.body(bytes.clone())),
+            None => files.read_picture(picture, range).await?,
+        },
+        None => files.read(opened, range).await?,
+    };
     Ok(answer.body(SizedStream::new(length, bytes.map_err(broken))))
 }
 
@@ -110,7 +122,7 @@ fn disposition(opened: &Opened, download: Option<&str>) -> String {
     let name: String = name.chars().filter(|c| !c.is_control() && !matches!(c, '/' | '\\')).take(255).collect();
     let kind = if download.is_some() || opened.shown() == Shown::Attachment { "attachment" } else { "inline" };
     let plain: String =
-        name.chars().map(|c| if c.is_ascii_graphic() && c != '"' && c != '%' { c } else { '_' }).collect();
+        name.chars().map(|c| if matches!(c, ' '..='~') && !matches!(c, '"' | '%') { c } else { '_' }).collect();
     if plain == name {
         return format!("{kind}; filename=\"{plain}\"");
     }

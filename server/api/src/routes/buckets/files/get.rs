@@ -1,6 +1,8 @@
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use basalt_app::files::images::Asked;
 use basalt_app::files::{Files, SignMethod};
+use basalt_core::Result;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -16,12 +18,38 @@ pub(crate) struct Parameters {
     token: Option<String>,
     /// Saved rather than shown, under this name or (empty) its own.
     download: Option<String>,
+    /// Of a picture: one of the sizes that the bucket names. It goes with none of the following.
+    preset: Option<String>,
+    /// Of a picture: 1 to 4096; with the height alone the width follows.
+    width: Option<String>,
+    /// Of a picture: 1 to 4096; with the width alone the height follows.
+    height: Option<String>,
+    /// Of a picture: `inside` (as it is where nothing is said; never enlarges), `cover` or `contain`.
+    fit: Option<String>,
+    /// Of a picture: `webp`, `jpeg`, `png`, or `avif` where the server was built with it; else its own.
+    format: Option<String>,
+    /// Of a picture: 1 to 100.
+    quality: Option<String>,
+    /// Of a picture: `true` takes away what stands beside the pixels; renditions never have it.
+    strip: Option<String>,
+}
+
+impl Parameters {
+    fn asked(&self) -> Result<Option<Asked>> {
+        let Self { preset, width, height, fit, format, quality, strip, .. } = self;
+        let values = [preset, width, height, fit, format, quality, strip];
+        let given = Asked::NAMES.into_iter().zip(values);
+        Asked::parse(given.filter_map(|(name, value)| Some((name, value.as_deref()?))))
+    }
 }
 
 /// Download a file
 ///
 /// In pieces, as far as the client takes them. One range is answered by 206, several by the whole. What a browser would
 /// run is sent as an attachment, unless the bucket allows it inline.
+///
+/// Pictures (JPEG, PNG, WebP, GIF) are answered in other sizes and formats. Without being signed in one gets the bucket's
+/// presets, by a signed URL the size that it was signed for.
 #[utoipa::path(
     get,
     path = "/v1/buckets/{bucket}/files/{path}",
@@ -34,7 +62,8 @@ pub(crate) struct Parameters {
         (status = 307, description = "The object store gives it out itself (buckets with `redirect`)."),
     ),
     extensions(("x-codes" = json!([
-        "scope_missing", "range_not_satisfiable", "bad_signature", "signature_expired", "unavailable",
+        "scope_missing", "range_not_satisfiable", "bad_signature", "signature_expired", "unavailable", "bad_parameter",
+        "bad_image", "format_not_available", "size_not_allowed",
     ]))),
 )]
 pub(crate) async fn handle(
@@ -44,9 +73,11 @@ pub(crate) async fn handle(
     request: HttpRequest,
     files: Data<Files>,
 ) -> Answer {
-    let Parameters { token, download } = query.0;
+    let asked = query.0.asked()?;
+    let Parameters { token, download, .. } = query.0;
     let ticket = token.map(|token| files.ticket(&token, &at.0, SignMethod::Get)).transpose()?;
     let opened = files.open(&caller.0, &at.0, ticket.as_ref()).await?;
     let download = download.or_else(|| ticket.as_ref()?.download().map(str::to_owned));
-    Ok(sending::file(&request, &files, &opened, download.as_deref()).await?)
+    let picture = files.picture(&caller.0, &opened, asked.as_ref(), ticket.as_ref()).await?;
+    Ok(sending::file(&request, &files, (&opened, picture.as_ref()), download.as_deref()).await?)
 }
