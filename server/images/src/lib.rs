@@ -18,6 +18,8 @@ mod limits;
 mod orientation;
 mod render;
 mod strip;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod wanted;
 mod workers;
 

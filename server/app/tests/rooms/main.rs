@@ -9,6 +9,7 @@ mod keys;
 mod log_in;
 mod me;
 mod operators;
+mod pictures;
 mod principals;
 mod refresh;
 mod secrets;

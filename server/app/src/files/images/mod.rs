@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use basalt_blob::{ByteStream, Key};
-use basalt_core::{Caller, Code, Error, Result};
+use basalt_core::{Caller, Code, Error, FilePath, Result};
 use basalt_images::{Capacity, Limits, Wanted, Workers};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -108,6 +108,26 @@ impl Images {
     pub(crate) fn new(options: &ImageOptions) -> Self {
         let hot = Cache::with_weighter(2_000, options.hot, ByBytes);
         Self { options: *options, workers: Workers::new(options.capacity), hot }
+    }
+}
+
+impl Opened {
+    /// The file as this rendition shows it: with its content, under a name that fits.
+    pub fn as_picture(&self, picture: &Picture) -> Self {
+        let mut shown = self.clone();
+        shown.file.size = picture.size;
+        shown.file.sha256.clone_from(&picture.sha256);
+        shown.file.content_type.clone_from(&picture.content_type);
+        let path = self.file.target.path.as_str();
+        let stem = match path.rsplit_once('.') {
+            Some((stem, end)) if !stem.is_empty() && !end.contains('/') => stem,
+            _ => path,
+        };
+        let end = picture.content_type.strip_prefix("image/").map_or("", |end| if end == "jpeg" { "jpg" } else { end });
+        if let Ok(named) = FilePath::parse(&format!("{stem}.{end}")) {
+            shown.file.target.path = named;
+        }
+        shown
     }
 }
 
