@@ -54,7 +54,7 @@ async fn what_is_clean_is_there(server: TestServer) {
     let answer = release(server.service(), json!({"id": id, "verdict": "clean"})).await.expect(200);
     assert_eq!((answer.at("/status"), answer.at("/id")), (json!("ready"), json!(id)));
     assert_eq!(bytes(&ann, "inbox", "a").await, b"clean");
-    release(server.service(), json!({"path": "b", "verdict": "clean"})).await.expect(200);
+    let _ = release(server.service(), json!({"path": "b", "verdict": "clean"})).await.expect(200);
     assert_eq!(paths(&ann, "inbox", &[]).await, ["a", "b"]);
 }
 
@@ -66,7 +66,7 @@ async fn what_is_infected_is_gone(server: TestServer) {
     assert!([200, 204].contains(&answer.status), "{answer}");
     server.service().get(&file("inbox", "a")).problem(404, "file_not_found").await;
     let again = release(server.service(), json!({"path": "a", "verdict": "clean"})).await;
-    again.problem(404, "file_not_found");
+    let _ = again.problem(404, "file_not_found");
     put(&ann, "inbox", "a", b"another").await;
 }
 
@@ -89,7 +89,7 @@ async fn only_a_service_gives_the_verdict(server: TestServer) {
     }
     ann.get(&file("inbox", "a")).problem(404, "file_not_found").await;
     let scanner = server.key(&["files:write:inbox"]).await;
-    release(&scanner, clean).await.expect(200);
+    let _ = release(&scanner, clean).await.expect(200);
     ann.get(&file("inbox", "a")).expect(200).await;
 }
 
@@ -97,7 +97,7 @@ async fn a_replaced_file_waits_again(server: TestServer) {
     define(&server).await;
     let ann = server.user("ann").await;
     put(&ann, "inbox", "a", b"clean").await;
-    release(server.service(), json!({"path": "a", "verdict": "clean"})).await.expect(200);
+    let _ = release(server.service(), json!({"path": "a", "verdict": "clean"})).await.expect(200);
     let replaced = ann.put(&file("inbox", "a")).body("text/plain", *b"virus").expect(200).await;
     assert_eq!(replaced.at("/status"), "pending");
     ann.get(&file("inbox", "a")).problem(404, "file_not_found").await;
