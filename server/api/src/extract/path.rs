@@ -68,7 +68,7 @@ fn id(request: &HttpRequest) -> Result<DocumentId> {
     DocumentId::parse(part(request, "id")?)
 }
 
-fn bucket(request: &HttpRequest) -> Result<BucketName> {
+pub(super) fn bucket(request: &HttpRequest) -> Result<BucketName> {
     BucketName::parse(&decoded(part(request, "bucket")?)?)
 }
 

@@ -11,7 +11,7 @@ use basalt_data::documents::EntityTags;
 use utoipa::openapi::ObjectBuilder;
 
 use super::contract::{Argument, Contract};
-use super::path::{BucketAt, part};
+use super::path::{BucketAt, bucket, part};
 use super::preconditions::tags;
 use crate::problem::Problem;
 
@@ -63,12 +63,9 @@ impl FromRequest for UploadAt {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let read = || {
-            let BucketAt(bucket) = BucketAt::from_request(request, payload).into_inner()?;
-            Ok(Self { bucket, id: UploadId::parse(part(request, "id")?)? })
-        };
-        ready(read())
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = || Ok(Self { bucket: bucket(request)?, id: UploadId::parse(part(request, "id")?)? });
+        ready(read().map_err(|error: Error| error.into()))
     }
 }
 

@@ -66,11 +66,8 @@ impl Files {
         });
         let ended = feed(body, pieces).await;
         let outcome = outcome.await.map_err(|_| Error::internal("an upload's task is gone"))?;
-        // The task's own word says more than that the body ended early.
-        match (outcome, ended) {
-            (Ok(_), Err(error)) => Err(error),
-            (outcome, _) => outcome,
-        }
+        // What broke the body says more than the task, which only sees its end.
+        ended.and(outcome)
     }
 
     /// Takes the lease, having asked another node's request for it; `Err` is an upload that is a file already.

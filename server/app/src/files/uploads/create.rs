@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::state::{Stage, Upload, check_length};
 use super::sum::Sum;
-use super::{Metadata, OPEN_MAX, OPEN_MAX_TRUSTED, Progress, UPLOAD_OVER, UploadId, WAITS, owner_of};
+use super::{Chunk, Metadata, OPEN_MAX, OPEN_MAX_TRUSTED, Progress, UPLOAD_OVER, UploadId, WAITS, owner_of};
 use crate::common::{Flow, Tx, network};
 use crate::files::commit::bucket_of;
-use crate::files::{Files, Target, sniff};
+use crate::files::{Files, Pieces, Target, sniff};
 
 /// By whose it is: the uploads that are open.
 const OPEN: &str = "open_uploads";
@@ -25,9 +25,30 @@ pub struct NewUpload {
 }
 
 impl Files {
-    /// Begins an upload, if the rules would let the file be written as far as it is known. One of no bytes is a file
-    /// at once.
-    pub async fn create_upload(&self, caller: &Caller, bucket: &BucketName, new: NewUpload) -> Result<Progress> {
+    /// Begins an upload, if the rules would let the file be written as far as it is known, and takes the first bytes if
+    /// they come along. One of no bytes is a file at once.
+    pub async fn create_upload(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        new: NewUpload,
+        first: Option<(Chunk, &mut dyn Pieces)>,
+    ) -> Result<Progress> {
+        let (id, upload) = self.begin_upload(caller, bucket, new).await?;
+        let begun = match first {
+            Some((chunk, body)) => self.append_upload(caller, (bucket, &id), chunk, body).await,
+            None if upload.is_whole() => self.show_upload(caller, bucket, &id).await,
+            None => Ok(upload.progress(&id)),
+        };
+        if let Err(error) = &begun {
+            // Nobody learns of its name.
+            tracing::debug!(?error, "an upload ends with its first bytes");
+            let _ = self.terminate_upload(caller, bucket, &id).await;
+        }
+        begun
+    }
+
+    async fn begin_upload(&self, caller: &Caller, bucket: &BucketName, new: NewUpload) -> Result<(UploadId, Upload)> {
         let NewUpload { length, metadata, only_new } = new;
         let Metadata { sent, path, content_type, data } = metadata;
         let target = Target { bucket: bucket.clone(), path: path.clone() };
@@ -60,10 +81,7 @@ impl Files {
             Ok(())
         };
         self.db.commit(caller, decide).await?;
-        if upload.is_whole() {
-            return self.show_upload(caller, bucket, &id).await;
-        }
-        Ok(upload.progress(&id))
+        Ok((id, upload))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where an upload stands, and ending it.
 
-use basalt_core::{BucketName, Caller, Result};
+use basalt_core::{BucketName, Caller, Code, Error, Result};
 
 use super::create::close;
 use super::state::Upload;
@@ -9,6 +9,13 @@ use crate::common::Tx;
 use crate::files::Files;
 
 impl Files {
+    /// The most bytes that an upload of this bucket may have.
+    pub fn largest_upload(&self, bucket: &BucketName) -> Result<u64> {
+        let files = self.collections.files()?;
+        let unknown = || Error::new(Code::BucketNotFound, format!("There is no bucket {:?}.", bucket.as_str()));
+        files.definition.buckets.get(bucket).map(basalt_data::collections::Bucket::max_size).ok_or_else(unknown)
+    }
+
     /// Where an upload stands. A request of this node that still writes to it saves what it has first: who asks wants
     /// to go on. One that has all its bytes and isn't a file yet (a crash came between) becomes it now.
     pub async fn show_upload(&self, caller: &Caller, bucket: &BucketName, id: &UploadId) -> Result<Progress> {
