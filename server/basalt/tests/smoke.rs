@@ -44,6 +44,8 @@ async fn start_as(folder: &Path, public_url: Option<&str>) -> Server {
         ..Configuration::default()
     };
     let node = basalt::assemble(configuration, Outside::real()).await.unwrap().start().await.unwrap();
+    // A client without a provider of TLS isn't made; whether there was one already is all the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
     #[expect(clippy::disallowed_methods, reason = "talks to this test's own server alone")]
     let client = reqwest::Client::new();
     Server { node, client }

@@ -35,6 +35,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// The upload of a file that never stands still for long.
 const LONGEST: Duration = Duration::from_hours(24);
+/// Every answer of a resumable upload says which protocol it speaks.
+const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+const TUS: HeaderValue = HeaderValue::from_static("1.0.0");
 const OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
@@ -196,6 +200,12 @@ impl Passage {
         if self.settings.https {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
+        if door_of(self.uri.path()) == Some("uploads") {
+            headers.insert(TUS_RESUMABLE, TUS);
+            if !headers.contains_key(TUS_VERSION) {
+                headers.insert(TUS_VERSION, TUS);
+            }
+        }
         complete(headers, self.info.id());
     }
 
@@ -231,10 +241,13 @@ impl Passage {
 
 /// Whether the body is a file's, which may be of any size.
 fn sends_file(method: &Method, path: &str) -> bool {
-    let rest = path.strip_prefix("/v1/buckets/").and_then(|rest| rest.split_once('/'));
-    let door = rest.map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     let writes = [Method::PUT, Method::POST, Method::PATCH].contains(method);
-    writes && matches!(door, "files" | "uploads")
+    writes && matches!(door_of(path), Some("files" | "uploads"))
+}
+
+/// What comes after `/v1/buckets/{bucket}/`.
+fn door_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1/buckets/")?.split('/').nth(1)
 }
 
 /// `/v1/buckets/{bucket}/uploads/{id}`, whose protocol (tus) asks that methods can be overridden.

@@ -81,9 +81,15 @@ impl<'v> Tx<'v> {
 
     /// Asks for all of these at once, so that they cost one round.
     pub(crate) fn need(&mut self, reads: impl IntoIterator<Item = Read>) -> Flow<()> {
+        let known = self.missing.len();
+        self.want(reads);
+        if self.missing.len() == known { Ok(()) } else { Err(Stop::Need) }
+    }
+
+    /// Has these read with whatever is asked for next, so that they cost no round of their own.
+    pub(crate) fn want(&mut self, reads: impl IntoIterator<Item = Read>) {
         let unread = reads.into_iter().filter(|read| !self.view.holds(read));
         self.missing.extend(unread);
-        if self.missing.is_empty() { Ok(()) } else { Err(Stop::Need) }
     }
 
     pub(crate) fn document(&mut self, collection: &CollectionName, id: &DocumentId) -> Flow<Option<Arc<Document>>> {

@@ -10,7 +10,7 @@ use basalt_data::rules::Operation;
 use serde_json::{Map, Value};
 
 use super::commit::{
-    Putting, Right, Stored, Wish, at, authorize, authorize_read, authorize_write, bucket_of, next, readable,
+    Putting, Right, Stored, Wish, at, at_both, authorize, authorize_read, authorize_write, bucket_of, next, readable,
 };
 use super::file::{DATA, File, Target};
 use super::{Files, file_not_found, register, too_large, usage};
@@ -52,6 +52,7 @@ impl Files {
     pub async fn delete(&self, caller: &Caller, target: Target) -> Result<Removed> {
         let who = caller.clone();
         let decide = move |tx: &mut Tx<'_>, compiled: &Compiled| {
+            want_holds(tx, compiled, [&target])?;
             let document = readable(tx, compiled, &who, &target)?;
             if !who.bypasses_bucket_rules(&target.bucket, Access::Write)? {
                 let doc = Value::Object(document.to_flat());
@@ -105,8 +106,11 @@ impl Files {
         }
         let (who, moved, new) = (caller.clone(), placing.clone(), key.clone());
         let decide = move |tx: &mut Tx<'_>, compiled: &Compiled| {
+            at_both(tx, compiled, [&moved.from, &moved.to])?;
+            want_holds(tx, compiled, [&moved.from, &moved.to])?;
             let document = readable(tx, compiled, &who, &moved.from)?;
             let mut file = File::of(&document)?;
+            tx.want([register::read(&moved.to.bucket, &file.sha256), usage::read(&moved.to.bucket)]);
             displace(tx, compiled, &who, &moved, &document.id)?;
             if moves_bytes {
                 leave(tx, compiled, &who, &document)?;
@@ -155,6 +159,19 @@ impl Files {
         };
         self.db.inspect(decide).await
     }
+}
+
+/// What taking the files at these places away looks at, read along with what their rules look at.
+fn want_holds<'a>(tx: &mut Tx<'_>, compiled: &Compiled, places: impl IntoIterator<Item = &'a Target>) -> Flow<()> {
+    for place in places {
+        if let Some(document) = at(tx, compiled, place)? {
+            let file = File::of(&document)?;
+            let bucket = &file.target.bucket;
+            tx.want(built_in::deletion_reads(compiled, &document.id));
+            tx.want([register::read(bucket, &file.sha256), usage::read(bucket)]);
+        }
+    }
+    Ok(())
 }
 
 /// A file is there: said to who may see it, and denied to who may not.

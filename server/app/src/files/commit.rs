@@ -9,6 +9,7 @@ use basalt_data::collections::{Bucket, Compiled};
 use basalt_data::documents::{EntityTags, built_in};
 use basalt_data::rules::{Binding, Operation};
 use basalt_store::catalog::unique_key;
+use basalt_store::{Index, Read};
 use serde_json::{Map, Value};
 
 use super::file::{File, Status, Target, file_not_found};
@@ -150,6 +151,7 @@ impl Putting {
         let bucket = bucket_of(compiled, &self.target)?;
         let document = at(tx, compiled, &self.target)?;
         let before = document.as_deref().map(File::of).transpose()?;
+        tx.want(before.iter().map(|before| register::read(&self.target.bucket, &before.sha256)));
         if let (Some(document), Right::Rules) = (&document, &self.right) {
             authorize_read(tx, compiled, &self.caller, document)?;
         }
@@ -223,18 +225,37 @@ pub(super) fn bucket_of<'a>(compiled: &'a Compiled, target: &Target) -> Result<&
 
 /// The document of the file at this place.
 pub(super) fn at(tx: &mut Tx<'_>, compiled: &Compiled, target: &Target) -> Flow<Option<Arc<Document>>> {
-    let by_path = compiled
-        .unique_indexes()
-        .find(|index| index.spec.fields.iter().map(|field| field.path.top()).eq(["bucket", "path"]));
-    let Some(index) = by_path else {
-        return Err(Error::new(Code::Unavailable, "Files are being prepared; try again.").into());
+    let (index, key) = place(compiled, target)?;
+    let Some(id) = tx.unique(&FILES, index, &key)? else { return Ok(None) };
+    tx.document(&FILES, &id)
+}
+
+/// The documents of the files at two places, for no more rounds than one takes.
+pub(super) fn at_both(tx: &mut Tx<'_>, compiled: &Compiled, both: [&Target; 2]) -> Flow<()> {
+    let places = both.map(|target| place(compiled, target));
+    let mut ids = Vec::new();
+    for place in &places {
+        let (index, key) = place.as_ref().map_err(Clone::clone)?;
+        tx.want([Read::Unique { collection: FILES.clone(), index: (*index).to_owned(), key: key.clone() }]);
+    }
+    for place in places {
+        let (index, key) = place?;
+        ids.extend(tx.unique(&FILES, index, &key)?);
+    }
+    tx.need(ids.into_iter().map(|id| Read::Document { collection: FILES.clone(), id }))
+}
+
+/// The index of places, and the key of this one in it.
+fn place<'a>(compiled: &'a Compiled, target: &Target) -> Result<(&'a str, Vec<u8>)> {
+    let is_of_places = |index: &&Index| index.spec.fields.iter().map(|field| field.path.top()).eq(["bucket", "path"]);
+    let Some(index) = compiled.unique_indexes().find(is_of_places) else {
+        return Err(Error::new(Code::Unavailable, "Files are being prepared; try again."));
     };
     let mut place = Map::new();
     place.insert("bucket".to_owned(), target.bucket.as_str().into());
     place.insert("path".to_owned(), target.path.as_str().into());
     let key = unique_key(&index.spec, &place).ok_or_else(|| Error::internal("a file's place has no key"))?;
-    let Some(id) = tx.unique(&FILES, &index.name, &key)? else { return Ok(None) };
-    tx.document(&FILES, &id)
+    Ok((&index.name, key))
 }
 
 /// Whether the rules, or what stands above them, let the caller write a file so.

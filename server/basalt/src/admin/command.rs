@@ -45,6 +45,8 @@ pub enum AdminCommand {
     },
     /// Whether the server and its database are well.
     Doctor,
+    /// Whether every file has its bytes.
+    FilesVerify,
 }
 
 /// The name alone: what goes with it may be secret.
@@ -61,6 +63,7 @@ impl std::fmt::Debug for AdminCommand {
             Self::UserCreate { .. } => "UserCreate",
             Self::UserDisable { .. } => "UserDisable",
             Self::Doctor => "Doctor",
+            Self::FilesVerify => "FilesVerify",
         })
     }
 }

@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use basalt_app::Secret;
 use basalt_app::auth::{FormerKeys, Identifier, NewUser, UserChange};
+use basalt_app::files::Checked;
 use basalt_app::keys::{KeyInfo, NewKey};
 use basalt_app::operators::{NewOperator, OperatorInfo};
 use basalt_core::principal::{OperatorRole, Scope};
@@ -59,6 +60,10 @@ pub async fn execute(rooms: &Rooms, command: AdminCommand) -> Result<Value> {
             Ok(Value::Object(user.into_flat()))
         }
         AdminCommand::Doctor => doctor(rooms).await,
+        AdminCommand::FilesVerify => {
+            let Checked { files, bytes, lost, unknown } = rooms.files.verify().await?;
+            Ok(json!({ "files": files, "bytes": bytes, "lost": lost, "unknown": unknown }))
+        }
     }
 }
 

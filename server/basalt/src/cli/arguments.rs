@@ -46,7 +46,7 @@ pub(super) enum Command {
     /// Read documents into a collection, one a line.
     Import(Import),
     /// Check the configuration, the database, the clock and the disk; changes nothing.
-    Doctor,
+    Doctor(Doctor),
     /// Ask a server whether it is ready, over HTTP.
     Health(Health),
     /// Look at an app's rules without a server.
@@ -69,6 +69,13 @@ pub(super) struct Serve {
     /// Keep files on this machine's disk beside a PostgreSQL database: there is no other node.
     #[arg(long)]
     pub(super) single_node: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Doctor {
+    /// Also look whether every file has its bytes, and how many bytes have no file.
+    #[arg(long)]
+    pub(super) files: bool,
 }
 
 #[derive(Args)]

@@ -9,7 +9,9 @@ use basalt_store::{Examined, Store};
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::arguments::Doctor;
 use super::output::Output;
+use super::remote::perform;
 use crate::admin::{self, AdminCommand};
 use crate::configuration::Configuration;
 use crate::outside::Outside;
@@ -30,16 +32,24 @@ struct Check {
 }
 
 /// Fails if one of the checks does.
-pub(super) async fn run(configuration: &Configuration, outside: Outside, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    command: &Doctor,
+    configuration: &Configuration,
+    outside: Outside,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let database = database(configuration).await;
     let time = database.as_ref().ok().and_then(|database| database.time);
-    let checks = [
+    let mut checks = vec![
         // It was read before anything else: were it bad, nobody would be here.
         Check { name: "configuration", outcome: Ok(describe(configuration)) },
         Check { name: "database", outcome: database.map(|database| database.told) },
         Check { name: "clock", outcome: clock(&configuration.data, &*outside.clock, time) },
         Check { name: "disk", outcome: disk(&configuration.data) },
     ];
+    if command.files {
+        checks.push(Check { name: "files", outcome: files(configuration, &outside).await });
+    }
     let well = checks.iter().all(|check| check.outcome.is_ok());
     let shown: Vec<Value> = checks.iter().map(Check::to_json).collect();
     output.result(&json!({ "well": well, "checks": shown }), || {
@@ -62,6 +72,17 @@ impl Check {
             Err(error) => format!("FAIL  {}: {}", self.name, told(error)),
         }
     }
+}
+
+/// Every file is looked for; bytes that no file has are told, since the sweep takes them.
+async fn files(configuration: &Configuration, outside: &Outside) -> Result<String> {
+    let answer = perform(AdminCommand::FilesVerify, configuration, outside).await?;
+    let lost: Vec<&str> = answer["lost"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let (files, bytes, unknown) = (&answer["files"], &answer["bytes"], &answer["unknown"]);
+    if lost.is_empty() {
+        return Ok(format!("{files} files of {bytes} bytes are whole; {unknown} blobs are no file's"));
+    }
+    Err(Error::internal(format!("of {files} files these lack their bytes: {}", lost.join(", "))))
 }
 
 fn describe(configuration: &Configuration) -> String {

@@ -65,7 +65,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             Command::Users(command) => remote::users(command, &configuration, outside, output).await?,
             Command::Export(command) => return Ok(transfer::export(command, &configuration, &outside).await?),
             Command::Import(command) => return Ok(transfer::import(command, &configuration, &outside, output).await?),
-            Command::Doctor => return doctor::run(&configuration, outside, output).await,
+            Command::Doctor(command) => return doctor::run(&command, &configuration, outside, output).await,
             Command::Health(command) => health::run(&command, &configuration, output)?,
             Command::Rules(command) => return rules::run(command, &outside, output),
             Command::Upgrade(command) => upgrade::run(command, configuration, outside, output).await?,

@@ -24,7 +24,8 @@ pub(super) async fn perform(command: AdminCommand, configuration: &Configuration
         return Ok(answer);
     }
     // The app's folder is of no concern here: nothing of it is applied by a command.
-    let configuration = Configuration { app: None, ..configuration.clone() };
+    // Nor does it matter which nodes there are.
+    let configuration = Configuration { app: None, single_node: true, ..configuration.clone() };
     let issuer = configuration.base_url(configuration.listen);
     let rooms = wire::rooms(&configuration, outside, issuer).await?.rooms;
     let answer = admin::execute(&rooms, command).await;
