@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::commit::{Putting, Right, Wish, bucket_of};
+use super::images::Asked;
 use super::{File, Files, Target, file_not_found, sniff};
 
 /// Signed at once.
@@ -103,14 +104,9 @@ impl Ticket {
         self.download.as_deref()
     }
 
-    pub(crate) fn check_type(&self, declared: Option<&str>) -> Result<()> {
-        let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match &self.content_type {
-            Some(signed) if declared.map(essence) != Some(essence(signed)) => {
-                Err(Error::new(Code::FileTypeRefused, format!("This URL is signed for {signed}.")))
-            }
-            _ => Ok(()),
-        }
+    /// The type that an upload has to have, as it is declared and by its bytes.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
     }
 }
 
@@ -145,9 +141,17 @@ impl Files {
         if file.target.bucket != *bucket {
             return Err(file_not_found());
         }
+        if let Some(image) = &request.image {
+            Asked::check(image, bucket_of(&*self.collections.files()?, &file.target)?)?;
+        }
         let ticket = self.ticket_of(bucket, &request);
-        let ticket =
-            Ticket { file: Some(document.id.clone()), image: request.image, download: request.download, ..ticket };
+        let ticket = Ticket {
+            file: Some(document.id.clone()),
+            path: Some(file.target.path.clone()),
+            image: request.image,
+            download: request.download,
+            ..ticket
+        };
         self.signed(&file.target, &ticket)
     }
 

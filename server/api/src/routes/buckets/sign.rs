@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use basalt_app::files::images::Asked;
 use basalt_app::files::{Files, SignMethod, SignRequest};
 use basalt_core::{Code, DocumentId, Error, FilePath, Result};
 use serde::{Deserialize, Serialize};
@@ -130,7 +129,6 @@ impl Wanted {
             (image, None) => image,
             (None, Some(preset)) => Some(serde_json::json!({ "preset": preset })),
         };
-        image.as_ref().map(Asked::from_json).transpose()?;
         let Self { max_size, content_type, download, .. } = self;
         Ok(SignRequest { file, method, expires_in, max_size, content_type, image, download })
     }

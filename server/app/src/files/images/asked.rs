@@ -56,6 +56,11 @@ impl Asked {
         asked.ok_or_else(|| bad("image says nothing of a picture."))
     }
 
+    /// Whether a URL for a file of this bucket may be signed for it.
+    pub(crate) fn check(value: &Value, bucket: &Bucket) -> Result<()> {
+        Self::from_json(value)?.wanted(bucket).map(drop)
+    }
+
     fn wanted(&self, bucket: &Bucket) -> Result<Wanted> {
         match self {
             Self::Own(wanted) => Ok(wanted.clone()),
