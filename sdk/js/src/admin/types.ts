@@ -65,13 +65,7 @@ export interface BucketDefinition {
   acknowledge?: string[];
 }
 
-export interface BucketInfo {
-  name: string;
-  definition: BucketDefinition;
-  /** Of all its files. */
-  bytes: number;
-  files: number;
-}
+export type BucketInfo = Omit<Schemas["Bucket"], "definition"> & { definition: BucketDefinition };
 
 /** What somebody changed by the admin API. */
 export interface AuditEntry {

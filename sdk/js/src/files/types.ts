@@ -1,6 +1,9 @@
 import type { Expression } from "../documents/expression.js";
 import type { CallOptions, Document, Json } from "../documents/types.js";
+import type { components } from "../generated/openapi.js";
 import type { LiveState } from "../realtime/types.js";
+
+type Schemas = components["schemas"];
 
 /** What an upload may be made of. Files and blobs are read piece by piece, so they may be of any size. */
 export type UploadSource = Blob | ArrayBuffer | Uint8Array | string;
@@ -124,10 +127,7 @@ export interface SignOptions {
   contentType?: string;
 }
 
-export interface SignedUrl {
-  url: string;
-  expiresAt: string;
-}
+export type SignedUrl = Schemas["SignedUrl"];
 
 /** What a scanner looked at: with `sha256` only if the file still has these bytes. */
 export type Scanned = FilePlace & { sha256?: string };

@@ -123,6 +123,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/buckets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List buckets */
+        get: operations["adminBucketsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/buckets/{bucket}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a bucket's definition */
+        get: operations["adminBucketsGet"];
+        /**
+         * Define a bucket
+         * @description The body is the entry of `app.toml` in JSON, the whole of it. Files that are there stay, whatever it says.
+         */
+        put: operations["adminBucketsPut"];
+        post?: never;
+        /**
+         * Drop a bucket
+         * @description An empty one: its files are deleted first.
+         */
+        delete: operations["adminBucketsDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/channels": {
         parameters: {
             query?: never;
@@ -718,6 +760,169 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/buckets/{bucket}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy a file
+         * @description Takes the right to read the one and to create (or replace) the other, which is the caller's own. Within a bucket no
+         *     bytes are copied.
+         */
+        post: operations["bucketsCopy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List files
+         * @description Those of the bucket that the caller may list, a page at a time.
+         */
+        get: operations["bucketsFilesList"];
+        put?: never;
+        /**
+         * Upload a file by a form
+         * @description As browsers send forms (`multipart/form-data`): `path` and `data` go before `file`. Else as `PUT`.
+         */
+        post: operations["bucketsFilesPost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file
+         * @description In pieces, as far as the client takes them. One range is answered by 206, several by the whole. What a browser would
+         *     run is sent as an attachment, unless the bucket allows it inline.
+         */
+        get: operations["bucketsFilesGet"];
+        /**
+         * Upload a file
+         * @description The body is the file, of any length that the bucket takes; it is read and stored in pieces. What is at the path is
+         *     replaced. `Content-Type` is believed where the bytes don't say otherwise. Asks the bucket's `create` or `update`
+         *     rule before the bytes (with what is known of them) and after.
+         */
+        put: operations["bucketsFilesPut"];
+        post?: never;
+        /**
+         * Delete a file
+         * @description Its bytes follow an hour after the last file that has them.
+         */
+        delete: operations["bucketsFilesDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/metadata/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a file's metadata
+         * @description The document that tells of it; `ETag` is its revision.
+         */
+        get: operations["bucketsMetadataGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what is said of a file
+         * @description Its `data` alone: everything else is the server's. Asks the bucket's `update` rule.
+         */
+        patch: operations["bucketsMetadataPatch"];
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move a file
+         * @description Its id stays, so references and signed URLs go on leading to it. Asks the `update` rule with the file as it is and as
+         *     it would be; between buckets also the `delete` rule of the one that it leaves.
+         */
+        post: operations["bucketsRelocate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a file
+         * @description A scanner's word on a file of a bucket with `scan`, which nobody sees until then: a clean one is seen from now on, an
+         *     infected one is deleted. For service keys with the scope `files:write`.
+         */
+        post: operations["bucketsRelease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign URLs
+         * @description Each allows one method on one file for some time to whoever has it; the rules are asked now, for the caller. A
+         *     download follows its file where it is moved; an upload becomes the caller's.
+         */
+        post: operations["bucketsSign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/changes": {
         parameters: {
             query?: never;
@@ -1176,6 +1381,21 @@ export interface components {
         };
         /** @description Nothing has to be said. */
         Anonymous: Record<string, never>;
+        /** @description A bucket: what was declared, and how much is in it. */
+        Bucket: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description The entry of `app.toml`, in JSON. */
+            definition: Record<string, never>;
+            /** Format: int64 */
+            files: number;
+            name: string;
+        };
+        BucketList: {
+            items: components["schemas"]["Bucket"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
         /** @description One change of one document, as the log has it. */
         Change: {
             actor: components["schemas"]["Actor"];
@@ -1369,6 +1589,82 @@ export interface components {
             plan: components["schemas"]["QueryPlan"];
             /** @description Indexes that would help, as definitions write them. */
             suggestions: unknown[];
+        };
+        /** @description A file: the document that tells of it. */
+        File: {
+            /** @description Its bucket. */
+            bucket: string;
+            /** @description By its bytes, as far as they say. */
+            contentType: string;
+            /** @description When it was made. */
+            createdAt: string;
+            /** @description What the app says of it. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /** @description The path without its last segment. */
+            folder: string;
+            /** @description Stays when the file is moved. */
+            id: string;
+            /** @description Of a picture: `width`, `height`, `blurhash`, `color`. */
+            image?: {
+                [key: string]: unknown;
+            };
+            /** @description The user who uploaded it; null where that was no user. */
+            owner?: string;
+            /** @description Its place in the bucket. */
+            path: string;
+            /** @description Opaque; another one after each write. */
+            rev: string;
+            /** @description Of its bytes, in hex. */
+            sha256: string;
+            /** @description Bytes. */
+            size: number;
+            /** @description `ready`, or `pending` while a scanner hasn't released it. */
+            status: string;
+            /** @description When it was written last. */
+            updatedAt: string;
+        } & {
+            [key: string]: unknown;
+        };
+        FileChange: {
+            /** @description A merge patch (RFC 7396) of what the app says of the file; values may be operators. */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description The parts of the form, `file` the last of them. */
+        FileForm: {
+            /** @description What the app says of it: a JSON object. */
+            data?: string | null;
+            /** Format: binary */
+            file: string;
+            /** @description Where the file is put; else its name. */
+            path?: string | null;
+        };
+        FilePage: {
+            items: components["schemas"]["File"][];
+            /** @description The `cursor` of the next page; null on the last one. */
+            nextCursor?: string | null;
+            /** @description With `delimiter`, on the first page: the folders right below the prefix, 1,000 at most. */
+            prefixes?: string[] | null;
+        };
+        /** @description Where a file is copied or moved. */
+        FilePlacing: {
+            from: string;
+            /** @description Whether a file at the new place is replaced. */
+            overwrite?: boolean;
+            to: string;
+            /** @description Another bucket; else the same. */
+            toBucket?: string | null;
+        };
+        FileRelease: {
+            /** @description In the place of the path. */
+            id?: string | null;
+            path?: string | null;
+            /** @description The content that was looked at: 412 where the file has another by now. */
+            sha256?: string | null;
+            verdict: components["schemas"]["ScanVerdict"];
         };
         /**
          * @description A line of the answer: a failure (`line`, `id`, `status`, `code`, `detail`, `errors`), or the last line (`done`,
@@ -1571,7 +1867,7 @@ export interface components {
              * @description Stable; what programs go by.
              * @enum {string}
              */
-            code: "account_disabled" | "bad_cursor" | "bad_expression" | "bad_filter" | "bad_json" | "bad_parameter" | "bad_patch" | "bad_request" | "channel_not_found" | "collection_not_found" | "condition_failed" | "consumer_not_found" | "cursor_expired" | "document_exists" | "document_not_found" | "email_not_verified" | "field_protected" | "forbidden" | "headers_too_large" | "id_mismatch" | "idempotency_in_progress" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invalid_definition" | "invalid_token" | "key_not_found" | "method_disabled" | "method_not_allowed" | "not_acceptable" | "not_available" | "not_searchable" | "operator_not_found" | "operator_role_missing" | "operator_type_mismatch" | "origin_refused" | "outcome_unknown" | "overflow" | "overloaded" | "patch_failed" | "plan_refused" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauthentication_required" | "referenced" | "result_too_large" | "role_not_found" | "route_not_found" | "rule_denied" | "rule_missing" | "schema_violation" | "scope_missing" | "service_key_in_browser" | "session_ended" | "session_not_found" | "setup_done" | "sign_up_disabled" | "storage_full" | "subscription_not_found" | "timeout" | "token_expired" | "too_large" | "unauthenticated" | "unavailable" | "unique_conflict" | "unknown_field" | "unknown_parameter" | "unsupported_media_type" | "upgrade_required" | "user_not_found" | "weak_password";
+            code: "account_disabled" | "bad_cursor" | "bad_expression" | "bad_filter" | "bad_image" | "bad_json" | "bad_parameter" | "bad_patch" | "bad_request" | "bad_signature" | "bucket_full" | "bucket_not_empty" | "bucket_not_found" | "channel_not_found" | "checksum_mismatch" | "collection_not_found" | "condition_failed" | "consumer_not_found" | "cursor_expired" | "document_exists" | "document_not_found" | "email_not_verified" | "field_protected" | "file_exists" | "file_not_found" | "file_type_refused" | "forbidden" | "format_not_available" | "headers_too_large" | "id_mismatch" | "idempotency_in_progress" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invalid_definition" | "invalid_token" | "key_not_found" | "method_disabled" | "method_not_allowed" | "not_acceptable" | "not_available" | "not_searchable" | "offset_mismatch" | "operator_not_found" | "operator_role_missing" | "operator_type_mismatch" | "origin_refused" | "outcome_unknown" | "overflow" | "overloaded" | "patch_failed" | "plan_refused" | "precondition_failed" | "quota_exceeded" | "range_not_satisfiable" | "rate_limited" | "reauthentication_required" | "referenced" | "result_too_large" | "role_not_found" | "route_not_found" | "rule_denied" | "rule_missing" | "schema_violation" | "scope_missing" | "service_key_in_browser" | "session_ended" | "session_not_found" | "setup_done" | "sign_up_disabled" | "signature_expired" | "size_not_allowed" | "storage_full" | "subscription_not_found" | "timeout" | "token_expired" | "too_large" | "tus_version" | "unauthenticated" | "unavailable" | "unique_conflict" | "unknown_field" | "unknown_parameter" | "unsupported_media_type" | "upgrade_required" | "upload_expired" | "upload_locked" | "upload_not_found" | "user_not_found" | "weak_password";
             /** @description For people. */
             detail: string;
             errors?: {
@@ -1657,6 +1953,8 @@ export interface components {
             /** @description Always null: there is one page. */
             nextCursor?: string | null;
         };
+        /** @enum {string} */
+        ScanVerdict: "clean" | "infected";
         /** @description The tokens of a session. The refresh token is good for one use. */
         Session: {
             accessToken: string;
@@ -1696,6 +1994,12 @@ export interface components {
             /** @description From the link that the server printed at its first start. */
             token: string;
         };
+        SignBody: {
+            /** @description 1 to 200. */
+            files: components["schemas"]["SignWanted"][];
+        };
+        /** @enum {string} */
+        SignMethod: "GET" | "PUT";
         SignUp: {
             /** @description Fields of one's own for the user's document; never the server's. */
             data?: {
@@ -1708,10 +2012,40 @@ export interface components {
             phone?: string | null;
             username?: string | null;
         };
+        SignWanted: {
+            /** @description Of an upload: the type that has to be declared. */
+            contentType?: string | null;
+            /** @description Of a download: saved under this name, or (empty) its own. */
+            download?: string | null;
+            /** @description `1s` to `7d`; `1h` where nothing is said. */
+            expiresIn?: string | null;
+            /** @description Of a download, in the place of its path. */
+            id?: string | null;
+            /** @description Of a picture: `{"width","height","fit","format","quality"}`. */
+            image?: unknown;
+            /**
+             * Format: int64
+             * @description Of an upload: the most bytes.
+             */
+            maxSize?: number | null;
+            method?: components["schemas"]["SignMethod"] | null;
+            path?: string | null;
+            /** @description Of a picture: the name of a preset. */
+            preset?: string | null;
+        };
         /** @description The answer of every call that signs in. */
         SignedIn: {
             session?: components["schemas"]["Session"] | null;
             user: components["schemas"]["Document"];
+        };
+        SignedUrl: {
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description Whole where the server knows under which name it is reached, else from `/v1` on. */
+            url: string;
+        };
+        SignedUrls: {
+            items: components["schemas"]["SignedUrl"][];
         };
         Simulated: {
             allowed: boolean;
@@ -1985,6 +2319,275 @@ export interface operations {
             };
             /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminBucketsList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BucketList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminBucketsGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The definition, and how much is in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bucket"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminBucketsPut: {
+        parameters: {
+            query?: {
+                /** @description Shows what would be done and changes nothing. */
+                plan?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description What was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description `bad_json`, `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_refused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminBucketsDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Dropped. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_empty` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4983,6 +5586,1165 @@ export interface operations {
                 };
             };
             /** @description `schema_violation`, `weak_password` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsCopy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilePlacing"];
+            };
+        };
+        responses: {
+            /** @description Copied over another file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Copied. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_exists` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsFilesList: {
+        parameters: {
+            query?: {
+                /** @description What the paths begin with. */
+                prefix?: string;
+                /** @description `/`: files deeper down are told as `prefixes`, the folders right below the prefix. */
+                delimiter?: string;
+                /** @description CEL over `doc`, the file's document. */
+                filter?: string;
+                /** @description JSON: the `vars` of the filter. */
+                vars?: string;
+                /** @description Fields, `-` before one for descending; by path where nothing is said. */
+                sort?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilePage"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_filter`, `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsFilesPost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FileForm"];
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_json`, `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `timeout` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsFilesGet: {
+        parameters: {
+            query?: {
+                /** @description Of a signed URL: in the place of the caller's rights. */
+                token?: string;
+                /** @description Saved rather than shown, under this name or (empty) its own. */
+                download?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description Where the file is in the bucket; may hold `/`. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The client has it (`If-None-Match`). */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The object store gives it out itself (buckets with `redirect`). */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `bad_signature`, `scope_missing`, `service_key_in_browser`, `signature_expired` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `range_not_satisfiable` */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsFilesPut: {
+        parameters: {
+            query?: {
+                /** @description Of a signed URL: in the place of the caller's rights. */
+                token?: string;
+            };
+            header?: {
+                /** @description The content that has to be there, its SHA-256 in double quotes: 412 otherwise. */
+                "If-Match"?: string;
+                /** @description `*`: 412 if there is a file already. */
+                "If-None-Match"?: string;
+                /** @description What the app says of the file: base64 of a JSON object. */
+                "Basalt-File-Data"?: string;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description Where the file is in the bucket; may hold `/`. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Created. `ETag` is the SHA-256 of the bytes. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_json`, `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `bad_signature`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser`, `signature_expired` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `timeout` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsFilesDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description Where the file is in the bucket; may hold `/`. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. `Basalt-Seq` says where in the log. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `referenced` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsMetadataGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description Where the file is in the bucket; may hold `/`. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metadata. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsMetadataPatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description Where the file is in the bucket; may hold `/`. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileChange"];
+            };
+        };
+        responses: {
+            /** @description The metadata. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_json`, `bad_patch`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operator_type_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsRelocate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilePlacing"];
+            };
+        };
+        responses: {
+            /** @description Moved. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_exists`, `referenced` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileRelease"];
+            };
+        };
+        responses: {
+            /** @description Released. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `forbidden`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `referenced` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsSign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignBody"];
+            };
+        };
+        responses: {
+            /** @description The URLs, in order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedUrls"];
+                };
+            };
+            /** @description `bad_json`, `bad_parameter`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `file_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
             422: {
                 headers: {
                     [name: string]: unknown;
