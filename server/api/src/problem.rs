@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use basalt_core::{Code, Error};
 use serde::Serialize;
@@ -97,6 +97,9 @@ fn render(error: &Error, request_id: &str) -> HttpResponse {
     }
     if let Some(after) = error.retry_after_hint() {
         response.insert_header((RETRY_AFTER, after.as_millis().div_ceil(1000).max(1).to_string()));
+    }
+    if let (Code::RangeNotSatisfiable, Some(size)) = (code, error.extensions().get("size")) {
+        response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
     }
     response.body(serde_json::to_vec(&body).unwrap_or_default())
 }

@@ -72,7 +72,13 @@ pub(super) fn bucket(request: &HttpRequest) -> Result<BucketName> {
     BucketName::parse(&decoded(part(request, "bucket")?)?)
 }
 
-/// The router leaves some escapes as they came.
+/// What comes after `/v1/buckets/{bucket}/{door}/`, as it came: the router puts other characters where bytes are no
+/// UTF-8.
+fn raw_tail(request: &HttpRequest) -> Result<&str> {
+    request.uri().path().splitn(6, '/').nth(5).ok_or_else(|| Error::internal("the path has no end"))
+}
+
+/// Escapes put in, once.
 fn decoded(part: &str) -> Result<String> {
     let text = percent_decode_str(part).decode_utf8();
     text.map(Into::into).map_err(|_| Error::new(Code::BadRequest, "The path is no UTF-8."))
@@ -99,7 +105,7 @@ from_path!(VersionAt, |request| {
 });
 from_path!(BucketAt, |request| Ok(Self(bucket(request)?)));
 from_path!(FileAt, |request| {
-    let path = FilePath::parse(&decoded(part(request, "path")?)?)?;
+    let path = FilePath::parse(&decoded(raw_tail(request)?)?)?;
     Ok(Self(Target { bucket: bucket(request)?, path }))
 });
 from_path!(IdAt, |request| Ok(Self(id(request)?)));

@@ -6,6 +6,9 @@ pub(crate) const HEAD: usize = 8 << 10;
 /// What nothing is known of.
 pub(crate) const UNKNOWN: &str = "application/octet-stream";
 
+/// What clients send who were told nothing.
+const UNSAID: [&str; 2] = [UNKNOWN, "application/x-www-form-urlencoded"];
+
 /// Types without a signature of their own that are packed as these.
 const CONTAINERS: [(&str, &[&str]); 4] = [
     (
@@ -27,7 +30,7 @@ const CONTAINERS: [(&str, &[&str]); 4] = [
 
 /// The type that a file is kept with, without parameters and in lower case.
 pub(crate) fn content_type(declared: Option<&str>, head: &[u8]) -> String {
-    let declared = declared.map(essence).filter(|declared| is_type(declared) && declared != UNKNOWN);
+    let declared = declared.map(essence).filter(|declared| is_type(declared) && !UNSAID.contains(&declared.as_str()));
     match (found(head), declared) {
         (Some(found), Some(declared)) if fits(found, &declared) => declared,
         (Some(found), _) => found.to_owned(),
@@ -102,7 +105,8 @@ fn markup(head: &[u8]) -> Option<&'static str> {
     None
 }
 
-fn essence(declared: &str) -> String {
+/// Without parameters, in lower case.
+pub(crate) fn essence(declared: &str) -> String {
     declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

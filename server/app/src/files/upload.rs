@@ -42,7 +42,7 @@ impl Files {
         let right = match ticket {
             Some(ticket) => {
                 most = ticket.max_size().unwrap_or(most).min(most);
-                ticket.check_type(declared.content_type.as_deref())?;
+                check_signed(ticket, declared.content_type.as_deref())?;
                 Right::Signed { owner: ticket.owner() }
             }
             None => Right::Rules,
@@ -54,7 +54,7 @@ impl Files {
         let putting = Putting { target, wish, right, caller, id, upload: None };
         let guess = sniff::content_type(declared.content_type.as_deref(), b"");
         self.check(&putting, declared.size.unwrap_or(0), &guess).await?;
-        let arrived = self.receive(&bucket, (&declared, most), body).await?;
+        let arrived = self.receive(&bucket, (&declared, most, ticket), body).await?;
         self.commit(putting, arrived).await
     }
 
@@ -62,7 +62,7 @@ impl Files {
     async fn receive(
         &self,
         bucket: &Bucket,
-        (declared, most): (&Declared, u64),
+        (declared, most, ticket): (&Declared, u64, Option<&Ticket>),
         body: &mut dyn Pieces,
     ) -> Result<Arrived> {
         let key = self.new_key();
@@ -82,6 +82,9 @@ impl Files {
             return Err(Error::new(Code::BadRequest, "The body has another length than was said."));
         }
         let content_type = check_type(bucket, declared, &seen.head)?;
+        if let Some(ticket) = ticket {
+            check_signed(ticket, Some(&content_type))?;
+        }
         writing.finish().await?;
         let arrived = seen.into_arrived(key, content_type);
         Ok(self.with_image(arrived).await)
@@ -118,6 +121,16 @@ impl Seen {
 pub(crate) async fn next(body: &mut dyn Pieces) -> Result<Option<Bytes>> {
     let silent = |_| Error::new(Code::Timeout, "Nothing came for a minute.");
     tokio::time::timeout(SILENCE, body.next()).await.map_err(silent)?
+}
+
+/// Whether an upload is of the type that its URL was signed for.
+fn check_signed(ticket: &Ticket, content_type: Option<&str>) -> Result<()> {
+    match ticket.content_type().map(sniff::essence) {
+        Some(signed) if content_type.map(sniff::essence).as_ref() != Some(&signed) => {
+            Err(Error::new(Code::FileTypeRefused, format!("This URL is signed for {signed}.")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The type that the file is kept with, if its bucket takes it.

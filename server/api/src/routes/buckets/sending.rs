@@ -137,14 +137,22 @@ enum Wanted {
     Part(Range<u64>),
 }
 
+/// The conditions in the order of RFC 9110, 13.2.2.
 fn wanted(request: &HttpRequest, opened: &Opened, tag: &str) -> Result<Wanted> {
-    let known = |tags: &EntityTags| tags.matches(&opened.file.sha256);
-    let conditions = tags(request, &header::IF_NONE_MATCH).map_err(|problem| problem.error().clone())?;
-    if conditions.is_some_and(|tags| known(&tags)) {
-        return Ok(Wanted::Nothing);
-    }
+    let known = |tags: EntityTags| tags.matches(&opened.file.sha256);
+    let conditions = |name| tags(request, &name).map_err(|problem| problem.error().clone());
     let text = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let modified = http_date(opened.document.updated_at);
+    if conditions(header::IF_MATCH)?.is_some_and(|tags| !known(tags)) {
+        return Err(Error::new(Code::PreconditionFailed, "The file has other bytes."));
+    }
+    let has_it = match conditions(header::IF_NONE_MATCH)? {
+        Some(tags) => known(tags),
+        None => text(header::IF_MODIFIED_SINCE).is_some_and(|since| is_unmodified(since, &modified)),
+    };
+    if has_it {
+        return Ok(Wanted::Nothing);
+    }
     // Of another version a part is of no use.
     if text(header::IF_RANGE).is_some_and(|range| range != tag && range != modified) {
         return Ok(Wanted::Whole);
@@ -189,6 +197,12 @@ fn range(header: &str, size: u64) -> Asked {
         return Asked::Other;
     }
     if first >= size { Asked::Beyond } else { Asked::Range(first..last.saturating_add(1).min(size)) }
+}
+
+/// Whether nothing was written after a date; one that can't be read says nothing.
+fn is_unmodified(since: &str, modified: &str) -> bool {
+    let date = |text: &str| text.parse::<header::HttpDate>().ok();
+    matches!((date(since), date(modified)), (Some(since), Some(modified)) if since >= modified)
 }
 
 /// RFC 9110, 5.6.7.

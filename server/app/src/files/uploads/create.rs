@@ -110,9 +110,9 @@ pub(super) fn close(tx: &mut Tx<'_>, upload: &Upload, id: &UploadId) -> Flow<()>
     open.retain(|known| known.as_str() != Some(id.as_str()));
     let key = open_cell(of);
     if open.is_empty() {
-        tx.delete_cell(&key)
+        tx.delete_cell(&key);
     } else {
-        tx.put_cell(&key, Value::Array(open), None)
+        tx.put_cell(&key, Value::Array(open), None);
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Turn {
     pub(super) async fn superseded(&mut self) {
         let number = self.number;
         if self.newest.wait_for(|newest| *newest > number).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -68,8 +68,8 @@ async fn upload(caller: &Who, bucket: BucketName, mut form: Multipart, files: &F
                 let content_type = field.content_type().map(ToString::to_string);
                 let declared = Declared { size: None, content_type };
                 let wish = Wish { data, ..Wish::default() };
-                let done = files.put(caller, target, (declared, wish), None, &mut Part(field)).await?;
-                return nothing_more(&mut form).await.map(|()| done);
+                let mut part = Part { form, field: Some(field) };
+                return files.put(caller, target, (declared, wish), None, &mut part).await;
             }
             other => return Err(Error::new(Code::BadRequest, format!("The form has a part {other:?}."))),
         }
@@ -98,28 +98,32 @@ async fn text(field: &mut Field, most: usize) -> Result<String> {
     String::from_utf8(whole).map_err(|_| Error::new(Code::BadRequest, "A part of the form is no UTF-8."))
 }
 
-/// A form that goes on after the file says more than was listened to.
-async fn nothing_more(form: &mut Multipart) -> Result<()> {
-    match form.next().await {
-        None => Ok(()),
-        Some(_) => {
-            tracing::debug!("what came after the part \"file\" was not read");
-            Ok(())
-        }
-    }
-}
-
 fn bad_form(error: impl std::fmt::Display) -> Error {
     Error::new(Code::BadRequest, "The form could not be read.").caused_by(error)
 }
 
-struct Part(Field);
+/// The part `file`, which has to be the form's last: what says more than was listened to is refused.
+struct Part {
+    form: Multipart,
+    field: Option<Field>,
+}
+
+impl Part {
+    async fn piece(&mut self) -> Result<Option<Bytes>> {
+        let Some(field) = &mut self.field else { return Ok(None) };
+        if let Some(piece) = field.next().await.transpose().map_err(bad_form)? {
+            return Ok(Some(piece));
+        }
+        self.field = None;
+        match self.form.next().await {
+            None => Ok(None),
+            Some(_) => Err(Error::new(Code::BadRequest, "The part \"file\" is the form's last.")),
+        }
+    }
+}
 
 impl Pieces for Part {
     fn next(&mut self) -> PieceFuture<'_> {
-        Box::pin(async move {
-            let piece: Option<Bytes> = self.0.next().await.transpose().map_err(bad_form)?;
-            Ok(piece)
-        })
+        Box::pin(self.piece())
     }
 }
