@@ -31,6 +31,20 @@ pub fn jpeg(width: u32, height: u32) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// As hard to decode as a photograph: slopes, edges and grain.
+pub fn photo(width: u32, height: u32) -> Result<Vec<u8>> {
+    let grain = |x: u32, y: u32| x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca6b) ^ (x * y);
+    let picture = RgbImage::from_fn(width, height, |x, y| {
+        let noise = (grain(x, y) >> 13) % 24;
+        let edge = ((x / 37) ^ (y / 53)) % 5 * 20;
+        let channel = |slope: u32| u8::try_from((slope + edge + noise).min(255)).unwrap_or(u8::MAX);
+        Rgb([channel(x * 120 / width), channel(y * 120 / height), channel((x + y) * 60 / (width + height))])
+    });
+    let mut out = Vec::new();
+    write(JpegEncoder::new_with_quality(&mut out, 90), &picture)?;
+    Ok(out)
+}
+
 /// Width, height, and the colours of the middles of the upper and the lower half.
 pub fn halves(picture: &[u8]) -> Result<(u32, u32, [[u8; 3]; 2])> {
     let picture = image::load_from_memory(picture).map_err(Error::internal)?.into_rgb8();

@@ -5,6 +5,7 @@
 
 mod connection;
 mod error;
+mod files;
 mod measure;
 mod realtime;
 mod report;
@@ -56,13 +57,23 @@ struct Arguments {
 enum Part {
     Requests,
     Realtime,
+    Files,
 }
 
 fn main() -> Result<()> {
+    // What files are compared with is this program, too, in a process of its own.
+    if let Some(path) = plain() {
+        return files::plain::serve(path);
+    }
     let arguments = Arguments::parse();
     allow_many_connections()?;
     // One thread: the server has the rest of the machine.
     runtime()?.block_on(run(&arguments))
+}
+
+fn plain() -> Option<PathBuf> {
+    let mut arguments = std::env::args_os().skip(1);
+    (arguments.next()? == "--plain").then(|| arguments.next().map(PathBuf::from))?
 }
 
 /// Of one thread, which takes up what came many at a time.
@@ -95,14 +106,22 @@ fn allow_many_connections() -> Result<()> {
 async fn measure_engine(arguments: &Arguments, database: Database) -> Result<EngineReport> {
     let name = database.name();
     let requests = match arguments.only {
-        Some(Part::Realtime) => None,
+        Some(Part::Realtime | Part::Files) => None,
         _ => Some(measure_requests(arguments, &database).await?),
     };
     let realtime = match arguments.only {
-        Some(Part::Requests) => None,
+        Some(Part::Requests | Part::Files) => None,
         _ => Some(realtime::measure(&arguments.server, &database).await?),
     };
-    Ok(EngineReport { name, requests, realtime })
+    // Their bytes are the same ones on either.
+    let files = match (arguments.only, &database) {
+        (None | Some(Part::Files), Database::Sqlite) => {
+            let seconds = Duration::from_secs(arguments.seconds);
+            Some(files::measure(&arguments.server, arguments.connections, seconds).await?)
+        }
+        _ => None,
+    };
+    Ok(EngineReport { name, requests, realtime, files })
 }
 
 async fn measure_requests(arguments: &Arguments, database: &Database) -> Result<Requests> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::error::Result;
+use crate::files::Files;
 use crate::measure::Figure;
 use crate::realtime::Realtime;
 use crate::scenarios::MillionWrites;
@@ -24,6 +25,7 @@ pub(crate) struct EngineReport {
     pub(crate) name: &'static str,
     pub(crate) requests: Option<Requests>,
     pub(crate) realtime: Option<Realtime>,
+    pub(crate) files: Option<Files>,
 }
 
 /// One file of results.
@@ -86,6 +88,9 @@ impl Report {
         if self.engines.iter().any(|engine| engine.realtime.is_some()) {
             self.print_realtime();
         }
+        if self.engines.iter().any(|engine| engine.files.is_some()) {
+            self.print_files();
+        }
         for engine in &self.engines {
             for missed in targets::missed(engine) {
                 println!("\nmissed on {}: {missed}", engine.name);
@@ -137,6 +142,15 @@ impl Report {
         }
     }
 
+    fn print_files(&self) {
+        println!("\n| engine | files | reached | wanted |\n| --- | --- | --- | --- |");
+        for engine in &self.engines {
+            for reached in engine.files.iter().flat_map(targets::files) {
+                println!("| {} | {} | {} | {} |", engine.name, reached.what, reached.value(), reached.wanted());
+            }
+        }
+    }
+
     /// Whether every engine reached what it has to.
     pub(crate) fn reached(&self) -> bool {
         self.engines.iter().all(|engine| targets::missed(engine).is_empty())
@@ -146,6 +160,7 @@ impl Report {
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         self.write_part(&folder.join("bench.json"), |engine| engine.requests.as_ref())?;
+        self.write_part(&folder.join("files.json"), |engine| engine.files.as_ref())?;
         self.write_part(&folder.join("realtime.json"), |engine| engine.realtime.as_ref())
     }
 

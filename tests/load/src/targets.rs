@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::files::Files;
 use crate::realtime::{Burst, FanOut, Filters, Idle, Owners, Realtime};
 use crate::report::{EngineReport, Requests};
 
@@ -111,11 +112,33 @@ pub(crate) fn realtime(engine: &str, rows: &Realtime) -> Vec<Reached> {
     all
 }
 
+/// The rows of files.
+pub(crate) fn files(rows: &Files) -> Vec<Reached> {
+    let row = |what: &str, value: f64, unit: &'static str, bound: Option<Bound>| {
+        Reached { what: what.to_owned(), value, unit, bound }
+    };
+    let (most, least) = (|most: f64| Some(Bound::Most(most)), |least: f64| Some(Bound::Least(least)));
+    let Files { upload, download, small, picture_millis, cached, hello } = rows;
+    vec![
+        row("100 MB up", upload.ours / 1e6, "MB/s", None),
+        row("… of a plain handler", upload.ratio() * 100.0, "%", least(60.0)),
+        row("100 MB down", download.ours / 1e6, "MB/s", None),
+        row("… of a plain handler", download.ratio() * 100.0, "%", least(60.0)),
+        row("files of 4 KB up", small.per_second, "/s", least(1_000.0)),
+        row("… refused", small.refused as f64, "", most(0.0)),
+        row("a JPEG of 4000 × 3000 as a WebP 400 wide", *picture_millis, "ms", most(150.0)),
+        row("the same again", cached.per_second, "/s", None),
+        row("… of hello", rows.cached_ratio() * 100.0, "%", least(40.0)),
+        row("hello", hello.per_second, "/s", None),
+    ]
+}
+
 /// What one engine missed, in words.
 pub(crate) fn missed(report: &EngineReport) -> Vec<String> {
     let mut missed =
         report.requests.as_ref().map(|requests| requests_missed(report.name, requests)).unwrap_or_default();
     let rows = report.realtime.iter().flat_map(|rows| realtime(report.name, rows));
+    let rows = rows.chain(report.files.iter().flat_map(files));
     missed.extend(rows.filter(Reached::is_missed).map(|row| {
         let (value, wanted) = (row.value(), row.wanted());
         format!("{} {value}, wanted: {wanted}", row.what)
