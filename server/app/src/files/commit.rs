@@ -108,6 +108,11 @@ impl Files {
         let decide = move |tx: &mut Tx<'_>, compiled: &Compiled| {
             let Arrived { key, size, sha256, content_type, image } = arrived.clone();
             let bucket = &putting.target.bucket;
+            let (index, key_of_place) = place(compiled, &putting.target)?;
+            let index = index.to_owned();
+            tx.want([Read::Unique { collection: FILES.clone(), index, key: key_of_place }]);
+            tx.want([Read::Document { collection: FILES.clone(), id: putting.id.clone() }]);
+            tx.want(putting.upload.iter().flat_map(Ending::reads));
             tx.need([register::read(bucket, &sha256), usage::read(bucket)])?;
             let pending = bucket_of(compiled, &putting.target)?.scan;
             let status = if pending { Status::Pending } else { Status::Ready };

@@ -124,7 +124,7 @@ fn open(tx: &mut Tx<'_>, of: &str) -> Flow<Vec<Value>> {
     })
 }
 
-fn open_cell(of: &str) -> CellKey {
+pub(super) fn open_cell(of: &str) -> CellKey {
     CellKey::new(OPEN, of)
 }
 

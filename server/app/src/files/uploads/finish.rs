@@ -1,14 +1,16 @@
 //! The end of an upload: a file, or nothing.
 
 use basalt_core::{Caller, Document, Error, Result};
+use basalt_store::Read;
 
 use super::append::{Held, may_pass};
-use super::create::close;
+use super::create::{close, open_cell};
 use super::lease;
 use super::state::{Stage, Upload};
 use super::{Finished, Progress, UploadId, locked, not_found};
-use crate::common::{Flow, Tx};
+use crate::common::{Flow, Tx, cell};
 use crate::files::commit::{Arrived, Putting, Right, Wish, bucket_of};
+use crate::files::register::blob_key;
 use crate::files::{File, Files};
 
 /// What goes into the batch that makes the file: the upload ends in it, and only for who holds it.
@@ -17,9 +19,15 @@ pub(crate) struct Ending {
     id: UploadId,
     token: String,
     size: u64,
+    /// What it looks at, so that it can be read in one round.
+    reads: Vec<Read>,
 }
 
 impl Ending {
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Read> + '_ {
+        self.reads.iter().cloned()
+    }
+
     pub(crate) fn conclude(&self, tx: &mut Tx<'_>, document: &Document) -> Flow<()> {
         let mut upload = Upload::of(tx, &self.id)?.ok_or_else(not_found)?;
         let Stage::Open { lease, .. } = &upload.stage else { return Err(locked().into()) };
@@ -81,7 +89,9 @@ impl Files {
         self.blobs.complete(parts).await?;
         let arrived = Arrived { key: parts.key().clone(), size, sha256: sha256.clone(), content_type, image: None };
         let arrived = self.with_image(arrived).await;
-        let ending = Ending { id: held.id.clone(), token: held.token.clone(), size };
+        let reads =
+            vec![cell(&held.id.cell()), cell(&open_cell(&upload.counted)), cell(&blob_key(parts.key().as_str()))];
+        let ending = Ending { id: held.id.clone(), token: held.token.clone(), size, reads };
         let (stored, kept) = self.decide(upload.putting(caller, Some(ending)), arrived).await?;
         if kept != parts.key().as_str() {
             self.drop_bytes(parts.key()).await;
