@@ -35,11 +35,21 @@ pub enum Shown {
 impl Files {
     /// The file at a place, for who may read it: by the rules, or by a ticket that was signed for it.
     pub async fn open(&self, caller: &Caller, target: &Target, ticket: Option<&Ticket>) -> Result<Opened> {
-        let document = match ticket {
-            Some(ticket) => self.ticketed(ticket, target).await?,
-            None => self.readable(caller, target).await?,
-        };
+        let document = self.found(caller, target, ticket).await?;
         self.opened(document).await
+    }
+
+    /// Its document.
+    pub(super) async fn found(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        ticket: Option<&Ticket>,
+    ) -> Result<Arc<Document>> {
+        match ticket {
+            Some(ticket) => self.ticketed(ticket, target).await,
+            None => self.readable(caller, target).await,
+        }
     }
 
     /// The document of a file that the caller may read.

@@ -69,11 +69,13 @@ impl Album {
         let parts = query.split('&').filter_map(|part| part.split_once('='));
         let asked = Asked::parse(parts).unwrap().unwrap();
         let service = self.world.service(&["*"]);
-        let picture = files.picture(&service, opened, Some(&asked), None).await.unwrap().unwrap();
-        let pieces = files.read_picture(&picture, 0..picture.size).await.unwrap();
-        let bytes: Vec<Bytes> = pieces.try_collect().await.unwrap();
-        assert_eq!(bytes.iter().map(|piece| piece.len() as u64).sum::<u64>(), picture.size);
-        bytes.concat()
+        let picture = files.picture(&service, &opened.file.target, None, Some(&asked)).await.unwrap().unwrap();
+        let size = picture.opened.file.size;
+        let pieces = files.read(&picture.opened, 0..size).await.unwrap();
+        let bytes = pieces.try_collect::<Vec<Bytes>>().await.unwrap().concat();
+        assert_eq!(bytes.len() as u64, size);
+        assert!(picture.bytes.is_none_or(|memory| memory == bytes));
+        bytes
     }
 
     /// How many files the store of bytes has.
@@ -156,7 +158,8 @@ async fn a_picture_is_described_and_what_is_none_is_not() {
         for opened in [opened, album.put("text", b"no picture".to_vec()).await] {
             let asked = Asked::Preset("thumb".to_owned());
             for _ in 0..2 {
-                let refused = album.files.picture(&album.world.visitor(), &opened, Some(&asked), None).await;
+                let refused =
+                    album.files.picture(&album.world.visitor(), &opened.file.target, None, Some(&asked)).await;
                 assert_eq!(refused.unwrap_err().code(), Code::BadImage);
             }
         }
@@ -168,14 +171,14 @@ async fn visitors_get_presets_and_no_other_size() {
     let album = Album::new(TestDb::sqlite().await, ImageOptions::default()).await;
     let opened = album.put("a.png", testkit::png(50, 50).unwrap()).await;
     let ask = async |asked: Asked| {
-        let picture = album.files.picture(&album.world.visitor(), &opened, Some(&asked), None).await;
+        let picture = album.files.picture(&album.world.visitor(), &opened.file.target, None, Some(&asked)).await;
         picture.map(|picture| picture.unwrap().width).map_err(|error| error.code())
     };
     assert_eq!(ask(Asked::Preset("thumb".to_owned())).await, Ok(8));
     assert_eq!(ask(Asked::Preset("other".to_owned())).await, Err(Code::BadParameter));
     let own = Asked::parse([("width", "8"), ("format", "png")]).unwrap().unwrap();
     assert_eq!(ask(own).await, Err(Code::SizeNotAllowed));
-    assert!(album.files.picture(&album.world.visitor(), &opened, None, None).await.unwrap().is_none());
+    assert!(album.files.picture(&album.world.visitor(), &opened.file.target, None, None).await.unwrap().is_none());
 }
 
 #[tokio::test]

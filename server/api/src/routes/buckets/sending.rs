@@ -9,10 +9,10 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use basalt_app::files::images::Picture;
 use basalt_app::files::{Files, Opened, Shown};
 use basalt_core::{Code, Error, Result, Timestamp};
 use basalt_data::documents::EntityTags;
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,23 +30,21 @@ const RUN: &str = "sandbox allow-scripts allow-forms allow-popups";
 /// Browsers' viewers of PDF don't work in a sandbox; they run nothing with the page's rights.
 const VIEWED: &str = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'";
 
-/// The answer to a request for a file, or for a picture of it; `download` is the name to save it under, empty for its
-/// own.
+/// The answer to a request for a file, whose bytes may be in memory; `download` is the name to save it under, empty for
+/// its own.
 pub(super) async fn file(
     request: &HttpRequest,
     files: &Files,
-    (opened, picture): (&Opened, Option<&Picture>),
+    (opened, memory): (&Opened, Option<Bytes>),
     download: Option<&str>,
 ) -> Result<HttpResponse> {
-    let shown = picture.map(|picture| opened.as_picture(picture));
-    let opened = shown.as_ref().unwrap_or(opened);
     let tag = etag(&opened.file);
     let disposition = disposition(opened, download);
     let wanted = wanted(request, opened, &tag)?;
     if wanted == Wanted::Nothing {
         return Ok(common(StatusCode::NOT_MODIFIED, opened, &tag).finish());
     }
-    if picture.is_none()
+    if memory.is_none()
         && let Some(url) = files.elsewhere(opened, &disposition).await?
     {
         let mut answer = HttpResponse::TemporaryRedirect();
@@ -67,17 +65,19 @@ pub(super) async fn file(
     answer.insert_header((CONTENT_SECURITY_POLICY, policy(opened)));
     let length = range.end - range.start;
     if request.method() == Method::HEAD || length == 0 {
-        let nothing = stream::empty::<Result<bytes::Bytes>>();
+        let nothing = stream::empty::<Result<Bytes>>();
         return Ok(answer.body(SizedStream::new(length, nothing)));
     }
-    let bytes = match picture {
-        Some(picture) => match picture.bytes().filter(|_| status == StatusCode::OK) {
-            Some(bytes) => return Ok(answer.body(bytes.clone())),
-            None => files.read_picture(picture, range).await?,
-        },
-        None => files.read(opened, range).await?,
-    };
+    if let Some(bytes) = memory {
+        return Ok(answer.body(within(&bytes, range)));
+    }
+    let bytes = files.read(opened, range).await?;
     Ok(answer.body(SizedStream::new(length, bytes.map_err(broken))))
+}
+
+fn within(bytes: &Bytes, range: Range<u64>) -> Bytes {
+    let place = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(place(range.start)..place(range.end))
 }
 
 /// The answer has begun: all that can be said is that it ends too early.

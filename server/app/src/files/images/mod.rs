@@ -9,14 +9,12 @@ mod kept;
 mod make;
 mod sweep;
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use basalt_blob::{ByteStream, Key};
-use basalt_core::{Caller, Code, Error, FilePath, Result};
+use basalt_blob::Key;
+use basalt_core::{Caller, Code, Document, Error, FilePath, Result};
 use basalt_images::{Capacity, Limits, Wanted, Workers};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -25,7 +23,8 @@ pub(crate) use kept::forget;
 pub use kept::{RENDITIONS, RING, SWEEP};
 pub use sweep::SweepHandler;
 
-use super::{Files, Opened, Ticket};
+use super::commit::bucket_of;
+use super::{File, Files, Opened, Target, Ticket};
 use crate::common::Tx;
 use kept::{Keeping, Name, Rendition};
 use make::{Made, is_picture, no_picture};
@@ -86,22 +85,21 @@ impl Weighter<Name, Hot> for ByBytes {
     }
 }
 
-/// A rendition, to be answered.
+/// A rendition, to be answered as a file.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    pub content_type: String,
-    pub size: u64,
-    /// Of the rendition's bytes, in hex.
-    pub sha256: String,
+    /// The file with the rendition's bytes in the place of its own.
+    pub opened: Opened,
+    /// All of them, where they are in memory.
+    pub bytes: Option<Bytes>,
     pub width: u32,
     pub height: u32,
-    body: Body,
 }
 
-#[derive(Clone, Debug)]
-enum Body {
-    Memory(Bytes),
-    Stored(Key),
+/// A rendition, with its bytes where they are in memory.
+struct Found {
+    rendition: Rendition,
+    bytes: Option<Bytes>,
 }
 
 impl Images {
@@ -111,93 +109,62 @@ impl Images {
     }
 }
 
-impl Opened {
-    /// The file as this rendition shows it: with its content, under a name that fits.
-    pub fn as_picture(&self, picture: &Picture) -> Self {
-        let mut shown = self.clone();
-        shown.file.size = picture.size;
-        shown.file.sha256.clone_from(&picture.sha256);
-        shown.file.content_type.clone_from(&picture.content_type);
-        let path = self.file.target.path.as_str();
-        let stem = match path.rsplit_once('.') {
-            Some((stem, end)) if !stem.is_empty() && !end.contains('/') => stem,
-            _ => path,
-        };
-        let end = picture.content_type.strip_prefix("image/").map_or("", |end| if end == "jpeg" { "jpg" } else { end });
-        if let Ok(named) = FilePath::parse(&format!("{stem}.{end}")) {
-            shown.file.target.path = named;
-        }
-        shown
-    }
-}
-
-impl Picture {
-    /// All of it, where it is in memory.
-    pub fn bytes(&self) -> Option<&Bytes> {
-        match &self.body {
-            Body::Memory(bytes) => Some(bytes),
-            Body::Stored(_) => None,
-        }
-    }
-
-    fn new(rendition: Rendition, body: Body) -> Self {
-        let Rendition { content_type, size, sha256, width, height, .. } = rendition;
-        Self { content_type, size, sha256, width, height, body }
-    }
-}
-
 impl Files {
-    /// What a request asks for of a file that was opened for it; `None`: the file as it is.
+    /// What a request asks for of a file, for who may read it; `None`: it asks for the file as it is.
     ///
     /// `size_not_allowed` for a size that isn't for this caller, `bad_image` for what is no picture, is broken or is
     /// beyond the limits, `overloaded` and `timeout` when there is too much to do.
     pub async fn picture(
         &self,
         caller: &Caller,
-        opened: &Opened,
-        asked: Option<&Asked>,
+        target: &Target,
         ticket: Option<&Ticket>,
+        asked: Option<&Asked>,
     ) -> Result<Option<Picture>> {
-        let Some(wanted) = asked::allowed(asked, &opened.bucket, caller, ticket)? else { return Ok(None) };
-        if !is_picture(&opened.file.content_type) {
+        if asked.is_none() && ticket.and_then(Ticket::image).is_none() {
+            return Ok(None);
+        }
+        let document = self.found(caller, target, ticket).await?;
+        let file = File::of(&document)?;
+        let compiled = self.collections.files()?;
+        let bucket = bucket_of(&compiled, &file.target)?;
+        let Some(wanted) = asked::allowed(asked, bucket, caller, ticket)? else { return Ok(None) };
+        if !is_picture(&file.content_type) {
             return Err(no_picture());
         }
-        let (bucket, sha256) = (opened.file.target.bucket.clone(), opened.file.sha256.clone());
+        let found = self.rendition(&document, &file, wanted).await?;
+        let Rendition { width, height, .. } = found.rendition;
+        let (key, bytes) = (found.rendition.key()?, found.bytes);
+        let file = shown(file, found.rendition);
+        Ok(Some(Picture { opened: Opened { document, file, key, bucket: bucket.clone() }, bytes, width, height }))
+    }
+
+    async fn rendition(&self, document: &Arc<Document>, file: &File, wanted: Wanted) -> Result<Found> {
+        let (bucket, sha256) = (file.target.bucket.clone(), file.sha256.clone());
         let name = Name { bucket, sha256, wanted: wanted.key() };
         // Whoever comes while one makes it waits for that one.
         let place = match self.images.hot.get_value_or_guard_async(&name).await {
-            Ok(hot) => return hot.into_picture().map(Some),
+            Ok(hot) => return hot.found(),
             Err(place) => place,
         };
-        let hot = match self.kept_or_made(opened, &name, wanted).await {
-            Ok(Found { rendition, body: Body::Memory(bytes) }) if bytes.len() <= HOT_BYTES => {
+        let hot = match self.kept_or_made(document, &name, wanted).await {
+            Ok(Found { rendition, bytes: Some(bytes) }) if bytes.len() <= HOT_BYTES => {
                 Hot::Made(Arc::new(Small { rendition, bytes }))
             }
-            Ok(Found { rendition, body }) => return Ok(Some(Picture::new(rendition, body))),
+            Ok(found) => return Ok(found),
             Err(error) if error.code() == Code::BadImage => Hot::Bad(error.detail().into()),
             Err(error) => return Err(error),
         };
         // (It is refused where the place was taken back meanwhile: then nothing is remembered.)
         let _ = place.insert(hot.clone());
-        hot.into_picture().map(Some)
+        hot.found()
     }
 
-    /// A range of a rendition's bytes, which has to lie within it.
-    pub async fn read_picture(&self, picture: &Picture, range: Range<u64>) -> Result<ByteStream> {
-        match &picture.body {
-            Body::Stored(key) => self.blobs.read(key, range).await,
-            Body::Memory(bytes) => {
-                let within = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
-                let piece = bytes.slice(within(range.start)..within(range.end.max(range.start)));
-                Ok(stream::iter([Ok(piece)]).boxed())
-            }
-        }
-    }
-
-    async fn kept_or_made(&self, opened: &Opened, name: &Name, wanted: Wanted) -> Result<Found> {
+    async fn kept_or_made(&self, document: &Arc<Document>, name: &Name, wanted: Wanted) -> Result<Found> {
         if let Some(found) = self.kept(name).await? {
             return Ok(found);
         }
+        let opened = self.opened(Arc::clone(document)).await?;
         let made = self.make(&opened.key, opened.file.size, wanted).await?;
         Ok(self.keep(name, made).await)
     }
@@ -207,7 +174,7 @@ impl Files {
         let asked = name.clone();
         let found = self.db.inspect(move |tx: &mut Tx<'_>| kept::find(tx, &asked)).await?;
         let Some(rendition) = found else { return Ok(None) };
-        let Some(body) = self.body(&rendition).await? else {
+        let Some(bytes) = self.bytes_of(&rendition).await? else {
             // A store that lost something loses only what can be made again.
             tracing::warn!(key = rendition.key, "the bytes of a rendition are gone; it is made anew");
             let (name, key) = (name.clone(), rendition.key);
@@ -218,18 +185,19 @@ impl Files {
             let name = name.clone();
             self.db.commit(&self.system(), move |tx: &mut Tx<'_>| kept::mark(tx, &name)).await?;
         }
-        Ok(Some(Found { rendition, body }))
+        Ok(Some(Found { rendition, bytes }))
     }
 
-    async fn body(&self, rendition: &Rendition) -> Result<Option<Body>> {
+    /// `None` where they are gone; of a large one only whether they are there.
+    async fn bytes_of(&self, rendition: &Rendition) -> Result<Option<Option<Bytes>>> {
         let key = rendition.key()?;
         if self.blobs.size(&key).await? != Some(rendition.size) {
             return Ok(None);
         }
         if rendition.size > HOT_BYTES as u64 {
-            return Ok(Some(Body::Stored(key)));
+            return Ok(Some(None));
         }
-        self.first(&key, rendition.size).await.map(|bytes| Some(Body::Memory(bytes.into())))
+        self.first(&key, rendition.size).await.map(|bytes| Some(Some(bytes.into())))
     }
 
     /// Keeps what was made, where that can be done: it is answered from memory in any case.
@@ -242,7 +210,7 @@ impl Files {
             tracing::warn!(?error, "a rendition could not be kept");
             self.drop_bytes(&key).await;
         }
-        Found { rendition, body: Body::Memory(bytes) }
+        Found { rendition, bytes: Some(bytes) }
     }
 
     async fn store(&self, name: &Name, rendition: &Rendition, key: &Key, bytes: &Bytes) -> Result<()> {
@@ -265,16 +233,24 @@ impl Files {
     }
 }
 
-struct Found {
-    rendition: Rendition,
-    body: Body,
-}
-
 impl Hot {
-    fn into_picture(self) -> Result<Picture> {
+    fn found(self) -> Result<Found> {
         match self {
-            Self::Made(small) => Ok(Picture::new(small.rendition.clone(), Body::Memory(small.bytes.clone()))),
+            Self::Made(small) => Ok(Found { rendition: small.rendition.clone(), bytes: Some(small.bytes.clone()) }),
             Self::Bad(detail) => Err(Error::new(Code::BadImage, &*detail)),
         }
     }
+}
+
+/// The file with the rendition's content, under a name that fits.
+fn shown(file: File, rendition: Rendition) -> File {
+    let Rendition { size, sha256, content_type, .. } = rendition;
+    let path = file.target.path.as_str();
+    let stem = match path.rsplit_once('.') {
+        Some((stem, end)) if !stem.is_empty() && !stem.ends_with('/') && !end.contains('/') => stem,
+        _ => path,
+    };
+    let end = content_type.strip_prefix("image/").map_or("", |end| if end == "jpeg" { "jpg" } else { end });
+    let path = FilePath::parse(&format!("{stem}.{end}")).unwrap_or(file.target.path);
+    File { target: Target { path, ..file.target }, size, sha256, content_type, ..file }
 }

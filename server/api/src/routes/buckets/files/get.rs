@@ -76,8 +76,10 @@ pub(crate) async fn handle(
     let asked = query.0.asked()?;
     let Parameters { token, download, .. } = query.0;
     let ticket = token.map(|token| files.ticket(&token, &at.0, SignMethod::Get)).transpose()?;
-    let opened = files.open(&caller.0, &at.0, ticket.as_ref()).await?;
     let download = download.or_else(|| ticket.as_ref()?.download().map(str::to_owned));
-    let picture = files.picture(&caller.0, &opened, asked.as_ref(), ticket.as_ref()).await?;
-    Ok(sending::file(&request, &files, (&opened, picture.as_ref()), download.as_deref()).await?)
+    let (opened, memory) = match files.picture(&caller.0, &at.0, ticket.as_ref(), asked.as_ref()).await? {
+        Some(picture) => (picture.opened, picture.bytes),
+        None => (files.open(&caller.0, &at.0, ticket.as_ref()).await?, None),
+    };
+    Ok(sending::file(&request, &files, (&opened, memory), download.as_deref()).await?)
 }
