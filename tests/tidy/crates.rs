@@ -12,10 +12,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("basalt-core", &[]),
     ("basalt-expr", &["basalt-core"]),
     ("basalt-store", &["basalt-core"]),
+    ("basalt-blob", &["basalt-core"]),
+    ("basalt-images", &["basalt-core"]),
     ("basalt-data", &["basalt-core", "basalt-expr", "basalt-store"]),
-    ("basalt-app", &["basalt-core", "basalt-expr", "basalt-store", "basalt-data"]),
+    ("basalt-app", &["basalt-core", "basalt-expr", "basalt-store", "basalt-blob", "basalt-images", "basalt-data"]),
     ("basalt-api", &["basalt-core", "basalt-data", "basalt-app"]),
-    ("basalt", &["basalt-core", "basalt-expr", "basalt-store", "basalt-data", "basalt-app", "basalt-api"]),
+    (
+        "basalt",
+        &["basalt-core", "basalt-expr", "basalt-store", "basalt-blob", "basalt-data", "basalt-app", "basalt-api"],
+    ),
 ];
 
 struct Graph {
