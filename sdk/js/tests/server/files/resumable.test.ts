@@ -92,15 +92,10 @@ describe.each(engines)("resumable uploads on %s", (engine) => {
     await ann.close();
   });
   it("go on after a reload", async () => {
-    const sent: number[] = [];
-    let isGone = false;
-    const fate: Fetch = async (url, init = {}) => {
-      if (isGone) return new Promise<Response>(() => {});
-      if (init.method === "PATCH") sent.push((init.body as Blob).size);
-      return fetch(url, init);
-    };
     const storage = memoryStorage();
-    const ann = await page("reload", fate, storage);
+    let isGone = false;
+    const untilGone: Fetch = (url, init) => (isGone ? new Promise<Response>(() => {}) : fetch(url, init));
+    const ann = await page("reload", untilGone, storage);
     const bytes = randomBytes(6 * MB);
     const file = () => new File([Uint8Array.from(bytes)], "sea.jpg", { type: "image/jpeg", lastModified: 7 });
     const options = { data, chunkSize: MB, contentType: "application/octet-stream" };
@@ -115,12 +110,32 @@ describe.each(engines)("resumable uploads on %s", (engine) => {
         .catch(() => {});
     });
     // Her page is gone; another one has its storage.
-    isGone = false;
-    sent.length = 0;
-    const again = withFiles(createClient({ url: server.url, fetch: fate, storage }));
+    const sent: number[] = [];
+    const counted: Fetch = (url, init = {}) => {
+      if (init.method === "PATCH") sent.push((init.body as Blob).size);
+      return fetch(url, init);
+    };
+    const again = withFiles(createClient({ url: server.url, fetch: counted, storage }));
     const done = await imagesOf(again).upload("reloaded", file(), options);
     expect([done.sha256, sent]).toEqual([sha256(bytes), [MB, MB, MB]]);
     await again.close();
+  });
+
+  it("of two tabs at once are one file", async () => {
+    const storage = memoryStorage();
+    const ann = await page("tabs", fetch as Fetch, storage);
+    const again = withFiles(createClient({ url: server.url, storage }));
+    const bytes = randomBytes(6 * MB);
+    const file = () => new File([Uint8Array.from(bytes)], "sea.jpg", { type: "image/jpeg", lastModified: 7 });
+    const options = { data, chunkSize: MB, contentType: "application/octet-stream" };
+    const others: Promise<{ id: string }>[] = [];
+    const onProgress = ({ sent }: UploadProgress) => {
+      if (sent === 2 * MB && others.length === 0) others.push(imagesOf(again).upload("tabs", file(), options));
+    };
+    const first = await imagesOf(ann).upload("tabs", file(), { ...options, onProgress });
+    expect((await Promise.all(others)).map(({ id }) => id)).toEqual([first.id]);
+    expect(await stored(ann, "tabs")).toBe(sha256(bytes));
+    await Promise.all([ann.close(), again.close()]);
   });
 
   it("are checked piece by piece where wanted", async () => {
