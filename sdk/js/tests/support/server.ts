@@ -130,6 +130,8 @@ async function databaseOf(engine: Engine): Promise<{ settings: Record<string, st
   const settings = {
     BASALT_DATABASE_URL: `${cluster.slice(0, cluster.lastIndexOf("/"))}/${name}`,
     BASALT_SECRET: SECRET,
+    // Its files lie in its folder.
+    BASALT_SINGLE_NODE: "true",
     BASALT_SINGLE_NODE: "true",
   };
   return { settings, drop: () => psql(cluster, `drop database ${name} with (force)`) };
