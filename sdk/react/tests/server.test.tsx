@@ -1,6 +1,15 @@
 import { renderToString } from "react-dom/server";
 import { describe, expect, it } from "vitest";
-import { BasaltProvider, useAuth, useConnection, useDocument, usePendingWrites, useQuery } from "../src/index.js";
+import {
+  BasaltProvider,
+  useAuth,
+  useConnection,
+  useDocument,
+  useFileUrl,
+  usePendingWrites,
+  useQuery,
+  useUpload,
+} from "../src/index.js";
 import { FakeQuery, fakeClient, type Note } from "./support.js";
 
 describe("on a server", () => {
@@ -10,14 +19,17 @@ describe("on a server", () => {
       const { status } = useAuth();
       const notes = useQuery<Note>(query, { suspense: true });
       const { document, loading } = useDocument<Note>({ name: "notes", doc: () => new FakeQuery() as never }, "a");
-      return <p>{[status, notes.loading, loading, document, useConnection(), usePendingWrites().length].join(" ")}</p>;
+      const { url } = useFileUrl({ name: "images", download: () => Promise.reject(new Error("asked")) }, "a");
+      const { pending } = useUpload({ upload: () => Promise.reject(new Error("asked")) as never });
+      const known = [url, pending, useConnection(), usePendingWrites().length];
+      return <p>{[status, notes.loading, loading, document, ...known].join(" ")}</p>;
     }
     const html = renderToString(
       <BasaltProvider client={fakeClient().client}>
         <Page />
       </BasaltProvider>,
     );
-    expect(html).toBe("<p>loading true true  idle 0</p>");
+    expect(html).toBe("<p>loading true true   false idle 0</p>");
     expect(query.begun).toBe(0);
   });
 });

@@ -49,7 +49,8 @@ class Control<Data> {
     } catch (error) {
       this.#tell({ state: "failed" });
       if (!this.#isAborted) throw error;
-      await this.way.abandon();
+      // Who gave up needn't wait for a server that may not be reached.
+      this.way.abandon().catch(() => {});
       throw aborted();
     }
   }

@@ -132,7 +132,6 @@ async function databaseOf(engine: Engine): Promise<{ settings: Record<string, st
     BASALT_SECRET: SECRET,
     // Its files lie in its folder.
     BASALT_SINGLE_NODE: "true",
-    BASALT_SINGLE_NODE: "true",
   };
   return { settings, drop: () => psql(cluster, `drop database ${name} with (force)`) };
 }

@@ -9,7 +9,10 @@ import { sha256, TusServer } from "./tus.js";
 
 const KB = 1 << 10;
 const bytes = noise(100 * KB);
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
 
 const inPieces = { resumable: true, chunkSize: 10 * KB } as const;
 
@@ -55,6 +58,58 @@ describe("an upload in one request", () => {
     await expect(clock.until(bucket.upload("b", bytes, { ifNoneMatch: "*" }))).rejects.toMatchObject({
       code: "precondition_failed",
     });
+  });
+
+  it("tells how far it is where the platform knows", async () => {
+    const server = new TusServer();
+    /** Sends by the server's fetch, and tells of a half of the body before. */
+    class Request {
+      upload: { onprogress?: (event: { loaded: number }) => void } = {};
+      onload?: () => void;
+      onerror?: () => void;
+      status = 0;
+      responseText = "";
+      readonly #headers: Record<string, string> = {};
+      #answered = "";
+      #method = "";
+      #url = "";
+
+      open(method: string, url: string) {
+        [this.#method, this.#url] = [method, url];
+      }
+
+      setRequestHeader(name: string, value: string) {
+        this.#headers[name] = value;
+      }
+
+      getAllResponseHeaders() {
+        return this.#answered;
+      }
+
+      abort() {}
+
+      async send(body: Uint8Array) {
+        this.upload.onprogress?.({ loaded: body.length / 2 });
+        const answer = await server.fetch(this.#url, {
+          method: this.#method,
+          headers: this.#headers,
+          body,
+        } as RequestInit);
+        this.#answered = [...answer.headers].map((header) => header.join(": ")).join("\r\n");
+        [this.status, this.responseText] = [answer.status, await answer.text()];
+        this.onload?.();
+      }
+    }
+    vi.stubGlobal("XMLHttpRequest", Request);
+    const { bucket, clock, inside } = page(server.fetch);
+    inside.hasOwnFetch = false;
+    const sent: number[] = [];
+    const onProgress = (now: UploadProgress) => sent.push(now.sent / KB);
+    expect((await clock.until(bucket.upload("a", bytes, { onProgress }))).sha256).toBe(sha256(bytes));
+    expect(sent).toEqual([50, 100, 100]);
+    sent.length = 0;
+    await clock.until(bucket.upload("b", bytes, { resumable: true, chunkSize: 50 * KB, onProgress }));
+    expect(sent).toEqual([25, 50, 75, 100, 100]);
   });
 
   it("has time according to its size", async () => {
@@ -280,8 +335,12 @@ describe("an upload in pieces", () => {
     await settle();
     expect(server.uploads.size).toBe(1);
     upload.abort();
+    server.befalls("DELETE", { hangs: true });
     await expect(clock.until(upload)).rejects.toMatchObject({ code: "aborted" });
-    expect(server.uploads.size).toBe(0);
+    const again = bucket.upload("a", bytes, { ...inPieces, onProgress: () => again.abort() });
+    await expect(clock.until(again)).rejects.toMatchObject({ code: "aborted" });
+    await settle();
+    expect([server.uploads.size, server.of("DELETE").length]).toEqual([1, 2]);
   });
 
   it("is not gone on with as another user", async () => {
