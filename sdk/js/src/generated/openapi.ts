@@ -816,6 +816,9 @@ export interface paths {
          * Download a file
          * @description In pieces, as far as the client takes them. One range is answered by 206, several by the whole. What a browser would
          *     run is sent as an attachment, unless the bucket allows it inline.
+         *
+         *     Pictures (JPEG, PNG, WebP, GIF) are answered in other sizes and formats. Without being signed in one gets the bucket's
+         *     presets, by a signed URL the size that it was signed for.
          */
         get: operations["bucketsFilesGet"];
         /**
@@ -921,6 +924,70 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin an upload
+         * @description tus 1.0.0. The file's path, type and data stand in `Upload-Metadata`. The first bytes may come along, as
+         *     `application/offset+octet-stream`. Asks the bucket's `create` or `update` rule now, with what is known, and at the
+         *     end. An upload that nobody goes on with for a day is gone (`Upload-Expires`).
+         */
+        post: operations["bucketsUploadsCreate"];
+        delete?: never;
+        /**
+         * What uploads speak
+         * @description tus 1.0.0: its extensions, checksums, and the largest file of the bucket.
+         */
+        options: operations["bucketsUploadsDiscover"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/buckets/{bucket}/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reach an upload without its method
+         * @description For clients behind what lets no `PATCH` or `DELETE` through: `X-HTTP-Method-Override` says `PATCH`, `DELETE` or
+         *     `HEAD`, and the request is that.
+         */
+        post: operations["bucketsUploadsOverridden"];
+        /**
+         * End an upload
+         * @description tus 1.0.0. What came of it is removed; a file that it has become stays.
+         */
+        delete: operations["bucketsUploadsTerminate"];
+        /**
+         * What an upload speaks
+         * @description The same as for its bucket.
+         */
+        options: operations["bucketsUploadsDiscoverOne"];
+        /**
+         * Where an upload stands
+         * @description tus 1.0.0. A request that still sends to it is asked to let go. A complete one is remembered for a day.
+         */
+        head: operations["bucketsUploadsShow"];
+        /**
+         * Go on with an upload
+         * @description tus 1.0.0. What comes is kept also where the connection breaks, but for a body with `Upload-Checksum`, which is kept
+         *     whole or not at all. A newer request has an older one let go (423). With its last byte the upload becomes a file.
+         */
+        patch: operations["bucketsUploadsAppend"];
         trace?: never;
     };
     "/v1/changes": {
@@ -5940,6 +6007,20 @@ export interface operations {
                 token?: string;
                 /** @description Saved rather than shown, under this name or (empty) its own. */
                 download?: string;
+                /** @description Of a picture: one of the sizes that the bucket names. It goes with none of the following. */
+                preset?: string;
+                /** @description Of a picture: 1 to 4096; with the height alone the width follows. */
+                width?: string;
+                /** @description Of a picture: 1 to 4096; with the width alone the height follows. */
+                height?: string;
+                /** @description Of a picture: `inside` (as it is where nothing is said; never enlarges), `cover` or `contain`. */
+                fit?: string;
+                /** @description Of a picture: `webp`, `jpeg`, `png`, or `avif` where the server was built with it; else its own. */
+                format?: string;
+                /** @description Of a picture: 1 to 100. */
+                quality?: string;
+                /** @description Of a picture: `true` takes away what stands beside the pixels; renditions never have it. */
+                strip?: string;
             };
             header?: never;
             path: {
@@ -5984,7 +6065,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `bad_parameter`, `bad_request`, `unknown_parameter` */
+            /** @description `bad_parameter`, `bad_request`, `format_not_available`, `unknown_parameter` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6002,7 +6083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_disabled`, `bad_signature`, `scope_missing`, `service_key_in_browser`, `signature_expired` */
+            /** @description `account_disabled`, `bad_signature`, `scope_missing`, `service_key_in_browser`, `signature_expired`, `size_not_allowed` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6022,6 +6103,15 @@ export interface operations {
             };
             /** @description `range_not_satisfiable` */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bad_image` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6755,6 +6845,780 @@ export interface operations {
             };
             /** @description `rate_limited` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version of tus: `1.0.0`. */
+                "Tus-Resumable"?: string;
+                /** @description Bytes of the whole. */
+                "Upload-Length"?: string;
+                /** @description `1`: the length is said later. */
+                "Upload-Defer-Length"?: string;
+                /** @description Names and values in base64: `path` (needed), `contentType` or `filetype`, `data` (JSON). */
+                "Upload-Metadata"?: string;
+                /** @description `*`: only where no file is at the path. */
+                "If-None-Match"?: string;
+                /** @description `sha1` or `sha256`, a space, and the checksum of this body in base64: 460 where it is another. */
+                "Upload-Checksum"?: string;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Begun: `Location` is the upload. Where it is complete already, `Basalt-File-Id` is its file and `ETag` the SHA-256 of its bytes. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request`, `not_available` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`, `tus_version` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checksum_mismatch` */
+            460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `timeout` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsDiscover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, `Tus-Checksum-Algorithm`. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsOverridden: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version of tus: `1.0.0`. */
+                "Tus-Resumable"?: string;
+                /** @description `PATCH`, `DELETE` or `HEAD`. */
+                "X-HTTP-Method-Override"?: string | null;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description The upload's name, from `Location`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description As `HEAD` answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description As `PATCH` or `DELETE` answers. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `upload_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `offset_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_expired` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`, `tus_version` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_locked` */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checksum_mismatch` */
+            460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `timeout` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsTerminate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version of tus: `1.0.0`. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description The upload's name, from `Location`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `upload_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_expired` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tus_version` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_locked` */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsDiscoverOne: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description The upload's name, from `Location`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, `Tus-Checksum-Algorithm`. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `upload_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_expired` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsShow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version of tus: `1.0.0`. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description The upload's name, from `Location`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Upload-Offset`, `Upload-Length` if it is known, `Upload-Metadata`. Of a complete one `Basalt-File-Id` and `ETag`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `upload_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_expired` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tus_version` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_locked` */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bucketsUploadsAppend: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version of tus: `1.0.0`. */
+                "Tus-Resumable"?: string;
+                /** @description Where the bytes go on: 409 where the upload stands elsewhere. */
+                "Upload-Offset"?: string;
+                /** @description Bytes of the whole, where that was left open. */
+                "Upload-Length"?: string;
+                /** @description `sha1` or `sha256`, a space, and the checksum of this body in base64: 460 where it is another. */
+                "Upload-Checksum"?: string;
+            };
+            path: {
+                /** @description The bucket's name. */
+                bucket: string;
+                /** @description The upload's name, from `Location`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Kept, up to `Upload-Offset`. Where that is the end, `Basalt-File-Id` is the file and `ETag` the SHA-256 of its bytes. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_not_found`, `upload_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `offset_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_expired` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`, `tus_version` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bucket_full`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `file_type_refused`, `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upload_locked` */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checksum_mismatch` */
+            460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `timeout` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use basalt_core::principal::Access;
-use basalt_core::{BucketName, Caller, Code, Error, FilePath, Result};
+use basalt_core::{BucketName, Caller, Code, Error, Result};
 use basalt_data::documents::{AggregateQuery, ListQuery, Listed};
 use serde_json::{Map, Value, json};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{Files, Usage, usage};
 use crate::common::Tx;
@@ -13,6 +14,8 @@ use crate::common::names::FILES;
 
 /// Folders that are told, and looked at.
 const PREFIXES: usize = 1_000;
+/// As long as a path.
+const PREFIX_BYTES: usize = 1_024;
 const PAGE: u32 = 500;
 const PAGES: usize = 20;
 
@@ -48,7 +51,8 @@ impl Files {
             true => &self.system(),
             false => caller,
         };
-        let place = place(bucket, &list)?;
+        let list = FilesList { prefix: prefix(&list.prefix)?, ..list };
+        let place = place(bucket, &list);
         let prefixes = match list.folders && list.cursor.is_none() {
             true => Some(self.prefixes(caller, bucket, &list.prefix).await?),
             false => None,
@@ -116,12 +120,8 @@ impl Files {
 }
 
 /// The condition that a file is in the bucket, and where the list looks.
-fn place(bucket: &BucketName, list: &FilesList) -> Result<String> {
+fn place(bucket: &BucketName, list: &FilesList) -> String {
     let FilesList { prefix, folders, .. } = list;
-    // What no path can begin with finds nothing, and may say why.
-    if !prefix.is_empty() {
-        FilePath::parse(&format!("{prefix}x"))?;
-    }
     let mut condition = format!("doc.bucket == {}", text(bucket.as_str()));
     if !prefix.is_empty() {
         condition.push_str(&format!(" && doc.path.startsWith({})", text(prefix)));
@@ -130,7 +130,16 @@ fn place(bucket: &BucketName, list: &FilesList) -> Result<String> {
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         condition.push_str(&format!(" && doc.folder == {}", text(folder)));
     }
-    Ok(condition)
+    condition
+}
+
+/// Written as paths are.
+fn prefix(asked: &str) -> Result<String> {
+    let normal: String = asked.nfc().collect();
+    if normal.len() > PREFIX_BYTES {
+        return Err(Error::new(Code::BadParameter, format!("A prefix has at most {PREFIX_BYTES} bytes.")));
+    }
+    Ok(normal)
 }
 
 /// As a text of an expression.
