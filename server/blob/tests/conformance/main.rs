@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
-mod measure;
 
 use basalt_blob::{AnswerHeaders, Blobs, Parts};
 use bytes::Bytes;

@@ -1,4 +1,5 @@
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use basalt_app::files::Files;
 
@@ -34,7 +35,7 @@ pub(crate) async fn handle(
     body: FileBody,
     files: Data<Files>,
 ) -> Answer {
-    match request.headers().get("x-http-method-override").map(|method| method.as_bytes()) {
+    match request.headers().get("x-http-method-override").map(HeaderValue::as_bytes) {
         Some(b"PATCH") => append::handle(caller, at, TusChunk::read(&request)?, body, files).await,
         Some(b"DELETE") => terminate::handle(tus, caller, at, files).await,
         Some(b"HEAD") => show::handle(tus, caller, at, files).await,

@@ -18,17 +18,14 @@ pub(super) fn progress(status: StatusCode, progress: &Progress) -> HttpResponseB
     answer.insert_header(("Tus-Resumable", TUS));
     answer.insert_header((CACHE_CONTROL, "no-store"));
     answer.insert_header(("Upload-Offset", progress.offset.to_string()));
-    match &progress.file {
-        Some(file) => {
-            answer.insert_header(("Basalt-File-Id", file.id.as_str()));
-            answer.insert_header((ETAG, format!("\"{}\"", file.sha256)));
-            note_seq(&mut answer, file.seq);
-        }
-        None => {
-            let seconds = u64::try_from(progress.expires_at.seconds()).unwrap_or(0);
-            let date = HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds));
-            answer.insert_header(("Upload-Expires", date.to_string()));
-        }
+    if let Some(file) = &progress.file {
+        answer.insert_header(("Basalt-File-Id", file.id.as_str()));
+        answer.insert_header((ETAG, format!("\"{}\"", file.sha256)));
+        note_seq(&mut answer, file.seq);
+    } else {
+        let seconds = u64::try_from(progress.expires_at.seconds()).unwrap_or(0);
+        let date = HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds));
+        answer.insert_header(("Upload-Expires", date.to_string()));
     }
     answer
 }
