@@ -26,7 +26,6 @@ pub(crate) struct Decoded {
 /// The first frame of what moves.
 pub(crate) fn decode(source: &[u8], header: &Header, limits: &Limits) -> Result<Decoded> {
     limits.check(header)?;
-    limits.check_memory(header.bytes_to_decode())?;
     let bounds = bounds(header);
     let cursor = Cursor::new(source);
     let decoded = match header.format {
@@ -45,7 +44,7 @@ fn bounds(header: &Header) -> image::Limits {
     let mut bounds = image::Limits::no_limits();
     bounds.max_image_width = Some(header.width);
     bounds.max_image_height = Some(header.height);
-    bounds.max_alloc = Some(header.bytes_to_decode() + (PROFILE_BYTES as u64) * 4);
+    bounds.max_alloc = Some(header.pixels() * header.cost.decoding + (PROFILE_BYTES as u64) * 4);
     bounds
 }
 

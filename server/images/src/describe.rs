@@ -7,7 +7,7 @@ use fast_image_resize::FilterType;
 use image::RgbaImage;
 
 use crate::color::Pixels;
-use crate::container::inspect;
+use crate::container::{Header, inspect};
 use crate::decode::decode;
 use crate::fit::Layout;
 use crate::limits::{Limits, bad_image};
@@ -28,6 +28,11 @@ pub struct Described {
     pub color: String,
 }
 
+/// Bytes that [`describe`] holds at its peak, beside the source.
+pub fn describe_weight(header: &Header) -> u64 {
+    header.peak((SAMPLE, SAMPLE))
+}
+
 /// `None` for what is no picture, is broken, or is beyond the limits.
 pub fn describe(source: &[u8], limits: &Limits) -> Option<Described> {
     try_describe(source, limits).ok()
@@ -38,6 +43,8 @@ fn try_describe(source: &[u8], limits: &Limits) -> Result<Described> {
     let header = inspect(source)?;
     let (width, height) = header.shown();
     let layout = Layout::new((width, height), &sample().ok_or_else(|| bad_image("no sample"))?);
+    limits.check(&header)?;
+    limits.check_memory(describe_weight(&header))?;
     limits.check_time()?;
     let decoded = decode(source, &header, limits)?;
     limits.check_time()?;

@@ -24,7 +24,7 @@ mod wanted;
 mod workers;
 
 pub use container::{HEAD_BYTES, Header, Probed, inspect, probe};
-pub use describe::{Described, describe};
+pub use describe::{Described, describe, describe_weight};
 pub use format::{Format, Source};
 pub use limits::Limits;
 pub use orientation::Orientation;

@@ -15,8 +15,6 @@ use crate::wanted::Wanted;
 
 /// Bytes for a pixel of the canvas while it is encoded: the pixels twice, and what the encoders make of them.
 const ENCODING: u64 = 16;
-/// And while the picture is still there.
-const RESIZED: u64 = 4;
 
 #[derive(Clone, Debug)]
 pub struct Rendered {
@@ -31,8 +29,8 @@ pub fn render_weight(header: &Header, wanted: &Wanted) -> u64 {
     if wanted.is_strip_only() {
         return 0;
     }
-    let canvas = Layout::new(header.shown(), wanted).canvas_pixels();
-    (header.bytes_to_decode() + canvas * RESIZED).max(canvas * ENCODING)
+    let layout = Layout::new(header.shown(), wanted);
+    header.peak(layout.picture).max(layout.canvas_pixels() * ENCODING)
 }
 
 /// The same bytes for the same source and the same wish, on the same kind of machine.

@@ -1,6 +1,6 @@
 //! GIF (89a): a screen, then extensions and frames, each in blocks of at most 255 bytes.
 
-use super::{Bytes, Header, Stop};
+use super::{Bytes, Cost, Header, Stop};
 use crate::format::Source;
 
 pub(super) fn header(all: &[u8]) -> Result<Header, Stop> {
@@ -15,7 +15,7 @@ pub(super) fn header(all: &[u8]) -> Result<Header, Stop> {
         has_gps: false,
         frames: None,
         // The screen, and a frame that doesn't fill it.
-        bytes_per_pixel: 8,
+        cost: Cost { decoding: 8, decoded: 4, alpha: true },
     })
 }
 

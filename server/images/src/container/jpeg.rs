@@ -1,7 +1,7 @@
 //! JPEG (ITU T.81): markers, most with a segment of a stated length; entropy-coded data after each start of scan.
 
 use super::exif::{self, Exif};
-use super::{Bytes, Header, Stop};
+use super::{Bytes, Cost, Header, Stop};
 use crate::format::Source;
 
 pub(crate) const SOI: u8 = 0xD8;
@@ -75,7 +75,7 @@ pub(super) fn header(all: &[u8]) -> Result<Header, Stop> {
             _ => {}
         }
     }
-    let (width, height, bytes_per_pixel) = frame.ok_or(Stop::Broken("a scan without a frame"))?;
+    let (width, height, decoding) = frame.ok_or(Stop::Broken("a scan without a frame"))?;
     Ok(Header {
         format: Source::Jpeg,
         width,
@@ -83,7 +83,7 @@ pub(super) fn header(all: &[u8]) -> Result<Header, Stop> {
         orientation: found.orientation,
         has_gps: found.gps,
         frames: Some(1),
-        bytes_per_pixel,
+        cost: Cost { decoding, decoded: 4, alpha: false },
     })
 }
 
@@ -97,7 +97,7 @@ fn read_app1(payload: &[u8], found: &mut Exif) {
     }
 }
 
-/// Width, height, and bytes for a pixel: a progressive picture's coefficients (2 bytes each) are all kept to its end.
+/// Width, height, and bytes for a pixel while it is decoded: a progressive picture's coefficients (2 bytes each) are all kept to its end.
 fn read_frame(segment: &Segment<'_>) -> Result<(u32, u32, u64), Stop> {
     let mut bytes = Bytes::new(segment.payload);
     let mut read = || {

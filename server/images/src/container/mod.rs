@@ -30,8 +30,18 @@ pub struct Header {
     pub has_gps: bool,
     /// `None` where it moves and only the whole file would tell for how long.
     pub frames: Option<u32>,
-    /// Bytes that decoding takes for one pixel, the codec's own included.
-    pub(crate) bytes_per_pixel: u64,
+    pub(crate) cost: Cost,
+}
+
+/// What one pixel takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// While it is decoded, with what the codec keeps beside it.
+    pub(crate) decoding: u64,
+    /// Afterwards.
+    pub(crate) decoded: u64,
+    /// Whether it may be seen through, which resizing takes a copy for.
+    pub(crate) alpha: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +63,17 @@ impl Header {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// Bytes that decoding holds at its peak.
-    pub fn bytes_to_decode(&self) -> u64 {
-        self.pixels().saturating_mul(self.bytes_per_pixel)
+    /// Bytes that decoding holds at its peak, and then resizing to so many pixels.
+    pub(crate) fn peak(&self, (width, height): (u32, u32)) -> u64 {
+        let Cost { decoding, decoded, alpha } = self.cost;
+        let (width, height) = self.orientation.swap((width, height));
+        let product = |a: u32, b: u32| u64::from(a) * u64::from(b);
+        // Between its two passes one side has its new length.
+        let between = product(width, self.height).max(product(self.width, height));
+        let copies = if alpha { 2 } else { 1 };
+        let small = between.saturating_add(product(width, height)).saturating_mul(decoded);
+        let resizing = self.pixels().saturating_mul(decoded * copies).saturating_add(small);
+        self.pixels().saturating_mul(decoding).max(resizing)
     }
 }
 

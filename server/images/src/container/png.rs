@@ -1,7 +1,7 @@
 //! PNG (ISO/IEC 15948): a signature, then chunks with length, kind, data and CRC.
 
 use super::exif::{self, Exif};
-use super::{Bytes, Header, Reach, Stop};
+use super::{Bytes, Cost, Header, Reach, Stop};
 use crate::format::Source;
 
 pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
@@ -54,6 +54,7 @@ pub(super) fn header(all: &[u8], reach: Reach) -> Result<Header, Stop> {
                 found = Exif { orientation: exif.orientation, gps: found.gps || exif.gps };
             }
             b"iTXt" if chunk.data.starts_with(b"XML:com.adobe.xmp") => found.gps |= exif::xmp_has_gps(chunk.data),
+            b"tRNS" => header.cost.alpha = true,
             b"acTL" => header.frames = Bytes::new(chunk.data).be32().ok(),
             _ => {}
         }
@@ -70,8 +71,9 @@ fn peek(bytes: &Bytes<'_>) -> Result<[u8; 4], Stop> {
 
 fn read_ihdr(data: &[u8]) -> Result<Header, Stop> {
     let mut bytes = Bytes::new(data);
-    let mut read = || Ok((bytes.be32()?, bytes.be32()?, bytes.u8()?));
-    let (width, height, depth) = read().map_err(|_: Stop| Stop::Broken("IHDR is cut"))?;
+    let mut read = || Ok((bytes.be32()?, bytes.be32()?, bytes.u8()?, bytes.u8()?));
+    let (width, height, depth, color) = read().map_err(|_: Stop| Stop::Broken("IHDR is cut"))?;
+    let decoded = if depth > 8 { 8 } else { 4 };
     Ok(Header {
         format: Source::Png,
         width,
@@ -79,7 +81,8 @@ fn read_ihdr(data: &[u8]) -> Result<Header, Stop> {
         orientation: crate::Orientation::default(),
         has_gps: false,
         frames: Some(1),
-        bytes_per_pixel: if depth > 8 { 8 } else { 4 },
+        // Grey and colours without transparency may still name one colour that is transparent.
+        cost: Cost { decoding: decoded, decoded, alpha: !matches!(color, 0 | 2) },
     })
 }
 

@@ -1,7 +1,7 @@
 //! WebP (RFC 9649): RIFF chunks, a single bitstream, or an extended header and what it announces.
 
 use super::exif::{self, Exif};
-use super::{Bytes, Header, Reach, Stop};
+use super::{Bytes, Cost, Header, Reach, Stop};
 use crate::format::Source;
 
 pub(crate) const FLAG_EXIF: u8 = 0x08;
@@ -37,7 +37,7 @@ pub(super) fn header(all: &[u8], reach: Reach) -> Result<Header, Stop> {
         has_gps: false,
         frames: Some(1),
         // RGBA, and beside it YUV or a second buffer.
-        bytes_per_pixel: 7,
+        cost: Cost { decoding: 7, decoded: 4, alpha: true },
     };
     if &kind != b"VP8X" {
         bytes.skip(8);
@@ -48,8 +48,11 @@ pub(super) fn header(all: &[u8], reach: Reach) -> Result<Header, Stop> {
     let flags = bytes.u8()?;
     bytes.skip(3);
     (header.width, header.height) = (bytes.le24()? + 1, bytes.le24()? + 1);
+    // Transparency is a picture by itself.
+    header.cost.decoding = 11;
     if flags & FLAG_ANIMATION != 0 {
-        (header.frames, header.bytes_per_pixel) = (None, 12);
+        // A canvas, too.
+        (header.frames, header.cost.decoding) = (None, 16);
     }
     if reach == Reach::Whole {
         let exif = walk(all, &header)?;

@@ -7,4 +7,5 @@ mod hostile;
 mod metadata;
 mod pictures;
 mod probe;
+mod weights;
 mod workers;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use basalt_blob::Key;
 use basalt_core::{Code, Error, Result};
-use basalt_images::{HEAD_BYTES, Header, Probed, Rendered, Wanted, describe, probe, render, render_weight};
+use basalt_images::{
+    HEAD_BYTES, Header, Probed, Rendered, Wanted, describe, describe_weight, probe, render, render_weight,
+};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -33,14 +35,13 @@ impl Files {
         limits.check(&header)?;
         let turn = self.images.workers.admit(render_weight(&header, &wanted).saturating_add(size)).await?;
         let source = self.first(key, size).await?;
-        let panics = self.images.workers.panics();
         let made = turn.run(move |end| {
             let rendered = render(&source, &wanted, &limits.until(end))?;
             let sha256 = hex(&Sha256::digest(&rendered.bytes));
             Ok(Made { rendered, sha256 })
         });
         let made = made.await;
-        metrics::counter!("basalt_image_panics_total").increment(self.images.workers.panics().saturating_sub(panics));
+        self.images.tell_panics();
         made
     }
 
@@ -54,10 +55,12 @@ impl Files {
         let described = async {
             let header = self.header(&arrived.key, arrived.size).await?.ok_or_else(no_picture)?;
             limits.check(&header)?;
-            let weight = header.bytes_to_decode().saturating_add(arrived.size);
+            let weight = describe_weight(&header).saturating_add(arrived.size);
             let turn = self.images.workers.admit(weight).await?;
             let source = self.first(&arrived.key, arrived.size).await?;
-            turn.run(move |end| describe(&source, &limits.until(end)).ok_or_else(no_picture)).await
+            let described = turn.run(move |end| describe(&source, &limits.until(end)).ok_or_else(no_picture)).await;
+            self.images.tell_panics();
+            described
         };
         match tokio::time::timeout(PATIENCE, described).await {
             Ok(Ok(found)) => Some(json!({

@@ -10,6 +10,7 @@ mod make;
 mod sweep;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_blob::Key;
 use basalt_core::{Caller, Code, Document, Error, FilePath, Result};
@@ -58,6 +59,8 @@ pub(crate) struct Images {
     options: ImageOptions,
     workers: Workers,
     hot: Cache<Name, Hot, ByBytes>,
+    /// Panics of codecs that were counted.
+    told: AtomicU64,
 }
 
 /// What is known in memory of a rendition: content never changes, so neither does this.
@@ -105,7 +108,13 @@ struct Found {
 impl Images {
     pub(crate) fn new(options: &ImageOptions) -> Self {
         let hot = Cache::with_weighter(2_000, options.hot, ByBytes);
-        Self { options: *options, workers: Workers::new(options.capacity), hot }
+        Self { options: *options, workers: Workers::new(options.capacity), hot, told: AtomicU64::new(0) }
+    }
+
+    fn tell_panics(&self) {
+        let panics = self.workers.panics();
+        let told = self.told.fetch_max(panics, Ordering::Relaxed);
+        metrics::counter!("basalt_image_panics_total").increment(panics.saturating_sub(told));
     }
 }
 
