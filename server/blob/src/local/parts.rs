@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -40,9 +41,39 @@ impl Held {
     }
 }
 
+/// A stretch that is being written. Dropped unsaved, what it wrote is cut off, which matters on a disk that is full.
+struct Stretch {
+    path: PathBuf,
+    offset: u64,
+    saved: bool,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Stretch {
+    fn drop(&mut self) {
+        if self.saved {
+            return;
+        }
+        let (path, offset, held) = (mem::take(&mut self.path), self.offset, self.held.take());
+        let cut = move || {
+            let _held = held;
+            // Where that fails the next stretch does it.
+            let file = OpenOptions::new().write(true).open(&path);
+            let cut = file.and_then(|file| shorten(&file, offset));
+            if let Err(error) = cut {
+                tracing::debug!(path = %path.display(), %error, "an unsaved stretch stays until it is written over");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(cut)),
+            Err(_) => cut(),
+        }
+    }
+}
+
 /// One more stretch of an upload.
 pub(crate) struct Appending {
-    sink: Sink<OwnedMutexGuard<()>>,
+    sink: Sink<Stretch>,
     folder: PathBuf,
     /// What was there before.
     before: Parts,
@@ -54,7 +85,10 @@ impl Local {
     pub(crate) async fn append(&self, parts: &Parts) -> Result<Appending> {
         let held = self.held.take(&parts.key).await?;
         let (path, offset) = (self.partial(&parts.key), parts.offset);
-        let sink = Sink::new(move || open(&path, offset).map(|file| Target::new(file, held, offset)));
+        let sink = Sink::new(move || {
+            let file = open(&path, offset)?;
+            Ok(Target::new(file, Stretch { path, offset, saved: false, held: Some(held) }, offset))
+        });
         Ok(Appending { sink, folder: self.partial_folder(), before: parts.clone(), added: 0 })
     }
 
@@ -89,10 +123,14 @@ impl Appending {
     pub(crate) async fn save(self) -> Result<Parts> {
         let Self { sink, folder, before, added } = self;
         let offset = before.offset;
-        sink.finish(move |target| {
+        sink.finish(move |mut target| {
             target.file.sync_data()?;
             // The file's name is on the disk since the first stretch.
-            if offset == 0 { sync_folder(&folder) } else { Ok(()) }
+            if offset == 0 {
+                sync_folder(&folder)?;
+            }
+            target.fate.saved = true;
+            Ok(())
         })
         .await?;
         Ok(Parts { offset: offset + added, ..before })

@@ -5,7 +5,7 @@
 
 mod common;
 
-use basalt_blob::{AnswerHeaders, Blobs, Parts};
+use basalt_blob::{AnswerHeaders, Blobs, Parts, Place};
 use bytes::Bytes;
 use common::{bytes_of, everywhere, key, keys, read, same, write, write_all};
 use futures_util::TryStreamExt;
@@ -232,6 +232,21 @@ async fn a_presigned_url_carries_the_headers_or_there_is_none() {
         assert_eq!(blobs.is_shared(), place != "local");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stretch_that_is_given_up_takes_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(Place::Local(folder.path().to_owned())).await.unwrap();
+    let parts = stretch(&blobs, &blobs.begin(&key()).await.unwrap(), &bytes_of(1_000)).await;
+    let mut broken = blobs.append(&parts).await.unwrap();
+    broken.write(bytes_of(1_000_000)).await.unwrap();
+    drop(broken);
+    // Who goes on waits for the one before to be gone.
+    blobs.append(&parts).await.unwrap().save().await.unwrap();
+    let partial = std::fs::read_dir(folder.path().join("partial")).unwrap();
+    let sizes: Vec<u64> = partial.map(|entry| entry.unwrap().metadata().unwrap().len()).collect();
+    assert_eq!(sizes, [1_000]);
 }
 
 async fn stretch(blobs: &Blobs, parts: &Parts, bytes: &[u8]) -> Parts {
