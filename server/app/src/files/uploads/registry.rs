@@ -108,9 +108,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_newer_request_has_the_older_one_let_go() {
-        let registry = Registry::default();
-        let mut first = registry.enter(&id()).await.unwrap();
-        let (second, ()) = tokio::join!(registry.enter(&id()), async {
+        let (registry, id) = (Registry::default(), id());
+        let mut first = registry.enter(&id).await.unwrap();
+        let (second, ()) = tokio::join!(registry.enter(&id), async {
             first.superseded().await;
             drop(first);
         });
@@ -120,10 +120,10 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_waits_gives_up_for_a_newer_one() {
-        let registry = Registry::default();
-        let first = registry.enter(&id()).await.unwrap();
-        let (second, third) = tokio::join!(registry.enter(&id()), async {
-            let third = registry.enter(&id());
+        let (registry, id) = (Registry::default(), id());
+        let first = registry.enter(&id).await.unwrap();
+        let (second, third) = tokio::join!(registry.enter(&id), async {
+            let third = registry.enter(&id);
             tokio::pin!(third);
             assert!(futures_util::poll!(&mut third).is_pending());
             drop(first);
