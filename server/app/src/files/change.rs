@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::commit::{
     Putting, Right, Stored, Wish, at, at_both, authorize, authorize_read, authorize_write, bucket_of, next, readable,
 };
-use super::file::{DATA, File, Target};
+use super::file::{DATA, File, Status, Target};
 use super::{Files, file_not_found, register, too_large, usage};
 use crate::common::names::FILES;
 use crate::common::{Flow, Tx};
@@ -121,10 +121,17 @@ impl Files {
                 register::take(tx, to, &file.sha256, (&new, file.size))?;
             }
             file.target = moved.to.clone();
+            if moves_bytes && bucket_of(compiled, &moved.to)?.scan {
+                file.status = Status::Pending;
+            }
             let kept = register::content(tx, &file.target.bucket, &file.sha256)?.map(|content| content.key);
             let said = document.data.get(DATA).cloned();
             let moved_to = next(tx, compiled, Some(&document), &document.id, file.into_fields(said))?;
             authorize_write(tx, compiled, &who, (Some(&document), &moved_to), &moved.to)?;
+            if moves_bytes {
+                // The rules above are those of the bucket that it leaves.
+                authorize_write(tx, compiled, &who, (None, &moved_to), &moved.to)?;
+            }
             Ok((tx.update(&FILES, &document, moved_to.data), kept))
         };
         let outcome = self.db.commit_defined(caller, (&self.collections, &FILES), decide).await;

@@ -119,7 +119,11 @@ fn content_type(essence: &str) -> String {
 fn disposition(opened: &Opened, download: Option<&str>) -> String {
     let own = opened.file.target.path.name();
     let name = download.filter(|name| !name.is_empty()).unwrap_or(own);
-    let name: String = name.chars().filter(|c| !c.is_control() && !matches!(c, '/' | '\\')).take(255).collect();
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '/' | '\\' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let name: String = name.chars().filter(|c| !misleads(*c)).take(255).collect();
     let kind = if download.is_some() || opened.shown() == Shown::Attachment { "attachment" } else { "inline" };
     let plain: String =
         name.chars().map(|c| if matches!(c, ' '..='~') && !matches!(c, '"' | '%') { c } else { '_' }).collect();
