@@ -9,6 +9,7 @@ mod changes;
 mod collections;
 mod contract;
 mod documents;
+mod files;
 mod http;
 mod realtime;
 mod rules;

@@ -10,6 +10,7 @@ mod crowds;
 mod database;
 mod durability;
 mod feed;
+mod files;
 mod idempotency;
 mod nodes;
 mod realtime;

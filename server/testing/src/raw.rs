@@ -55,7 +55,13 @@ fn parse(request: &str, bytes: &[u8]) -> Option<Answer> {
     }
     let body = &bytes[end + 4..];
     let in_chunks = headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked");
-    let body = if in_chunks { dechunked(body) } else { body.to_vec() };
+    let length = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+    let body = match length {
+        // What comes behind is another answer.
+        Some(length) => body[..body.len().min(length)].to_vec(),
+        None if in_chunks => dechunked(body),
+        None => body.to_vec(),
+    };
     // What is said first may be an invitation to send the rest.
     if status == 100 {
         parse(request, &bytes[end + 4..])

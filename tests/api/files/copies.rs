@@ -175,13 +175,20 @@ async fn the_bucket_they_go_to_decides(server: TestServer) {
         ("small", 413, "too_large"),
         ("pictures", 415, "file_type_refused"),
         ("full", 413, "bucket_full"),
-        ("closed", 403, "rule_missing"),
+        ("closed", 403, "rule_denied"),
     ] {
         let body = json!({"from": "a", "to": "a", "toBucket": bucket});
         copy(&client, body.clone()).problem(status, code).await;
         shift(&client, body).problem(status, code).await;
     }
     assert_eq!(paths(&client, "docs", &[]).await, ["a"]);
+    // What is scanned there is scanned, wherever it comes from.
+    define_bucket(&server, "inbox", &with(open(), &json!({"scan": true}))).await;
+    let copied = copy(&client, json!({"from": "a", "to": "b", "toBucket": "inbox"})).send().await;
+    assert_eq!(copied.at("/status"), "pending", "{copied}");
+    let moved = shift(&client, json!({"from": "a", "to": "a", "toBucket": "inbox"})).expect(200).await;
+    assert_eq!(moved.at("/status"), "pending", "{moved}");
+    client.get(&file("inbox", "a")).problem(404, "file_not_found").await;
 }
 
 async fn bad_bodies_are_refused(server: TestServer) {

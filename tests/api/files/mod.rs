@@ -14,6 +14,7 @@ mod ranges;
 mod rights;
 mod signed;
 pub(crate) mod support;
+mod sweep;
 mod types;
 mod upload;
 mod uploads;

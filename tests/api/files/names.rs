@@ -52,7 +52,8 @@ async fn odd_but_good_names_are_kept(server: TestServer) {
         assert_eq!(made.header("location"), Some(file("docs", &target)), "a location that can be followed");
         assert_eq!(bytes(&client, "docs", &target).await, content, "{name}");
         assert_eq!(client.get(&metadata("docs", &target)).expect(200).await.text_at("/path"), *name);
-        assert_eq!(paths(&client, "docs", &[("prefix", name), ("limit", "1")]).await, [*name]);
+        let begins: String = name.chars().take(100).collect();
+        assert_eq!(paths(&client, "docs", &[("prefix", &begins), ("limit", "1")]).await, [*name]);
         client.delete(&file("docs", &target)).expect(204).await;
     }
     assert!(paths(&client, "docs", &[]).await.is_empty());

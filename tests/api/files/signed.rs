@@ -196,8 +196,8 @@ async fn many_are_signed_at_once(server: TestServer) {
 async fn bad_requests_are_refused(server: TestServer) {
     let ann = define(&server).await;
     for bad in [
-        json!({"path": "a"}),
         json!({"method": "GET", "expiresIn": "1h"}),
+        json!({}),
         json!({"path": "a", "id": "x", "method": "GET", "expiresIn": "1h"}),
         json!({"path": "a", "method": "DELETE", "expiresIn": "1h"}),
         json!({"path": "a", "method": "GET", "expiresIn": "0s"}),

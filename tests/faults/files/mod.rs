@@ -1,6 +1,7 @@
 //! Files: what was acknowledged is there and whole, and what broke off leaves nothing, whatever happens.
 
 mod disk;
+mod doctor;
 mod kills;
 mod memory;
 mod nodes;
