@@ -49,6 +49,8 @@ impl Files {
         chunk: Chunk,
         body: &mut dyn Pieces,
     ) -> Result<Progress> {
+        // A stranger disturbs nobody's request.
+        self.own_upload(caller, bucket, id).await?;
         let turn = self.uploads.enter(id).await?;
         let said = (chunk.offset, chunk.length, chunk.size);
         let held = self.claim(caller, bucket, turn, id, move |upload, most| upload.check_chunk(said, most));

@@ -8,7 +8,7 @@ use basalt_core::{Caller, Code, Error, Result};
 use basalt_data::collections::Bucket;
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::append::Held;
 use super::lease::{self, Hold};
@@ -46,6 +46,8 @@ pub(super) struct Session {
     /// Bytes of this request are taken back all together, so nothing of it is told before it has come whole.
     checksum: Option<Checksum>,
     appending: Option<Appending>,
+    /// Whether anything came since the last checkpoint.
+    fresh: bool,
     /// Where the upload stands with what was written.
     offset: u64,
     most: u64,
@@ -59,7 +61,7 @@ impl Session {
         };
         let (sum, offset) = (sum.read()?, parts.offset());
         let most = held.upload.length.unwrap_or(bucket.max_size());
-        Ok(Self { files, caller, held, bucket, sum, checksum, appending: None, offset, most })
+        Ok(Self { files, caller, held, bucket, sum, checksum, appending: None, fresh: false, offset, most })
     }
 
     pub(super) async fn run(mut self, mut pieces: mpsc::Receiver<Message>) -> Result<Progress> {
@@ -88,6 +90,13 @@ impl Session {
                 biased;
                 () = self.held.turn.superseded() => return Ok(End::Superseded),
                 // While nothing comes nothing is renewed: who waits for the upload gets it in a while.
+                () = sleep_until(checkpoint), if self.fresh => {
+                    if self.checkpoint().await? == Hold::Wanted {
+                        return Ok(End::Superseded);
+                    }
+                    checkpoint = Instant::now() + CHECKPOINT;
+                    continue;
+                }
                 message = pieces.recv() => message,
             };
             match message {
@@ -95,16 +104,11 @@ impl Session {
                 Some(Message::End) => return Ok(End::Whole),
                 None => return Ok(End::Broken),
             }
-            if Instant::now() >= checkpoint {
-                if self.checkpoint().await? == Hold::Wanted {
-                    return Ok(End::Superseded);
-                }
-                checkpoint = Instant::now() + CHECKPOINT;
-            }
         }
     }
 
     async fn take(&mut self, piece: Bytes) -> Result<()> {
+        self.fresh = true;
         self.offset += piece.len() as u64;
         if self.offset > self.most {
             return Err(self.held.upload.too_much(self.most));
@@ -124,6 +128,7 @@ impl Session {
 
     /// Renews the lease, with what came as far as it may be told.
     async fn checkpoint(&mut self) -> Result<Hold> {
+        self.fresh = false;
         if self.checksum.is_none() {
             self.save().await?;
         }

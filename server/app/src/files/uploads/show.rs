@@ -55,8 +55,8 @@ impl Files {
         Ok(())
     }
 
-    /// The caller's own upload. (Asked before its turn: a stranger disturbs nobody's.)
-    async fn own_upload(&self, caller: &Caller, bucket: &BucketName, id: &UploadId) -> Result<Upload> {
+    /// The caller's own upload; to be asked before its turn is taken from anybody.
+    pub(super) async fn own_upload(&self, caller: &Caller, bucket: &BucketName, id: &UploadId) -> Result<Upload> {
         let (owner, asked, named) = (owner_of(caller), bucket.clone(), id.clone());
         let decide = move |tx: &mut Tx<'_>| {
             let upload = Upload::of(tx, &named)?.ok_or_else(not_found)?;
