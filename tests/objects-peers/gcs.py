@@ -4,6 +4,7 @@ Paths, answers, lists and multipart uploads of that API are those of S3, which m
 translated here: who asks (whoever), `x-goog-*` headers, and conditions on the generation.
 """
 import sys
+import urllib.parse
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
@@ -24,6 +25,9 @@ def translated(app):
         if environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None) == "0":
             environ["HTTP_IF_NONE_MATCH"] = "*"
         environ["HTTP_AUTHORIZATION"] = SOMEBODY
+        # object_store encodes all but letters and digits, also `/` and the bucket's name; moto looks at the path as it came.
+        path, mark, query = environ.get("RAW_URI", "").partition("?")
+        environ["RAW_URI"] = urllib.parse.quote(urllib.parse.unquote(path)) + mark + query
 
         def start(status, headers, exc_info=None):
             kept = [(name, value) for name, value in headers if not name.lower().startswith("x-amz")]
