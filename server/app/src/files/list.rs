@@ -47,16 +47,11 @@ impl Files {
             return Err(Error::new(Code::BucketNotFound, format!("There is no bucket {:?}.", bucket.as_str())));
         }
         // A key of this bucket alone lists what is in it, which the condition holds it to.
-        let caller = match caller.bypasses_bucket_rules(bucket, Access::Read)? {
-            true => &self.system(),
-            false => caller,
-        };
+        let caller = if caller.bypasses_bucket_rules(bucket, Access::Read)? { &self.system() } else { caller };
         let list = FilesList { prefix: prefix(&list.prefix)?, ..list };
         let place = place(bucket, &list);
-        let prefixes = match list.folders && list.cursor.is_none() {
-            true => Some(self.prefixes(caller, bucket, &list.prefix).await?),
-            false => None,
-        };
+        let first_page = list.folders && list.cursor.is_none();
+        let prefixes = if first_page { Some(self.prefixes(caller, bucket, &list.prefix).await?) } else { None };
         let filter = match &list.filter {
             Some(filter) => format!("{place} && ({filter}\n)"),
             None => place,
@@ -122,15 +117,15 @@ impl Files {
 /// The condition that a file is in the bucket, and where the list looks.
 fn place(bucket: &BucketName, list: &FilesList) -> String {
     let FilesList { prefix, folders, .. } = list;
-    let mut condition = format!("doc.bucket == {}", text(bucket.as_str()));
+    let mut conditions = vec![format!("doc.bucket == {}", text(bucket.as_str()))];
     if !prefix.is_empty() {
-        condition.push_str(&format!(" && doc.path.startsWith({})", text(prefix)));
+        conditions.push(format!("doc.path.startsWith({})", text(prefix)));
     }
     if *folders {
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-        condition.push_str(&format!(" && doc.folder == {}", text(folder)));
+        conditions.push(format!("doc.folder == {}", text(folder)));
     }
-    condition
+    conditions.join(" && ")
 }
 
 /// Written as paths are.

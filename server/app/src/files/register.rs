@@ -72,12 +72,11 @@ pub(super) fn content(tx: &mut Tx<'_>, bucket: &BucketName, sha256: &str) -> Flo
 /// One more file has these bytes, which lie under `key` unless the bucket has them already.
 pub(super) fn take(tx: &mut Tx<'_>, bucket: &BucketName, sha256: &str, (key, size): (&Key, u64)) -> Flow<()> {
     let known = content(tx, bucket, sha256)?;
-    let next = match known {
-        Some(known) => Content { files: known.files + 1, unused_since: None, ..known },
-        None => {
-            tx.put_cell(&blob_key(key.as_str()), json!({ "bucket": bucket, "sha256": sha256 }), None);
-            Content { key: key.to_string(), size, files: 1, unused_since: None }
-        }
+    let next = if let Some(known) = known {
+        Content { files: known.files + 1, unused_since: None, ..known }
+    } else {
+        tx.put_cell(&blob_key(key.as_str()), json!({ "bucket": bucket, "sha256": sha256 }), None);
+        Content { key: key.to_string(), size, files: 1, unused_since: None }
     };
     put(tx, bucket, sha256, &next)
 }

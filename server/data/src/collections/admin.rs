@@ -123,14 +123,14 @@ impl Collections {
     /// What `PUT` of this bucket would do.
     pub fn plan_bucket(&self, caller: &Caller, name: &BucketName, entry: &Value) -> Result<Plan> {
         require(caller, OperatorRole::Viewer)?;
-        self.plan(&[bucket_alone(name, entry)?], &PlanOptions::part()).map_err(|error| below(error, &at(name)))
+        self.plan(&[bucket_alone(name, entry)?], &PlanOptions::part()).map_err(|error| below(&error, &at(name)))
     }
 
     /// Defines or redefines one bucket.
     pub async fn put_bucket(&self, caller: &Caller, name: &BucketName, entry: &Value) -> Result<Plan> {
         require(caller, OperatorRole::Owner)?;
         let definition = bucket_alone(name, entry)?;
-        self.apply(&[definition], &PlanOptions::part()).await.map_err(|error| below(error, &at(name)))
+        self.apply(&[definition], &PlanOptions::part()).await.map_err(|error| below(&error, &at(name)))
     }
 
     /// Drops a bucket. That it is empty is for who asks to know.
@@ -274,7 +274,8 @@ pub(crate) fn bucket_not_found(name: &BucketName) -> Error {
 /// A definition that says nothing but this of the files.
 fn bucket_alone(name: &BucketName, entry: &Value) -> Result<Definition> {
     let value = json!({ "buckets": { name.as_str(): entry } });
-    Definition::parse(&CollectionName::parse(FILES)?, &value).map_err(|error| below(error, &format!("/buckets/{name}")))
+    Definition::parse(&CollectionName::parse(FILES)?, &value)
+        .map_err(|error| below(&error, &format!("/buckets/{name}")))
 }
 
 /// Where a plan tells of a bucket.
@@ -289,13 +290,13 @@ fn below_the_body(error: Error) -> Error {
         Some(format!("/collections/{}", &rest[..rest.find('/').unwrap_or(rest.len())]))
     });
     match named {
-        Some(prefix) => below(error, &prefix),
+        Some(prefix) => below(&error, &prefix),
         None => error,
     }
 }
 
 /// Places below this one begin there.
-fn below(error: Error, prefix: &str) -> Error {
+fn below(error: &Error, prefix: &str) -> Error {
     let relative = |path: &str| path.strip_prefix(prefix).map(str::to_owned);
     let faults = error.errors().iter().map(|fault| {
         let path = relative(&fault.path).unwrap_or_else(|| fault.path.clone());

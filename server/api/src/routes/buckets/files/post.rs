@@ -52,7 +52,7 @@ pub(crate) async fn handle(
     files: Data<Files>,
 ) -> Answer {
     let form = Multipart::new(request.headers(), payload);
-    let done = uploading.unless_stopping(upload(&caller.0, at.0, form, &files)).await?;
+    let done = uploading.unless_stopping(Box::pin(upload(&caller.0, at.0, form, &files))).await?;
     Ok(stored(&done)?)
 }
 
