@@ -53,8 +53,9 @@ impl Registry {
         let turn = Arc::clone(&slot.turn);
         let mut entered = Turn { id: id.clone(), slots: Arc::clone(&self.slots), slot, number, newest, held: None };
         let held = tokio::select! {
-            held = turn.lock_owned() => held,
+            biased;
             () = entered.superseded() => return Err(locked()),
+            held = turn.lock_owned() => held,
             () = tokio::time::sleep(PATIENCE) => return Err(locked()),
         };
         entered.held = Some(held);
