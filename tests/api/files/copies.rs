@@ -19,12 +19,12 @@ on_both_stores! {
     of_many_moves_one_wins,
 }
 
-fn copy(client: &Client, body: Value) -> basalt_testing::Call {
-    client.post(&call("docs", "copy")).json(&body)
+fn copy(client: &Client, body: &Value) -> basalt_testing::Call {
+    client.post(&call("docs", "copy")).json(body)
 }
 
-fn shift(client: &Client, body: Value) -> basalt_testing::Call {
-    client.post(&call("docs", "move")).json(&body)
+fn shift(client: &Client, body: &Value) -> basalt_testing::Call {
+    client.post(&call("docs", "move")).json(body)
 }
 
 async fn a_copy_is_a_file_of_its_own(server: TestServer) {
@@ -33,7 +33,7 @@ async fn a_copy_is_a_file_of_its_own(server: TestServer) {
     let content = noise(1, 70_000);
     let made = put(&client, "docs", "a", &content).await.body();
     client.patch(&metadata("docs", "a")).json(&json!({"data": {"n": 1}})).expect(200).await;
-    let copied = copy(&client, json!({"from": "a", "to": "b/c"})).send().await;
+    let copied = copy(&client, &json!({"from": "a", "to": "b/c"})).send().await;
     assert!([200, 201].contains(&copied.status), "{copied}");
     assert!(copied.header("basalt-seq").is_some(), "{copied}");
     assert_ne!(copied.at("/id"), made["id"]);
@@ -50,7 +50,7 @@ async fn a_moved_file_keeps_its_id(server: TestServer) {
     define_bucket(&server, "docs", &open()).await;
     let client = server.visitor();
     let made = put(&client, "docs", "a", b"content").await.body();
-    let moved = shift(&client, json!({"from": "a", "to": "b"})).expect(200).await.body();
+    let moved = shift(&client, &json!({"from": "a", "to": "b"})).expect(200).await.body();
     assert_eq!((&moved["id"], &moved["path"], &moved["createdAt"]), (&made["id"], &json!("b"), &made["createdAt"]));
     client.get(&file("docs", "a")).problem(404, "file_not_found").await;
     assert_eq!(bytes(&client, "docs", "b").await, b"content");
@@ -64,16 +64,16 @@ async fn they_go_to_other_buckets(server: TestServer) {
     define_bucket(&server, "other", &open()).await;
     let client = server.visitor();
     let made = put(&client, "docs", "a", b"content").await.body();
-    let copied = copy(&client, json!({"from": "a", "to": "a", "toBucket": "other"})).send().await;
+    let copied = copy(&client, &json!({"from": "a", "to": "a", "toBucket": "other"})).send().await;
     assert!([200, 201].contains(&copied.status), "{copied}");
     assert_eq!(copied.at("/bucket"), "other");
     assert_eq!(bytes(&client, "other", "a").await, b"content");
-    let moved = shift(&client, json!({"from": "a", "to": "b", "toBucket": "other"})).expect(200).await;
+    let moved = shift(&client, &json!({"from": "a", "to": "b", "toBucket": "other"})).expect(200).await;
     assert_eq!((moved.at("/id"), moved.at("/bucket")), (made["id"].clone(), json!("other")));
     assert_eq!(bytes(&client, "other", "b").await, b"content");
     assert!(paths(&client, "docs", &[]).await.is_empty());
     put(&client, "docs", "a", b"x").await;
-    copy(&client, json!({"from": "a", "to": "a", "toBucket": "nowhere"})).problem(404, "bucket_not_found").await;
+    copy(&client, &json!({"from": "a", "to": "a", "toBucket": "nowhere"})).problem(404, "bucket_not_found").await;
 }
 
 async fn nothing_is_overwritten_unasked(server: TestServer) {
@@ -81,17 +81,17 @@ async fn nothing_is_overwritten_unasked(server: TestServer) {
     let client = server.visitor();
     put(&client, "docs", "a", b"one").await;
     let taken = put(&client, "docs", "b", b"two").await.body();
-    copy(&client, json!({"from": "a", "to": "b"})).problem(409, "file_exists").await;
-    shift(&client, json!({"from": "a", "to": "b"})).problem(409, "file_exists").await;
+    copy(&client, &json!({"from": "a", "to": "b"})).problem(409, "file_exists").await;
+    shift(&client, &json!({"from": "a", "to": "b"})).problem(409, "file_exists").await;
     assert_eq!(bytes(&client, "docs", "b").await, b"two");
-    let copied = copy(&client, json!({"from": "a", "to": "b", "overwrite": true})).expect(200).await;
+    let copied = copy(&client, &json!({"from": "a", "to": "b", "overwrite": true})).expect(200).await;
     assert_eq!(copied.at("/id"), taken["id"], "what is replaced keeps its id");
     assert_eq!(bytes(&client, "docs", "b").await, b"one");
-    let moved = shift(&client, json!({"from": "a", "to": "b", "overwrite": true})).expect(200).await;
+    let moved = shift(&client, &json!({"from": "a", "to": "b", "overwrite": true})).expect(200).await;
     assert_ne!(moved.at("/id"), taken["id"]);
     assert_eq!(paths(&client, "docs", &[]).await, ["b"]);
     // Onto itself nothing happens to it.
-    let same = shift(&client, json!({"from": "b", "to": "b", "overwrite": true})).send().await;
+    let same = shift(&client, &json!({"from": "b", "to": "b", "overwrite": true})).send().await;
     assert!([200, 400, 409].contains(&same.status), "{same}");
     assert_eq!(bytes(&client, "docs", "b").await, b"one");
 }
@@ -138,7 +138,7 @@ async fn what_only_reads_moves_nothing(server: TestServer) {
     put(&ann, "docs", "a", b"ann's").await;
     bob.delete(&file("docs", "a")).problem(403, "rule_denied").await;
     server.visitor().delete(&file("docs", "a")).problem(401, "unauthenticated").await;
-    shift(&bob, json!({"from": "a", "to": "b"})).problem(403, "rule_denied").await;
+    shift(&bob, &json!({"from": "a", "to": "b"})).problem(403, "rule_denied").await;
     server
         .visitor()
         .post(&call("docs", "move"))
@@ -146,19 +146,19 @@ async fn what_only_reads_moves_nothing(server: TestServer) {
         .problem(401, "unauthenticated")
         .await;
     // Who may read may copy, and the copy is his own.
-    let copied = copy(&bob, json!({"from": "a", "to": "b"})).send().await;
+    let copied = copy(&bob, &json!({"from": "a", "to": "b"})).send().await;
     assert_eq!(copied.at("/owner"), json!(bob.id), "{copied}");
-    copy(&server.visitor(), json!({"from": "a", "to": "c"})).problem(401, "unauthenticated").await;
-    copy(&bob, json!({"from": "b", "to": "a", "overwrite": true})).problem(403, "rule_denied").await;
+    copy(&server.visitor(), &json!({"from": "a", "to": "c"})).problem(401, "unauthenticated").await;
+    copy(&bob, &json!({"from": "b", "to": "a", "overwrite": true})).problem(403, "rule_denied").await;
     assert_eq!(paths(&ann, "docs", &[]).await, ["a", "b"]);
     // What is hidden isn't there.
     define_bucket(&server, "docs", &owned()).await;
     for (from, to) in [("a", "x"), ("nothing", "x")] {
-        copy(&bob, json!({"from": from, "to": to})).problem(404, "file_not_found").await;
-        shift(&bob, json!({"from": from, "to": to})).problem(404, "file_not_found").await;
+        copy(&bob, &json!({"from": from, "to": to})).problem(404, "file_not_found").await;
+        shift(&bob, &json!({"from": from, "to": to})).problem(404, "file_not_found").await;
     }
     bob.delete(&file("docs", "a")).problem(404, "file_not_found").await;
-    shift(&ann, json!({"from": "a", "to": "c"})).expect(200).await;
+    shift(&ann, &json!({"from": "a", "to": "c"})).expect(200).await;
     ann.delete(&file("docs", "c")).expect(204).await;
 }
 
@@ -178,15 +178,15 @@ async fn the_bucket_they_go_to_decides(server: TestServer) {
         ("closed", 403, "rule_denied"),
     ] {
         let body = json!({"from": "a", "to": "a", "toBucket": bucket});
-        copy(&client, body.clone()).problem(status, code).await;
-        shift(&client, body).problem(status, code).await;
+        copy(&client, &body).problem(status, code).await;
+        shift(&client, &body).problem(status, code).await;
     }
     assert_eq!(paths(&client, "docs", &[]).await, ["a"]);
     // What is scanned there is scanned, wherever it comes from.
     define_bucket(&server, "inbox", &with(open(), &json!({"scan": true}))).await;
-    let copied = copy(&client, json!({"from": "a", "to": "b", "toBucket": "inbox"})).send().await;
+    let copied = copy(&client, &json!({"from": "a", "to": "b", "toBucket": "inbox"})).send().await;
     assert_eq!(copied.at("/status"), "pending", "{copied}");
-    let moved = shift(&client, json!({"from": "a", "to": "a", "toBucket": "inbox"})).expect(200).await;
+    let moved = shift(&client, &json!({"from": "a", "to": "a", "toBucket": "inbox"})).expect(200).await;
     assert_eq!(moved.at("/status"), "pending", "{moved}");
     client.get(&file("inbox", "a")).problem(404, "file_not_found").await;
 }
@@ -217,7 +217,7 @@ async fn of_many_moves_one_wins(server: TestServer) {
     define_bucket(&server, "docs", &open()).await;
     let client = server.visitor();
     put(&client, "docs", "a", b"content").await;
-    let moves = (0..20).map(|n| shift(&client, json!({"from": "a", "to": format!("b{n}")})).send());
+    let moves = (0..20).map(|n| shift(&client, &json!({"from": "a", "to": format!("b{n}")})).send());
     let answers = join_all(moves).await;
     let done = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(done, 1, "{answers:?}");

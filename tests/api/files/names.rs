@@ -155,7 +155,7 @@ async fn climbing_targets_reach_nothing(server: TestServer) {
     define_bucket(&server, "docs", &open()).await;
     let client = server.visitor();
     for up in ["..", "%2e%2e", "%2E.", "..%2f..", "..%5c", "%252e%252e", "..;", "%c0%ae%c0%ae", "....//"] {
-        let climb = vec![up; 12].join("/");
+        let climb = [up; 12].join("/");
         for target in [
             file("docs", &format!("{climb}/etc/passwd")),
             format!("/v1/buckets/{climb}/etc/passwd"),

@@ -66,7 +66,8 @@ pub(crate) fn call(bucket: &str, call: &str) -> String {
 
 /// The SHA-256 of bytes in hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let hex = |text: String, byte: &u8| text + &format!("{byte:02x}");
+    Sha256::digest(bytes).iter().fold(String::new(), hex)
 }
 
 /// The ETag of bytes.

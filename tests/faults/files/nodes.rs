@@ -7,6 +7,7 @@ use serde_json::json;
 use super::support::{assert_all_whole, file, listed, noise, started};
 
 /// Two nodes, with a client at each.
+#[expect(clippy::print_stdout, reason = "a test that is passed over says so")]
 async fn two() -> Option<[(Process, Client); 2]> {
     let place = match Store::S3.place() {
         Ok(place) => place.expect("a place"),
