@@ -65,6 +65,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
             metrics::describe_counter!("basalt_http_requests_total", "Requests answered, by the status' first digit.");
             metrics::describe_histogram!("basalt_http_request_seconds", "From a request's head to its answer.");
             metrics::describe_counter!("basalt_panics_total", "Requests that ended in a panic.");
+            metrics::describe_counter!("basalt_image_panics_total", "Codecs that panicked at a picture.");
             metrics::describe_gauge!("basalt_log_lag_seconds", "Since this node last knew the end of the change log.");
             metrics::describe_gauge!("basalt_commit_queue", "Writes that wait for their commit or are committed.");
             metrics::describe_gauge!("basalt_wal_bytes", "SQLite's write-ahead log.");

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_blob::{AnswerHeaders, ByteStream, Key};
-use basalt_core::{Caller, Document, Error, Result};
+use basalt_core::{Caller, Document, DocumentId, Error, Result};
 use basalt_data::collections::Bucket;
 
-use super::commit::{bucket_of, readable};
+use super::commit::{authorize_read, bucket_of, readable};
+use super::places::is_at;
 use super::{File, Files, Status, Target, Ticket, file_not_found, register, sniff};
 use crate::common::Tx;
+use crate::common::names::FILES;
 
 /// How long a client has to begin with a download that he was sent on to.
 const REDIRECTED: Duration = Duration::from_mins(5);
@@ -55,15 +57,37 @@ impl Files {
     /// The document of a file that the caller may read.
     pub async fn readable(&self, caller: &Caller, target: &Target) -> Result<Arc<Document>> {
         let compiled = self.collections.files()?;
+        if let Some(id) = self.places.guess(target) {
+            if let Some(document) = self.readable_there(caller, target, id).await? {
+                return Ok(document);
+            }
+            self.places.forget(target);
+        }
+        let (who, place) = (caller.clone(), target.clone());
+        let document = self.db.inspect(move |tx: &mut Tx<'_>| readable(tx, &compiled, &who, &place)).await?;
+        self.places.remember(target.clone(), &document);
+        Ok(document)
+    }
+
+    /// The same, if it is the file of this id.
+    async fn readable_there(&self, caller: &Caller, target: &Target, id: DocumentId) -> Result<Option<Arc<Document>>> {
+        let compiled = self.collections.files()?;
+        bucket_of(&compiled, target)?;
         let (caller, target) = (caller.clone(), target.clone());
-        self.db.inspect(move |tx: &mut Tx<'_>| readable(tx, &compiled, &caller, &target)).await
+        let decide = move |tx: &mut Tx<'_>| {
+            let found = tx.document(&FILES, &id)?.filter(|document| is_at(document, &target));
+            if let Some(document) = &found {
+                authorize_read(tx, &compiled, &caller, document)?;
+            }
+            Ok(found)
+        };
+        self.db.inspect(decide).await
     }
 
     /// A ticket names the file by its id: it follows it where it is moved, and nothing else that takes its place.
     async fn ticketed(&self, ticket: &Ticket, target: &Target) -> Result<Arc<Document>> {
         let id = ticket.file().ok_or_else(file_not_found)?.clone();
-        let files = crate::common::names::FILES.clone();
-        let found = self.db.inspect(move |tx: &mut Tx<'_>| tx.document(&files, &id)).await?;
+        let found = self.db.inspect(move |tx: &mut Tx<'_>| tx.document(&FILES, &id)).await?;
         let document = found.ok_or_else(file_not_found)?;
         let file = File::of(&document)?;
         if file.target.bucket != target.bucket || file.status == Status::Pending {

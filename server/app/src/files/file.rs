@@ -10,7 +10,7 @@ pub(crate) const OWNED: [&str; 9] =
 pub(crate) const DATA: &str = "data";
 
 /// Where a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     pub bucket: BucketName,
     pub path: FilePath,

@@ -10,6 +10,7 @@ mod download;
 mod file;
 pub mod images;
 mod list;
+mod places;
 mod register;
 mod release;
 mod sign;
@@ -74,6 +75,7 @@ pub struct Inner {
     /// Which node this is, among those that take turns.
     node: String,
     images: images::Images,
+    places: places::Places,
     /// The uploads that requests of this node are at.
     uploads: uploads::Registry,
 }
@@ -93,7 +95,17 @@ impl Files {
         let signing = master.derive("file urls", "");
         let images = images::Images::new(&images);
         let uploads = uploads::Registry::default();
-        Self(Arc::new(Inner { db, collections, documents, blobs, signing, node, images, uploads }))
+        Self(Arc::new(Inner {
+            db,
+            collections,
+            documents,
+            blobs,
+            signing,
+            node,
+            images,
+            uploads,
+            places: places::Places::default(),
+        }))
     }
 
     pub fn blobs(&self) -> &Blobs {
