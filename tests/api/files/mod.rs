@@ -5,6 +5,7 @@ mod download;
 mod hostile;
 mod images;
 mod lists;
+mod matrix;
 mod metadata;
 mod names;
 mod pending;

@@ -1,0 +1,210 @@
+//! Every route of files × callers × rules, against what the rules mean, said once more in Rust.
+
+use std::collections::BTreeSet;
+
+use basalt_testing::{Answer, Client, TestServer, on_both_engines};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::support::{call, define_bucket, file, files, metadata, put};
+use crate::support::{document, documents, query};
+
+on_both_engines! {
+    every_route_does_what_the_rules_of_the_bucket_say,
+}
+
+struct Rule {
+    /// With `X` in the place of `doc` or `next`.
+    text: &'static str,
+    holds: fn(&Actor, &Kept) -> bool,
+}
+
+const RULES: [Rule; 7] = [
+    Rule { text: "true", holds: |_, _| true },
+    Rule { text: "false", holds: |_, _| false },
+    Rule { text: "auth != null", holds: |actor, _| actor.id.is_some() },
+    Rule { text: "auth.id == X.owner", holds: |actor, kept| actor.id.is_some() && actor.id == kept.owner },
+    Rule { text: "X.data.shared == true", holds: |_, kept| kept.shared },
+    Rule { text: "'editor' in auth.roles", holds: |actor, _| actor.editor },
+    Rule {
+        text: "X.size > 100 || auth.id == X.owner",
+        holds: |actor, kept| kept.size > 100 || (actor.id.is_some() && actor.id == kept.owner),
+    },
+];
+
+/// Who asks. `reads` and `writes` are of those whom rules don't bind.
+struct Actor {
+    name: &'static str,
+    client: Client,
+    id: Option<String>,
+    editor: bool,
+    by_scopes: Option<(bool, bool)>,
+}
+
+/// A file, as rules see it.
+struct Kept {
+    path: &'static str,
+    id: String,
+    owner: Option<String>,
+    shared: bool,
+    size: usize,
+}
+
+async fn every_route_does_what_the_rules_of_the_bucket_say(server: TestServer) {
+    let all = json!({"rules": {"write": "true"}, "acknowledge": ["create", "update", "delete"]});
+    define_bucket(&server, "docs", &all).await;
+    let actors = actors(&server).await;
+    let kept = keep(&server, &actors).await;
+    let mut mismatches = Vec::new();
+    for n in 0..RULES.len() {
+        let rule = |more: usize| &RULES[(n + more) % RULES.len()];
+        let (get, list, write) = (rule(0), rule(2), rule(4));
+        deploy(&server, get, list, write).await;
+        for actor in &actors {
+            let visible = |rule: &Rule| -> BTreeSet<&str> {
+                let sees = |kept: &&Kept| actor.by_scopes.map_or_else(|| (rule.holds)(actor, kept), |(reads, _)| reads);
+                kept.iter().filter(sees).map(|kept| kept.path).collect()
+            };
+            for (route, asked) in [("get", get), ("list", list)] {
+                for (path, seen) in reads(route, &actor.client, &kept).await {
+                    if seen != visible(asked) {
+                        let (name, wanted) = (actor.name, visible(asked));
+                        mismatches.push(format!("{name} by {path} under {}: {seen:?}, not {wanted:?}", asked.text));
+                    }
+                }
+            }
+            for kept in &kept {
+                let readable = visible(get).contains(kept.path);
+                let may = actor.by_scopes.map_or_else(|| readable && (write.holds)(actor, kept), |(_, writes)| writes);
+                for (path, answer) in writes(&actor.client, kept).await {
+                    if (answer.status < 300) != may || answer.status >= 500 {
+                        let (name, get, write) = (actor.name, get.text, write.text);
+                        mismatches.push(format!("{name} {path} under get {get}, write {write}: {answer}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        mismatches.is_empty(),
+        "{} mismatches:\n{}",
+        mismatches.len(),
+        mismatches[..mismatches.len().min(30)].join("\n")
+    );
+}
+
+async fn actors(server: &TestServer) -> Vec<Actor> {
+    server.declare(&["editor"]).await;
+    let (owner, stranger, editor) = (server.user("ann").await, server.user("bob").await, server.user("eve").await);
+    let role = json!({"roles": ["editor"]});
+    server.owner().patch(&format!("/v1/admin/users/{}", editor.id)).json(&role).expect(200).await;
+    let user = |name, user: &basalt_testing::User, editor| Actor {
+        name,
+        client: (**user).clone(),
+        id: Some(user.id.clone()),
+        editor,
+        by_scopes: None,
+    };
+    let other = |name, client, by_scopes| Actor { name, client, id: None, editor: false, by_scopes };
+    vec![
+        user("owner", &owner, false),
+        user("stranger", &stranger, false),
+        user("editor", &editor, true),
+        other("visitor", server.visitor(), None),
+        // His session is for the admin API: here he is a visitor.
+        other("operator", server.operator("viewer").await, None),
+        other("service", server.service().clone(), Some((true, true))),
+        other("key that reads", server.key(&["files:read"]).await, Some((true, false))),
+        other("key of another bucket", server.key(&["files:read:x", "files:write:x"]).await, Some((false, false))),
+    ]
+}
+
+async fn keep(server: &TestServer, actors: &[Actor]) -> Vec<Kept> {
+    let mut all = Vec::new();
+    for (path, whose, shared, size) in
+        [("a/own", 0, false, 50), ("a/shared", 0, true, 60), ("b/large", 1, false, 500), ("b/nobodys", 5, false, 70)]
+    {
+        let made = put(&actors[whose].client, "docs", path, &vec![b'x'; size]).await;
+        let data = json!({"data": {"shared": shared}});
+        server.service().patch(&metadata("docs", path)).json(&data).expect(200).await;
+        all.push(Kept { path, id: made.text_at("/id"), owner: actors[whose].id.clone(), shared, size });
+    }
+    all
+}
+
+async fn deploy(server: &TestServer, get: &Rule, list: &Rule, write: &Rule) {
+    let on = |rule: &Rule, name: &str| rule.text.replace('X', name);
+    let rules = json!({
+        "rules": {
+            "get": on(get, "doc"),
+            "list": on(list, "doc"),
+            "create": on(write, "next"),
+            "update": format!("({}) && ({})", on(write, "doc"), on(write, "next")),
+            "delete": on(write, "doc"),
+        },
+        "acknowledge": ["create", "update", "delete"],
+    });
+    define_bucket(server, "docs", &rules).await;
+}
+
+/// The paths that are seen on each route that asks this rule.
+async fn reads<'a>(rule: &str, client: &Client, kept: &'a [Kept]) -> Vec<(&'static str, BTreeSet<&'a str>)> {
+    if rule == "list" {
+        let filter = json!({"filter": "bucket == 'docs'"});
+        return vec![
+            ("list", listed(client.get(&files("docs")).send().await, kept)),
+            ("list by filter", listed(client.get(&files("docs")).query(&[("filter", "size >= 0")]).send().await, kept)),
+            ("list by prefix", listed_in_two(client, kept).await),
+            ("documents", listed(client.get(&documents("files")).send().await, kept)),
+            ("query", listed(client.post(&query("files")).json(&filter).send().await, kept)),
+        ];
+    }
+    let mut seen = vec![("get", BTreeSet::new()), ("head", BTreeSet::new()), ("range", BTreeSet::new())];
+    seen.extend([("metadata", BTreeSet::new()), ("signing", BTreeSet::new()), ("document", BTreeSet::new())]);
+    for kept in kept {
+        let sign = json!({"files": [{"path": kept.path, "method": "GET", "expiresIn": "1h"}]});
+        let answers = [
+            client.get(&file("docs", kept.path)).send().await,
+            client.call(Method::HEAD, &file("docs", kept.path)).send().await,
+            client.get(&file("docs", kept.path)).header("Range", "bytes=0-0").send().await,
+            client.get(&metadata("docs", kept.path)).send().await,
+            client.post(&call("docs", "sign")).json(&sign).send().await,
+            client.get(&document("files", &kept.id)).send().await,
+        ];
+        for (answer, (_, seen)) in answers.iter().zip(&mut seen) {
+            assert!(answer.status < 500, "{answer}");
+            if answer.status < 300 {
+                seen.insert(kept.path);
+            }
+        }
+    }
+    seen
+}
+
+fn listed<'a>(answer: Answer, kept: &'a [Kept]) -> BTreeSet<&'a str> {
+    if answer.code().as_deref() == Some("scope_missing") {
+        return BTreeSet::new();
+    }
+    let items = answer.expect(200).items();
+    kept.iter().map(|kept| kept.path).filter(|path| items.iter().any(|item| item["path"] == *path)).collect()
+}
+
+async fn listed_in_two<'a>(client: &Client, kept: &'a [Kept]) -> BTreeSet<&'a str> {
+    let mut all = BTreeSet::new();
+    for prefix in ["a/", "b/"] {
+        all.extend(listed(client.get(&files("docs")).query(&[("prefix", prefix)]).send().await, kept));
+    }
+    all
+}
+
+/// Writes that leave a file as rules see it.
+async fn writes(client: &Client, kept: &Kept) -> Vec<(&'static str, Answer)> {
+    let same: Value = json!({"data": {"shared": kept.shared}});
+    let content = vec![b'x'; kept.size];
+    let sign = json!({"files": [{"path": kept.path, "method": "PUT", "expiresIn": "1h", "maxSize": kept.size}]});
+    vec![
+        ("changes metadata", client.patch(&metadata("docs", kept.path)).json(&same).send().await),
+        ("puts again", client.put(&file("docs", kept.path)).body("text/plain", content).send().await),
+        ("signs an upload", client.post(&call("docs", "sign")).json(&sign).send().await),
+    ]
+}
