@@ -181,7 +181,7 @@ async fn reads<'a>(rule: &str, client: &Client, kept: &'a [Kept]) -> Vec<(&'stat
     seen
 }
 
-fn listed<'a>(answer: Answer, kept: &'a [Kept]) -> BTreeSet<&'a str> {
+fn listed(answer: Answer, kept: &[Kept]) -> BTreeSet<&str> {
     if answer.code().as_deref() == Some("scope_missing") {
         return BTreeSet::new();
     }
