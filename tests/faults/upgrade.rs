@@ -53,6 +53,9 @@ async fn postgres_data_of_each_issue_are_served() {
             .output()
             .expect("psql");
         assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+        if fixture.join("files").exists() {
+            copy(&fixture.join("files"), &process.data().join("files"));
+        }
         process.run(&["upgrade", "--check"]);
         process.run(&["upgrade"]);
         process.restart();
@@ -180,6 +183,7 @@ async fn check_world(process: &Process, expected: &Value) {
     let listed = ann.get("/v1/collections/notes/documents").query(&page).expect(200).await;
     assert_eq!(Value::from(listed.column("id")), expected["page"]["following"], "a cursor goes on where it was");
     check_answers(&service, expected).await;
+    check_files(process, expected).await;
     check_rows(process, expected);
     check_writes(&service, expected).await;
 }
@@ -198,6 +202,21 @@ async fn check_answers(service: &Client, expected: &Value) {
         let next = service.get("/v1/changes?consumer=crm&collection=places&limit=5").expect(200).await;
         assert_eq!(gist(&next.body()), gist(&json!({"items": consumer["following"]})), "it goes on where it stood");
     }
+}
+
+/// Files are whole, and their owner reads them by the bucket's rule.
+async fn check_files(process: &Process, expected: &Value) {
+    let Some(files) = expected["files"].as_array() else { return };
+    let owner = process.client().with_token(expected["users"][0]["accessToken"].as_str().expect("a token"));
+    for file in files {
+        let path = file["path"].as_str().expect("a path");
+        let answer = owner.get(path).expect(200).await;
+        assert_eq!(answer.text(), file["text"].as_str().expect("a text"));
+        assert_eq!(answer.header("etag"), Some(format!("\"{}\"", file["sha256"].as_str().expect("a hash"))));
+        process.client().get(path).problem(404, "file_not_found").await;
+    }
+    let told = String::from_utf8_lossy(&process.run(&["doctor", "--files"]).stdout).into_owned();
+    assert!(told.contains("3 files of 9 bytes are whole; 0 blobs"), "{told}");
 }
 
 /// What an answer says that later versions say, too: which documents or places in the log, or what is expanded.

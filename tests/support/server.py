@@ -109,6 +109,13 @@ class Server:
             cookie = answer.headers["set-cookie"].split(";")[0]
         return {"Cookie": cookie, "Origin": self.url}
 
+    def send(self, method, path, data, token, content_type="application/octet-stream"):
+        """(status, body) of a request whose body are bytes."""
+        headers = {"content-type": content_type, "authorization": f"Bearer {token}"}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+
     def request(self, method, path, body=None, token=None, more=None):
         """(status, body) of a JSON request; `more` are further headers."""
         headers = {"content-type": "application/json", **(more or {})}
