@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use basalt_testing::{Answer, Client, TestServer, on_both_engines};
+use basalt_testing::{Answer, Client, Part, TestServer, on_both_engines};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::support::{call, define_bucket, file, files, metadata, put};
+use super::uploads::{begin, send};
 use crate::support::{document, documents, query};
 
 on_both_engines! {
     every_route_does_what_the_rules_of_the_bucket_say,
+    every_route_that_takes_files_away_does_what_the_rules_say,
 }
 
 struct Rule {
@@ -43,7 +45,7 @@ struct Actor {
 
 /// A file, as rules see it.
 struct Kept {
-    path: &'static str,
+    path: String,
     id: String,
     owner: Option<String>,
     shared: bool,
@@ -52,9 +54,11 @@ struct Kept {
 
 async fn every_route_does_what_the_rules_of_the_bucket_say(server: TestServer) {
     let all = json!({"rules": {"write": "true"}, "acknowledge": ["create", "update", "delete"]});
-    define_bucket(&server, "docs", &all).await;
+    for bucket in ["docs", "open"] {
+        define_bucket(&server, bucket, &all).await;
+    }
     let actors = actors(&server).await;
-    let kept = keep(&server, &actors).await;
+    let kept = keep(&server, &actors, "").await;
     let mut mismatches = Vec::new();
     for n in 0..RULES.len() {
         let rule = |more: usize| &RULES[(n + more) % RULES.len()];
@@ -63,7 +67,7 @@ async fn every_route_does_what_the_rules_of_the_bucket_say(server: TestServer) {
         for actor in &actors {
             let visible = |rule: &Rule| -> BTreeSet<&str> {
                 let sees = |kept: &&Kept| actor.by_scopes.map_or_else(|| (rule.holds)(actor, kept), |(reads, _)| reads);
-                kept.iter().filter(sees).map(|kept| kept.path).collect()
+                kept.iter().filter(sees).map(|kept| kept.path.as_str()).collect()
             };
             for (route, asked) in [("get", get), ("list", list)] {
                 for (path, seen) in reads(route, &actor.client, &kept).await {
@@ -74,9 +78,13 @@ async fn every_route_does_what_the_rules_of_the_bucket_say(server: TestServer) {
                 }
             }
             for kept in &kept {
-                let readable = visible(get).contains(kept.path);
+                let readable = visible(get).contains(kept.path.as_str());
                 let may = actor.by_scopes.map_or_else(|| readable && (write.holds)(actor, kept), |(_, writes)| writes);
-                for (path, answer) in writes(&actor.client, kept).await {
+                // What he reads he may copy to where everybody may write.
+                let copies = actor.by_scopes.map_or(readable, |(_, writes)| writes);
+                let answers = writes(&actor.client, kept).await.into_iter().map(|(path, answer)| (path, answer, may));
+                let copied = copy(&actor.client, kept).await;
+                for (path, answer, may) in answers.chain([("copies", copied, copies)]) {
                     if (answer.status < 300) != may || answer.status >= 500 {
                         let (name, get, write) = (actor.name, get.text, write.text);
                         mismatches.push(format!("{name} {path} under get {get}, write {write}: {answer}"));
@@ -85,12 +93,42 @@ async fn every_route_does_what_the_rules_of_the_bucket_say(server: TestServer) {
             }
         }
     }
-    assert!(
-        mismatches.is_empty(),
-        "{} mismatches:\n{}",
-        mismatches.len(),
-        mismatches[..mismatches.len().min(30)].join("\n")
-    );
+    assert_none(&mismatches);
+}
+
+async fn every_route_that_takes_files_away_does_what_the_rules_say(server: TestServer) {
+    let all = json!({"rules": {"write": "true"}, "acknowledge": ["create", "update", "delete"]});
+    let actors = actors(&server).await;
+    let mut mismatches = Vec::new();
+    for n in 0..RULES.len() {
+        let rule = |more: usize| &RULES[(n + more) % RULES.len()];
+        let (get, list, write) = (rule(0), rule(2), rule(4));
+        define_bucket(&server, "docs", &all).await;
+        let mut kept = Vec::new();
+        for (i, _) in actors.iter().enumerate() {
+            kept.push(keep(&server, &actors, &format!("gone/{n}/{i}/")).await);
+        }
+        deploy(&server, get, list, write).await;
+        for (actor, kept) in actors.iter().zip(&kept) {
+            for kept in kept {
+                let by_rules = (get.holds)(actor, kept) && (write.holds)(actor, kept);
+                let may = actor.by_scopes.map_or(by_rules, |(_, writes)| writes);
+                let releases = actor.by_scopes.is_some_and(|(_, writes)| writes);
+                for (path, answer, may) in takes_away(&actor.client, kept, releases, may).await {
+                    if (answer.status < 300) != may || answer.status >= 500 {
+                        let (name, get, write) = (actor.name, get.text, write.text);
+                        mismatches.push(format!("{name} {path} under get {get}, write {write}: {answer}"));
+                    }
+                }
+            }
+        }
+    }
+    assert_none(&mismatches);
+}
+
+fn assert_none(mismatches: &[String]) {
+    let first = mismatches[..mismatches.len().min(30)].join("\n");
+    assert!(mismatches.is_empty(), "{} mismatches:\n{first}", mismatches.len());
 }
 
 async fn actors(server: &TestServer) -> Vec<Actor> {
@@ -119,14 +157,15 @@ async fn actors(server: &TestServer) -> Vec<Actor> {
     ]
 }
 
-async fn keep(server: &TestServer, actors: &[Actor]) -> Vec<Kept> {
+async fn keep(server: &TestServer, actors: &[Actor], below: &str) -> Vec<Kept> {
     let mut all = Vec::new();
     for (path, whose, shared, size) in
         [("a/own", 0, false, 50), ("a/shared", 0, true, 60), ("b/large", 1, false, 500), ("b/nobodys", 5, false, 70)]
     {
-        let made = put(&actors[whose].client, "docs", path, &vec![b'x'; size]).await;
+        let path = format!("{below}{path}");
+        let made = put(&actors[whose].client, "docs", &path, &vec![b'x'; size]).await;
         let data = json!({"data": {"shared": shared}});
-        server.service().patch(&metadata("docs", path)).json(&data).expect(200).await;
+        server.service().patch(&metadata("docs", &path)).json(&data).expect(200).await;
         all.push(Kept { path, id: made.text_at("/id"), owner: actors[whose].id.clone(), shared, size });
     }
     all
@@ -161,21 +200,32 @@ async fn reads<'a>(rule: &str, client: &Client, kept: &'a [Kept]) -> Vec<(&'stat
     }
     let mut seen = vec![("get", BTreeSet::new()), ("head", BTreeSet::new()), ("range", BTreeSet::new())];
     seen.extend([("metadata", BTreeSet::new()), ("signing", BTreeSet::new()), ("document", BTreeSet::new())]);
+    seen.extend([("signed", BTreeSet::new()), ("picture", BTreeSet::new())]);
     for kept in kept {
         let sign = json!({"files": [{"path": kept.path, "method": "GET", "expiresIn": "1h"}]});
         let answers = [
-            client.get(&file("docs", kept.path)).send().await,
-            client.call(Method::HEAD, &file("docs", kept.path)).send().await,
-            client.get(&file("docs", kept.path)).header("Range", "bytes=0-0").send().await,
-            client.get(&metadata("docs", kept.path)).send().await,
+            client.get(&file("docs", &kept.path)).send().await,
+            client.call(Method::HEAD, &file("docs", &kept.path)).send().await,
+            client.get(&file("docs", &kept.path)).header("Range", "bytes=0-0").send().await,
+            client.get(&metadata("docs", &kept.path)).send().await,
             client.post(&call("docs", "sign")).json(&sign).send().await,
             client.get(&document("files", &kept.id)).send().await,
         ];
         for (answer, (_, seen)) in answers.iter().zip(&mut seen) {
             assert!(answer.status < 500, "{answer}");
             if answer.status < 300 {
-                seen.insert(kept.path);
+                seen.insert(kept.path.as_str());
             }
+        }
+        // Whoever has a URL that was signed for who may read.
+        if let Some(url) = answers[4].body().pointer("/items/0/url").and_then(Value::as_str) {
+            client.visitor().get(url).expect(200).await;
+            seen[6].1.insert(&kept.path);
+        }
+        // It is no picture, which only who sees it is told.
+        let picture = client.get(&format!("{}?width=10", file("docs", &kept.path))).send().await;
+        if picture.code().as_deref() == Some("bad_image") {
+            seen[7].1.insert(&kept.path);
         }
     }
     seen
@@ -186,7 +236,7 @@ fn listed(answer: Answer, kept: &[Kept]) -> BTreeSet<&str> {
         return BTreeSet::new();
     }
     let items = answer.expect(200).items();
-    kept.iter().map(|kept| kept.path).filter(|path| items.iter().any(|item| item["path"] == *path)).collect()
+    kept.iter().map(|kept| kept.path.as_str()).filter(|path| items.iter().any(|item| item["path"] == *path)).collect()
 }
 
 async fn listed_in_two<'a>(client: &Client, kept: &'a [Kept]) -> BTreeSet<&'a str> {
@@ -202,9 +252,38 @@ async fn writes(client: &Client, kept: &Kept) -> Vec<(&'static str, Answer)> {
     let same: Value = json!({"data": {"shared": kept.shared}});
     let content = vec![b'x'; kept.size];
     let sign = json!({"files": [{"path": kept.path, "method": "PUT", "expiresIn": "1h", "maxSize": kept.size}]});
+    let form = [Part::text("path", &kept.path), Part::file("x", "text/plain", &content)];
     vec![
-        ("changes metadata", client.patch(&metadata("docs", kept.path)).json(&same).send().await),
-        ("puts again", client.put(&file("docs", kept.path)).body("text/plain", content).send().await),
+        ("changes metadata", client.patch(&metadata("docs", &kept.path)).json(&same).send().await),
+        ("puts again", client.put(&file("docs", &kept.path)).body("text/plain", content.clone()).send().await),
         ("signs an upload", client.post(&call("docs", "sign")).json(&sign).send().await),
+        ("puts a form", client.post(&files("docs")).form(&form).send().await),
+        ("uploads in pieces", upload(client, kept, &content).await),
     ]
+}
+
+/// A resumable upload: where it may begin it may end.
+async fn upload(client: &Client, kept: &Kept, content: &[u8]) -> Answer {
+    let begun = begin(client, "docs", &kept.path, kept.size).send().await;
+    match begun.header("location") {
+        Some(upload) => send(client, &upload, 0, content).await,
+        None => begun,
+    }
+}
+
+async fn copy(client: &Client, kept: &Kept) -> Answer {
+    let copy = json!({"from": kept.path, "to": kept.path, "toBucket": "open", "overwrite": true});
+    client.post(&call("docs", "copy")).json(&copy).send().await
+}
+
+/// What leaves nothing to ask for: each with whether it may be.
+async fn takes_away(client: &Client, kept: &Kept, releases: bool, may: bool) -> Vec<(&'static str, Answer, bool)> {
+    let moved = format!("{}-moved", kept.path);
+    let release = json!({"path": kept.path, "verdict": "clean"});
+    let shift = json!({"from": kept.path, "to": moved});
+    let released = client.post(&call("docs", "release")).json(&release).send().await;
+    let shifted = client.post(&call("docs", "move")).json(&shift).send().await;
+    let path = if shifted.status < 300 { &moved } else { &kept.path };
+    let deleted = client.delete(&file("docs", path)).send().await;
+    vec![("releases", released, releases), ("moves", shifted, may), ("deletes", deleted, may)]
 }

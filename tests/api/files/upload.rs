@@ -24,6 +24,7 @@ on_both_stores! {
     pieces_of_unknown_length_are_taken,
     an_empty_file_is_a_file,
     what_is_too_large_is_refused_and_leaves_nothing,
+    who_is_refused_early_goes_on_with_the_next_request,
     what_breaks_off_leaves_nothing,
     a_lying_length_leaves_nothing,
     a_large_file_is_whole,
@@ -196,6 +197,21 @@ async fn what_is_too_large_is_refused_and_leaves_nothing(server: TestServer) {
         client.get(&file("docs", path)).problem(404, "file_not_found").await;
     }
     assert_eq!(paths(&client, "docs", &[]).await, ["fits"]);
+}
+
+async fn who_is_refused_early_goes_on_with_the_next_request(server: TestServer) {
+    define_bucket(&server, "docs", &with(open(), &json!({"maxSize": "1KB"}))).await;
+    let client = server.visitor();
+    let large = noise(2, 4 << 20);
+    for _ in 0..20 {
+        let pieces: Vec<_> = large.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+        let streamed = client.put(&file("docs", "a")).pieces("application/octet-stream", stream::iter(pieces));
+        if let Ok(answer) = streamed.try_send().await {
+            assert_eq!(answer.status, 413, "{answer}");
+        }
+        // On the same connection, if the client takes it for one that can be used again.
+        client.get(&file("docs", "a")).problem(404, "file_not_found").await;
+    }
 }
 
 async fn what_breaks_off_leaves_nothing(server: TestServer) {

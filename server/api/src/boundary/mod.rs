@@ -17,7 +17,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, Uri};
+use actix_web::http::{ConnectionType, Method, Uri};
 use actix_web::{HttpMessage, HttpResponse};
 use basalt_core::random::Random;
 use basalt_core::{Code, Error};
@@ -177,6 +177,11 @@ impl Passage {
         if let Some(door) = response.request().app_data::<Rc<DoorMetrics>>() {
             door.observe(&self.method, response.status(), self.started.elapsed());
         }
+        // The framework may stand still in the middle of a body that nobody wants (in chunks, after an early answer),
+        // and with it whatever comes next on the connection.
+        if response.status().as_u16() >= 400 && response.request().headers().contains_key(header::TRANSFER_ENCODING) {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         self.complete(response.headers_mut());
         if self.compress { compress::compressed(response) } else { response }
     }
@@ -186,6 +191,8 @@ impl Passage {
     fn end_without_request(self, error: Error) -> actix_web::Error {
         self.log(error.code().status(), Some(&error));
         let mut response = Problem::from(error.clone()).render(self.info.id());
+        // What became of its body isn't known.
+        response.head_mut().set_connection_type(ConnectionType::Close);
         if let Some(door) = self.info.door() {
             door.observe(&self.method, response.status(), self.started.elapsed());
         }

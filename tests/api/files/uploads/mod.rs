@@ -24,7 +24,7 @@ fn named(path: &str) -> String {
     format!("path {}", STANDARD.encode(path))
 }
 
-fn begin(client: &Client, bucket: &str, path: &str, length: usize) -> Call {
+pub(super) fn begin(client: &Client, bucket: &str, path: &str, length: usize) -> Call {
     let call = tus(client).post(&uploads(bucket)).header("Upload-Length", &length.to_string());
     call.header("Upload-Metadata", &named(path))
 }
@@ -37,7 +37,7 @@ fn patch(client: &Client, upload: &str, offset: usize) -> Call {
     tus(client).patch(upload).header("Upload-Offset", &offset.to_string())
 }
 
-async fn send(client: &Client, upload: &str, offset: usize, bytes: &[u8]) -> Answer {
+pub(super) async fn send(client: &Client, upload: &str, offset: usize, bytes: &[u8]) -> Answer {
     patch(client, upload, offset).body(STREAM, bytes).expect(204).await
 }
 
