@@ -1,7 +1,14 @@
-"""What schemathesis doesn't know by itself: lines of JSON."""
+"""What schemathesis doesn't know by itself: lines of JSON, and pieces of uploads."""
 import json
 
 import schemathesis
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def piece(_context, value):
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    return str(value).encode("utf-8", "surrogatepass")
 
 
 @schemathesis.serializer("application/x-ndjson")

@@ -114,8 +114,11 @@ pub(crate) fn realtime(engine: &str, rows: &Realtime) -> Vec<Reached> {
 
 /// The rows of files.
 pub(crate) fn files(rows: &Files) -> Vec<Reached> {
-    let row = |what: &str, value: f64, unit: &'static str, bound: Option<Bound>| {
-        Reached { what: what.to_owned(), value, unit, bound }
+    let row = |what: &str, value: f64, unit: &'static str, bound: Option<Bound>| Reached {
+        what: what.to_owned(),
+        value,
+        unit,
+        bound,
     };
     let (most, least) = (|most: f64| Some(Bound::Most(most)), |least: f64| Some(Bound::Least(least)));
     let Files { upload, download, small, picture_millis, cached, hello } = rows;

@@ -1678,7 +1678,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /** @description The user who uploaded it; null where that was no user. */
-            owner?: string;
+            owner?: string | null;
             /** @description Its place in the bucket. */
             path: string;
             /** @description Opaque; another one after each write. */

@@ -9,7 +9,7 @@ use basalt_app::files::{File, Stored, Target, url_of};
 use basalt_core::change::seq_to_text;
 use basalt_core::{BucketName, Document, FilePath, Result, Seq};
 use serde::Deserialize;
-use utoipa::openapi::schema::{AdditionalProperties, Type};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -37,12 +37,15 @@ impl PartialSchema for FileSchema {
             ("createdAt", text("When it was made.")),
             ("updatedAt", text("When it was written last.")),
         ];
+        let or_null = SchemaType::from_iter([Type::String, Type::Null]);
+        let owner = "The user who uploaded it; null where that was no user.";
+        let owner = ObjectBuilder::new().schema_type(or_null).description(Some(owner));
         let mut schema = ObjectBuilder::new().description(Some("A file: the document that tells of it."));
         for (name, property) in properties {
             schema = schema.property(name, property).required(name);
         }
         schema
-            .property("owner", text("The user who uploaded it; null where that was no user."))
+            .property("owner", owner)
             .property("image", object("Of a picture: `width`, `height`, `blurhash`, `color`."))
             .property("data", object("What the app says of it."))
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
