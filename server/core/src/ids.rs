@@ -102,7 +102,7 @@ impl FilePath {
     /// Names that would mislead people or file systems are refused: `.` and `..`, control characters, backslashes, and
     /// characters that turn the direction of writing around.
     pub fn parse(text: &str) -> Result<Self> {
-        let normal: String = text.nfc().collect();
+        let normal: String = if text.is_ascii() { text.to_owned() } else { text.nfc().collect() };
         let good = |segment: &str| {
             (1..=SEGMENT_BYTES).contains(&segment.len())
                 && segment != "."

@@ -220,7 +220,7 @@ pub(super) fn next(
 }
 
 /// The bucket's definition.
-pub(super) fn bucket_of<'a>(compiled: &'a Compiled, target: &Target) -> Result<&'a Bucket> {
+pub(super) fn bucket_of<'a>(compiled: &'a Compiled, target: &Target) -> Result<&'a Arc<Bucket>> {
     compiled
         .definition
         .buckets

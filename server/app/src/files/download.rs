@@ -23,7 +23,7 @@ pub struct Opened {
     pub document: Arc<Document>,
     pub file: File,
     pub(crate) key: Key,
-    pub bucket: Bucket,
+    pub bucket: Arc<Bucket>,
 }
 
 /// How a browser may take it.

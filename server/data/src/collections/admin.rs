@@ -9,7 +9,7 @@ use basalt_store::decide::is_stale_epoch;
 use basalt_store::{Catalog, CatalogChange, IndexState};
 use serde_json::{Map, Value, json};
 
-use super::buckets::{self, Bucket, FILES};
+use super::buckets::{self, FILES};
 use super::definition::index_to_json;
 use super::plan::{self, Plan, PlanOptions, Removals};
 use super::{Collections, Compiled, Definition};
@@ -117,7 +117,7 @@ impl Collections {
 
     pub fn bucket(&self, caller: &Caller, name: &BucketName) -> Result<Value> {
         require(caller, OperatorRole::Viewer)?;
-        self.files()?.definition.buckets.get(name).map(Bucket::to_json).ok_or_else(|| bucket_not_found(name))
+        self.files()?.definition.buckets.get(name).map(|bucket| bucket.to_json()).ok_or_else(|| bucket_not_found(name))
     }
 
     /// What `PUT` of this bucket would do.

@@ -2,6 +2,7 @@
 //! whose documents tell of the files, so that rules of buckets are rules of documents, under the one epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::document::pointer_token;
@@ -211,7 +212,7 @@ impl Preset {
 }
 
 /// The table of all buckets.
-pub(crate) fn read_buckets(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<BucketName, Bucket> {
+pub(crate) fn read_buckets(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<BucketName, Arc<Bucket>> {
     let Value::Object(entries) = value else {
         wrong_type(path, "a table of buckets", value, problems);
         return BTreeMap::new();
@@ -225,7 +226,7 @@ pub(crate) fn read_buckets(value: &Value, path: &str, problems: &mut Problems) -
         match BucketName::parse(name) {
             Ok(name) => {
                 let bucket = Bucket::read(entry, &path, problems);
-                buckets.extend(bucket.map(|bucket| (name, bucket)));
+                buckets.extend(bucket.map(|bucket| (name, Arc::new(bucket))));
             }
             Err(error) => problems.add(&path, "bad_name", error.detail()),
         }
@@ -234,7 +235,7 @@ pub(crate) fn read_buckets(value: &Value, path: &str, problems: &mut Problems) -
 }
 
 /// Of each bucket its entry.
-pub(super) fn all_to_json(buckets: &BTreeMap<BucketName, Bucket>) -> Value {
+pub(super) fn all_to_json(buckets: &BTreeMap<BucketName, Arc<Bucket>>) -> Value {
     Value::Object(buckets.iter().map(|(name, bucket)| (name.to_string(), bucket.to_json())).collect())
 }
 
@@ -296,7 +297,7 @@ pub(super) struct Parts {
 /// Compiles the rules of each bucket, which tells what is wrong with them, and joins them.
 pub(super) fn compile(
     collection: &CollectionName,
-    buckets: &BTreeMap<BucketName, Bucket>,
+    buckets: &BTreeMap<BucketName, Arc<Bucket>>,
     types: &dyn FieldTypes,
 ) -> Result<Parts, Vec<FieldError>> {
     let mut faults = Vec::new();
@@ -371,7 +372,7 @@ impl Definition {
         let is_of_buckets = bare == Self::empty(self.name.clone()) && !self.buckets.is_empty();
         let mut whole = if is_of_buckets { stored.clone() } else { bare };
         let kept = stored.buckets.iter().filter(|(name, _)| Some(*name) != dropped);
-        whole.buckets = kept.chain(&self.buckets).map(|(name, bucket)| (name.clone(), bucket.clone())).collect();
+        whole.buckets = kept.chain(&self.buckets).map(|(name, bucket)| (name.clone(), Arc::clone(bucket))).collect();
         whole
     }
 }
@@ -382,7 +383,7 @@ mod tests {
 
     use super::*;
 
-    fn buckets(value: &Value) -> Result<BTreeMap<BucketName, Bucket>, Vec<FieldError>> {
+    fn buckets(value: &Value) -> Result<BTreeMap<BucketName, Arc<Bucket>>, Vec<FieldError>> {
         let mut problems = Problems::default();
         let read = read_buckets(value, "", &mut problems);
         if problems.is_empty() { Ok(read) } else { Err(problems.into_faults()) }

@@ -2,6 +2,7 @@
 //! keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::{BucketName, CollectionName, FieldPath};
@@ -37,7 +38,7 @@ pub struct Definition {
     /// Write rules that may be open to everybody.
     pub acknowledge: BTreeSet<RuleOp>,
     /// Of the collection `files`.
-    pub buckets: BTreeMap<BucketName, Bucket>,
+    pub buckets: BTreeMap<BucketName, Arc<Bucket>>,
 }
 
 /// How long the versions of documents are kept.

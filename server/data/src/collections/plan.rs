@@ -187,7 +187,7 @@ impl Planning<'_> {
         for (bucket, rules) in &parts.buckets {
             self.plan.access.extend(buckets::access(bucket, rules));
             self.plan.warnings.extend(buckets::lint(bucket, rules));
-            let Bucket { rules: texts, acknowledge, .. } = &definition.buckets[bucket];
+            let Bucket { rules: texts, acknowledge, .. } = &*definition.buckets[bucket];
             self.check_open((texts, acknowledge), rules, &format!("{path}/buckets/{bucket}"));
         }
         if let Some(stored) = stored {

@@ -8,6 +8,7 @@ mod sections;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use basalt_core::{BucketName, Code, CollectionName, Error, Result};
 use serde_json::Value;
@@ -118,7 +119,11 @@ fn read_collections(value: &Value, path: &str, files: &dyn Files, problems: &mut
 }
 
 /// Buckets are of the collection `files`, which may be declared, too.
-fn declare_buckets(collections: &mut Vec<Definition>, buckets: BTreeMap<BucketName, Bucket>, problems: &mut Problems) {
+fn declare_buckets(
+    collections: &mut Vec<Definition>,
+    buckets: BTreeMap<BucketName, Arc<Bucket>>,
+    problems: &mut Problems,
+) {
     let Ok(name) = CollectionName::parse(FILES) else { return };
     let mut files = match collections.iter().position(|definition| definition.name == name) {
         Some(position) => collections.remove(position),

@@ -1,6 +1,8 @@
 //! Writing one request's bytes to an upload: hashed and stored as they come, made durable every few seconds and at the
 //! end, however that comes.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use basalt_blob::Appending;
@@ -41,7 +43,7 @@ pub(super) struct Session {
     files: Files,
     caller: Caller,
     pub(super) held: Held,
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     sum: Sum,
     /// Bytes of this request are taken back all together, so nothing of it is told before it has come whole.
     checksum: Option<Checksum>,

@@ -13,7 +13,7 @@ impl Files {
     pub fn largest_upload(&self, bucket: &BucketName) -> Result<u64> {
         let files = self.collections.files()?;
         let unknown = || Error::new(Code::BucketNotFound, format!("There is no bucket {:?}.", bucket.as_str()));
-        files.definition.buckets.get(bucket).map(basalt_data::collections::Bucket::max_size).ok_or_else(unknown)
+        files.definition.buckets.get(bucket).map(|bucket| bucket.max_size()).ok_or_else(unknown)
     }
 
     /// Where an upload stands. A request of this node that still writes to it saves what it has first: who asks wants
