@@ -2,7 +2,6 @@
 //! end, however that comes.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use basalt_blob::Appending;
