@@ -14,12 +14,36 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("basalt-store", &["basalt-core"]),
     ("basalt-blob", &["basalt-core"]),
     ("basalt-images", &["basalt-core"]),
+    ("basalt-runtime", &["basalt-core"]),
+    ("basalt-outbound", &["basalt-core"]),
     ("basalt-data", &["basalt-core", "basalt-expr", "basalt-store"]),
-    ("basalt-app", &["basalt-core", "basalt-expr", "basalt-store", "basalt-blob", "basalt-images", "basalt-data"]),
+    (
+        "basalt-app",
+        &[
+            "basalt-core",
+            "basalt-expr",
+            "basalt-store",
+            "basalt-blob",
+            "basalt-images",
+            "basalt-outbound",
+            "basalt-runtime",
+            "basalt-data",
+        ],
+    ),
     ("basalt-api", &["basalt-core", "basalt-data", "basalt-app"]),
     (
         "basalt",
-        &["basalt-core", "basalt-expr", "basalt-store", "basalt-blob", "basalt-data", "basalt-app", "basalt-api"],
+        &[
+            "basalt-core",
+            "basalt-expr",
+            "basalt-store",
+            "basalt-blob",
+            "basalt-outbound",
+            "basalt-runtime",
+            "basalt-data",
+            "basalt-app",
+            "basalt-api",
+        ],
     ),
 ];
 

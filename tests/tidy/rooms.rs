@@ -8,6 +8,7 @@ use crate::tree::{assert_none, files_ending, read};
 const DATA: &[(&str, &[&str])] = &[
     ("declared", &[]),
     ("changes", &[]),
+    ("events", &["changes"]),
     ("jobs", &[]),
     ("rules", &["declared"]),
     ("channels", &["declared", "rules"]),

@@ -53,7 +53,7 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        status(self.error.code())
+        status(self.error.status())
     }
 
     /// The boundary renders problems anew, with the request's id.
@@ -68,7 +68,7 @@ struct Body<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    code: &'static str,
+    code: &'a str,
     detail: &'a str,
     #[serde(rename = "requestId")]
     request_id: &'a str,
@@ -83,16 +83,16 @@ fn render(error: &Error, request_id: &str) -> HttpResponse {
     let body = Body {
         r#type: "about:blank",
         title: code.title(),
-        status: code.status(),
-        code: code.as_str(),
+        status: error.status(),
+        code: error.code_text(),
         detail: error.detail(),
         request_id,
         errors: error.errors(),
         extensions: error.extensions(),
     };
-    let mut response = HttpResponse::build(status(code));
+    let mut response = HttpResponse::build(status(error.status()));
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-    if code.status() == 401 {
+    if error.status() == 401 {
         response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     }
     if let Some(after) = error.retry_after_hint() {
@@ -104,8 +104,8 @@ fn render(error: &Error, request_id: &str) -> HttpResponse {
     response.body(serde_json::to_vec(&body).unwrap_or_default())
 }
 
-fn status(code: Code) -> StatusCode {
-    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// What the framework refused by itself (a body that breaks off, a path that isn't UTF-8), in our terms.

@@ -8,7 +8,10 @@ use basalt_data::documents::{Behaviour, Behaviours, BuiltInWrite, Extra, Reactio
 use basalt_data::rules::{Facts, RuleOp};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
-use crate::common::names::{AUDIT, CHANNELS, FILES, KEYS, OPERATOR_SESSIONS, OPERATORS, OWNED, ROLES, SESSIONS, USERS};
+use crate::common::names::{
+    AUDIT, CHANNELS, DEPLOYMENTS, FILES, FUNCTION_CODE, FUNCTION_VERSIONS, FUNCTIONS, KEYS, OPERATOR_SESSIONS,
+    OPERATORS, OWNED, ROLES, SCHEDULES, SESSIONS, USERS, WEBHOOKS,
+};
 use crate::files::OWNED as OWNED_BY_FILES;
 
 /// The built-in collections of this crate's rooms, to be declared when the server is assembled.
@@ -23,6 +26,12 @@ pub fn builtins() -> Result<Vec<Builtin>> {
         system(&ROLES, Vec::new()),
         system(&CHANNELS, Vec::new()),
         system(&AUDIT, Vec::new()),
+        system(&FUNCTIONS, Vec::new()),
+        system(&FUNCTION_VERSIONS, Vec::new()),
+        system(&FUNCTION_CODE, Vec::new()),
+        system(&SCHEDULES, Vec::new()),
+        system(&WEBHOOKS, Vec::new()),
+        system(&DEPLOYMENTS, Vec::new()),
     ])
 }
 

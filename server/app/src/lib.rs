@@ -8,10 +8,15 @@ pub mod auth;
 mod builtins;
 pub mod common;
 pub mod files;
+pub mod functions;
+pub mod host;
 pub mod keys;
 pub mod operators;
 pub mod principals;
 pub mod realtime;
+pub mod schedules;
+pub mod triggers;
+pub mod webhooks;
 
 pub use builtins::{behaviours, builtins};
 pub use common::{Db, Device, Live, MasterSecret, PasswordCost, Passwords, Secret};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::ids::{CollectionName, DocumentId};
 use crate::time::Timestamp;
+use crate::trace::Trace;
 
 /// A place in the log. Grows with every change; gaps are allowed, reuse is not.
 pub type Seq = u64;
@@ -113,6 +114,17 @@ impl Serialize for Body {
     }
 }
 
+/// A request as one text of the log holds it: its id and, after a tab, its trace.
+pub fn join_request(id: &str, trace: Option<&Trace>) -> String {
+    trace.map_or_else(|| id.to_owned(), |trace| format!("{id}\t{trace}"))
+}
+
+/// Reads what [`join_request`] wrote.
+pub fn split_request(text: &str) -> (String, Option<Trace>) {
+    let (id, trace) = text.split_once('\t').unwrap_or((text, ""));
+    (id.to_owned(), Trace::parse(trace))
+}
+
 /// One change of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -127,12 +139,21 @@ pub struct Change {
     pub before: Option<Body>,
     pub actor: Actor,
     pub request_id: String,
+    /// The trace that the request was part of.
+    pub trace: Option<Trace>,
     pub at: Timestamp,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_keeps_its_trace() {
+        let trace = Trace { id: [1; 16], span: [2; 8], sampled: true };
+        assert_eq!(split_request(&join_request("r1", Some(&trace))), ("r1".to_owned(), Some(trace)));
+        assert_eq!(split_request(&join_request("r1", None)), ("r1".to_owned(), None));
+    }
 
     #[test]
     fn a_body_is_its_text_and_its_fields() {

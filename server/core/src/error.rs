@@ -70,6 +70,7 @@ codes! {
     SizeNotAllowed "size_not_allowed" 403 "Size not allowed";
     BadSignature "bad_signature" 403 "Bad signature";
     SignatureExpired "signature_expired" 403 "Signature expired";
+    AddressRefused "address_refused" 403 "Address refused";
     RouteNotFound "route_not_found" 404 "Not found";
     DocumentNotFound "document_not_found" 404 "Document not found";
     CollectionNotFound "collection_not_found" 404 "Collection not found";
@@ -84,6 +85,16 @@ codes! {
     BucketNotFound "bucket_not_found" 404 "Bucket not found";
     FileNotFound "file_not_found" 404 "File not found";
     UploadNotFound "upload_not_found" 404 "Upload not found";
+    FunctionNotFound "function_not_found" 404 "Function not found";
+    VersionNotFound "version_not_found" 404 "Version not found";
+    AliasNotFound "alias_not_found" 404 "Alias not found";
+    InvocationNotFound "invocation_not_found" 404 "Invocation not found";
+    TaskNotFound "task_not_found" 404 "Task not found";
+    SecretNotFound "secret_not_found" 404 "Secret not found";
+    ScheduleNotFound "schedule_not_found" 404 "Schedule not found";
+    WebhookNotFound "webhook_not_found" 404 "Webhook not found";
+    DeliveryNotFound "delivery_not_found" 404 "Delivery not found";
+    DeadLetterNotFound "dead_letter_not_found" 404 "Dead letter not found";
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed";
     NotAcceptable "not_acceptable" 406 "Not acceptable";
     DocumentExists "document_exists" 409 "Document exists";
@@ -97,6 +108,7 @@ codes! {
     SetupDone "setup_done" 409 "Set-up is done";
     FileExists "file_exists" 409 "File exists";
     BucketNotEmpty "bucket_not_empty" 409 "Bucket not empty";
+    TaskStarted "task_started" 409 "Task already started";
     OffsetMismatch "offset_mismatch" 409 "Upload offset does not match";
     CursorExpired "cursor_expired" 410 "Cursor expired";
     UploadExpired "upload_expired" 410 "Upload expired";
@@ -116,13 +128,21 @@ codes! {
     UpgradeRequired "upgrade_required" 426 "Upgrade required";
     RateLimited "rate_limited" 429 "Too many requests";
     QuotaExceeded "quota_exceeded" 429 "Quota exceeded";
+    FunctionBusy "function_busy" 429 "Function busy";
     HeadersTooLarge "headers_too_large" 431 "Headers too large";
     ChecksumMismatch "checksum_mismatch" 460 "Checksum mismatch";
+    FunctionError "function_error" 400 "Refused by a function";
+    FunctionFailed "function_failed" 500 "Function failed";
+    FunctionResultInvalid "function_result_invalid" 500 "Result of a function invalid";
     Internal "internal" 500 "Internal error";
     Overloaded "overloaded" 503 "Overloaded";
+    FunctionOutOfMemory "function_out_of_memory" 503 "Function out of memory";
+    FunctionWorkerLost "function_worker_lost" 503 "Function worker lost";
     OutcomeUnknown "outcome_unknown" 503 "Outcome unknown";
     Unavailable "unavailable" 503 "Unavailable";
     Timeout "timeout" 503 "Timed out";
+    FunctionTimeout "function_timeout" 504 "Function timed out";
+    CallDepthExceeded "call_depth_exceeded" 508 "Too many calls within calls";
     StorageFull "storage_full" 507 "Storage full";
 }
 
@@ -157,6 +177,8 @@ struct Inner {
     extensions: Map<String, Value>,
     retry_after: Option<Duration>,
     internal: Option<String>,
+    /// Of an error that a function of the app made: its own status and code.
+    own: Option<(u16, Box<str>)>,
 }
 
 impl Error {
@@ -168,12 +190,25 @@ impl Error {
             extensions: Map::new(),
             retry_after: None,
             internal: None,
+            own: None,
         }))
     }
 
     /// A fault of ours: the caller learns nothing but the request id, the log gets `cause`.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self::new(Code::Internal, "Something went wrong on the server.").caused_by(cause)
+    }
+
+    /// What a function of the app refuses with: its own code (snake case, up to 64 characters) and a status of 400 to
+    /// 599, or the class's.
+    pub fn of_function(status: u16, code: &str, message: impl Into<String>) -> Self {
+        let mut error = Self::new(Code::FunctionError, message);
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let good = (1..=64).contains(&code.len()) && code.bytes().all(known);
+        let code = if good { code } else { Code::FunctionError.as_str() };
+        let status = if (400..600).contains(&status) { status } else { Code::FunctionError.status() };
+        error.0.own = Some((status, code.into()));
+        error
     }
 
     pub fn document_not_found() -> Self {
@@ -221,6 +256,13 @@ impl Error {
     pub fn code(&self) -> Code {
         self.0.code
     }
+    /// The code as the answer names it: the code's own text, or that of the function that made the error.
+    pub fn code_text(&self) -> &str {
+        self.0.own.as_ref().map_or(self.0.code.as_str(), |(_, code)| code)
+    }
+    pub fn status(&self) -> u16 {
+        self.0.own.as_ref().map_or(self.0.code.status(), |(status, _)| *status)
+    }
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -240,7 +282,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+        write!(f, "{}: {}", self.code_text(), self.0.detail)
     }
 }
 
@@ -260,6 +302,14 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_has_codes_of_its_own() {
+        let error = Error::of_function(418, "unlucky", "not 13");
+        assert_eq!((error.code(), error.status(), error.code_text()), (Code::FunctionError, 418, "unlucky"));
+        let odd = Error::of_function(200, "No Code", "");
+        assert_eq!((odd.status(), odd.code_text()), (400, "function_error"));
+    }
 
     #[test]
     fn codes_are_distinct_snake_case() {

@@ -78,6 +78,14 @@ text_newtype! {
     BucketName
 }
 text_newtype! {
+    /// A function's name: a letter, then up to 62 of `A-Z a-z 0-9 _ $`: an identifier that modules may export.
+    FunctionName
+}
+text_newtype! {
+    /// A secret's name: a capital letter, then up to 62 of `A-Z 0-9 _`.
+    SecretName
+}
+text_newtype! {
     /// Where a file is in its bucket: segments parted by `/`, in Unicode's composed form (NFC).
     FilePath
 }
@@ -95,6 +103,29 @@ impl BucketName {
         }
         let detail = "A bucket's name is a letter, then up to 62 of A-Z, a-z, 0-9, _ and -.";
         Err(Error::new(Code::BadRequest, detail))
+    }
+}
+
+impl FunctionName {
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic());
+        if first && text.len() <= 63 && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$') {
+            return Ok(Self(text.into()));
+        }
+        let detail = "A function's name is a letter, then up to 62 of A-Z, a-z, 0-9, _ and $.";
+        Err(Error::new(Code::BadRequest, detail))
+    }
+}
+
+impl SecretName {
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_uppercase());
+        if first && text.len() <= 63 && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
+            return Ok(Self(text.into()));
+        }
+        Err(Error::new(Code::BadRequest, "A secret's name is a capital letter, then up to 62 of A-Z, 0-9 and _."))
     }
 }
 

@@ -19,13 +19,17 @@ pub mod principal;
 pub mod random;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod truth;
 pub mod vector;
 
 pub use change::{Actor, Change, ChangeOp, Seq};
 pub use document::Document;
 pub use error::{Code, Error, FieldError, Result};
-pub use ids::{BucketName, ChannelName, CollectionName, DocumentId, FieldPath, FilePath, Rev};
+pub use ids::{
+    BucketName, ChannelName, CollectionName, DocumentId, FieldPath, FilePath, FunctionName, Rev, SecretName,
+};
 pub use origin::Origin;
 pub use principal::{Caller, Principal};
 pub use time::{Clock, Timestamp};
+pub use trace::{Span, SpanKind, Spans, Trace};

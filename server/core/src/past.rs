@@ -129,6 +129,7 @@ mod tests {
             before: before.as_object().cloned().map(Into::into),
             actor: Actor::SYSTEM,
             request_id: String::new(),
+            trace: None,
             at: Timestamp::from_millis(0),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::change::{Actor, ActorKind};
 use crate::ids::{BucketName, ChannelName, CollectionName, DocumentId};
 use crate::time::Timestamp;
+use crate::trace::Trace;
 
 /// Whom a request speaks for.
 #[derive(Clone, Debug)]
@@ -166,11 +167,28 @@ pub struct Request {
     pub ip: Option<IpAddr>,
     /// The HTTP method, in capitals.
     pub method: String,
+    /// The trace that it is part of, where there is one: the log keeps it, so that what follows from a write goes on
+    /// with it.
+    pub trace: Option<Trace>,
+    /// Functions that called each other to come here.
+    pub depth: u8,
+}
+
+impl Request {
+    /// A request of nobody outside: no address, no trace.
+    pub fn new(id: impl Into<String>, time: Timestamp, ip: Option<IpAddr>, method: impl Into<String>) -> Self {
+        Self { id: id.into(), time, ip, method: method.into(), trace: None, depth: 0 }
+    }
+
+    /// As the log holds it, see [`crate::change::split_request`].
+    pub fn logged(&self) -> String {
+        crate::change::join_request(&self.id, self.trace.as_ref())
+    }
 }
 
 impl Caller {
     pub fn system(time: Timestamp) -> Self {
-        let request = Request { id: "system".into(), time, ip: None, method: "SYSTEM".into() };
+        let request = Request::new("system", time, None, "SYSTEM");
         Self { principal: Principal::System, request }
     }
 

@@ -6,6 +6,7 @@ pub mod channels;
 pub mod collections;
 mod declared;
 pub mod documents;
+pub mod events;
 pub mod jobs;
 pub mod manifest;
 pub mod rules;

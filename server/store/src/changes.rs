@@ -1,6 +1,6 @@
 //! Reading the log.
 
-use basalt_core::change::{ActorKind, Body};
+use basalt_core::change::{ActorKind, Body, split_request};
 use basalt_core::{Actor, Change, Code, CollectionName, DocumentId, Error, Result, Seq, Timestamp};
 
 use crate::commit::op_from_number;
@@ -142,6 +142,7 @@ fn change(row: Row) -> Result<Change> {
     let text = |n: usize| values.get(n).and_then(SqlValue::as_text);
     let body = |n: usize| text(n).map(|text| Body::parse(text.to_owned())).transpose();
     let required = |n: usize| text(n).ok_or_else(odd);
+    let (request_id, trace) = split_request(required(7)?);
     Ok(Change {
         seq,
         collection: CollectionName::parse(required(0)?)?,
@@ -150,7 +151,8 @@ fn change(row: Row) -> Result<Change> {
         after: body(3)?,
         before: body(4)?,
         actor: Actor { kind: actor_kind(required(5)?)?, id: text(6).map(str::to_owned) },
-        request_id: required(7)?.to_owned(),
+        request_id,
+        trace,
         at: Timestamp::from_millis(at),
     })
 }

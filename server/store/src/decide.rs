@@ -185,6 +185,7 @@ pub struct Writes {
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub actor: Actor,
+    /// As [`basalt_core::change::join_request`] makes it.
     pub request_id: String,
     pub at: Timestamp,
 }

@@ -69,6 +69,7 @@ impl Recent {
 }
 
 pub(crate) fn change(seq: Seq, row: &ChangeRow) -> Change {
+    let (request_id, trace) = split_request(&row.origin.request_id);
     Change {
         seq,
         collection: row.collection.clone(),
@@ -77,7 +78,8 @@ pub(crate) fn change(seq: Seq, row: &ChangeRow) -> Change {
         after: row.after.clone(),
         before: row.before.clone(),
         actor: row.origin.actor.clone(),
-        request_id: row.origin.request_id.clone(),
+        request_id,
+        trace,
         at: row.origin.at,
     }
 }

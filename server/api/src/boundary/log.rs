@@ -25,13 +25,13 @@ macro_rules! write_at {
         tracing::$level!(
             target: "basalt::request",
             request = $entry.info.id(),
-            trace = $entry.info.trace(),
+            trace = $entry.info.trace().map(basalt_core::Trace::id_text),
             method = $entry.method,
             path = $entry.path,
             status = $entry.status,
             micros = u64::try_from($entry.elapsed.as_micros()).unwrap_or(u64::MAX),
             principal = $entry.info.principal().map(name),
-            code = $entry.error.map(|error| error.code().as_str()),
+            code = $entry.error.map(|error| error.code_text()),
             cause = $entry.error.and_then(Error::cause),
             $message
         )

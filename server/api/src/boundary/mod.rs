@@ -189,7 +189,7 @@ impl Passage {
     /// The same where the request went down with its handler (a time-out, a panic): the door it was at is known from
     /// before.
     fn end_without_request(self, error: Error) -> actix_web::Error {
-        self.log(error.code().status(), Some(&error));
+        self.log(error.status(), Some(&error));
         let mut response = Problem::from(error.clone()).render(self.info.id());
         // What became of its body isn't known.
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -227,7 +227,7 @@ impl Passage {
             problem.render(self.info.id())
         } else {
             let error = problem::of_framework(error);
-            self.log(error.code().status(), Some(&error));
+            self.log(error.status(), Some(&error));
             Problem::from(error).render(self.info.id())
         };
         response.into_response(rendered)

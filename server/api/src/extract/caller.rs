@@ -173,8 +173,8 @@ pub(super) fn called_by(request: &HttpRequest, principal: Principal) -> Result<b
     let info = RequestInfo::of(request);
     info.remember(&principal);
     let time = service::<dyn Clock>(request)?.now();
-    let request =
-        Request { id: info.id().to_owned(), time, ip: info.ip(), method: request.method().as_str().to_owned() };
+    let mut request = Request::new(info.id(), time, info.ip(), request.method().as_str());
+    request.trace = info.trace().copied();
     Ok(basalt_core::Caller { principal, request })
 }
 

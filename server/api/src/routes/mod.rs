@@ -7,9 +7,12 @@ mod changes;
 mod channels;
 mod documents;
 pub(crate) mod endpoint;
+mod functions;
 mod health;
+mod invocations;
 mod openapi;
 mod realtime;
+mod tasks;
 mod transactions;
 mod well_known;
 
@@ -18,15 +21,18 @@ use endpoint::Endpoint;
 
 /// All endpoints, the busiest first: the router asks in this order.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    const ROOMS: [&[Endpoint]; 11] = [
+    const ROOMS: [&[Endpoint]; 14] = [
         health::ENDPOINTS,
         documents::ENDPOINTS,
         transactions::ENDPOINTS,
+        functions::ENDPOINTS,
         changes::ENDPOINTS,
         auth::ENDPOINTS,
         buckets::ENDPOINTS,
         realtime::ENDPOINTS,
         channels::ENDPOINTS,
+        tasks::ENDPOINTS,
+        invocations::ENDPOINTS,
         admin::ENDPOINTS,
         well_known::ENDPOINTS,
         openapi::ENDPOINTS,

@@ -99,7 +99,7 @@ impl Db {
         F: Fn(&mut Tx<'_>) -> Flow<T>,
     {
         let at = self.now();
-        let origin = Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at };
+        let origin = Origin { actor: caller.actor(), request_id: caller.request.logged(), at };
         Decision { decide, epoch, origin, seed: random::bytes(&*self.random), looks: false }
     }
 }

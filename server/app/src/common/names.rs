@@ -12,6 +12,12 @@ pub(crate) static OPERATORS: LazyLock<CollectionName> = LazyLock::new(|| name("_
 pub(crate) static OPERATOR_SESSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_operator_sessions"));
 pub(crate) static ROLES: LazyLock<CollectionName> = LazyLock::new(|| name("_roles"));
 pub(crate) static CHANNELS: LazyLock<CollectionName> = LazyLock::new(|| name("_channels"));
+pub(crate) static FUNCTIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_functions"));
+pub(crate) static FUNCTION_VERSIONS: LazyLock<CollectionName> = LazyLock::new(|| name("_function_versions"));
+pub(crate) static FUNCTION_CODE: LazyLock<CollectionName> = LazyLock::new(|| name("_function_code"));
+pub(crate) static SCHEDULES: LazyLock<CollectionName> = LazyLock::new(|| name("_schedules"));
+pub(crate) static WEBHOOKS: LazyLock<CollectionName> = LazyLock::new(|| name("_webhooks"));
+pub(crate) static DEPLOYMENTS: LazyLock<CollectionName> = LazyLock::new(|| name("_deployments"));
 pub(crate) static AUDIT: LazyLock<CollectionName> = LazyLock::new(|| name("_audit"));
 
 /// The server's fields of `users`: no generic door changes them.
@@ -40,7 +46,21 @@ mod tests {
     #[test]
     fn names_are_valid_and_all_but_users_and_files_are_the_systems() {
         assert!(!USERS.is_system() && !FILES.is_system());
-        for name in [&SESSIONS, &KEYS, &OPERATORS, &OPERATOR_SESSIONS, &ROLES, &CHANNELS, &AUDIT] {
+        for name in [
+            &SESSIONS,
+            &KEYS,
+            &OPERATORS,
+            &OPERATOR_SESSIONS,
+            &ROLES,
+            &CHANNELS,
+            &AUDIT,
+            &FUNCTIONS,
+            &FUNCTION_VERSIONS,
+            &FUNCTION_CODE,
+            &SCHEDULES,
+            &WEBHOOKS,
+            &DEPLOYMENTS,
+        ] {
             assert!(name.is_system());
         }
     }

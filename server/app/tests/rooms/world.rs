@@ -64,7 +64,7 @@ impl World {
 
     pub(crate) fn caller_from(&self, principal: Principal, ip: &str) -> Caller {
         let ip: IpAddr = ip.parse().expect("an address");
-        let request = Request { id: "r".into(), time: self.db.clock.now(), ip: Some(ip), method: "POST".into() };
+        let request = Request::new("r", self.db.clock.now(), Some(ip), "POST");
         Caller { principal, request }
     }
 

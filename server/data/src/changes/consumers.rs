@@ -183,7 +183,7 @@ fn broken() -> Error {
 }
 
 fn origin(caller: &Caller) -> Origin {
-    Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at: caller.request.time }
+    Origin { actor: caller.actor(), request_id: caller.request.logged(), at: caller.request.time }
 }
 
 struct Put {

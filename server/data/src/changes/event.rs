@@ -59,6 +59,7 @@ mod tests {
             before: map(before).map(Body::from),
             actor: Actor { kind: ActorKind::User, id: Some("ann".into()) },
             request_id: "r1".into(),
+            trace: None,
             at: Timestamp::from_millis(0),
         }
     }

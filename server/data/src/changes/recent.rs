@@ -115,6 +115,7 @@ mod tests {
             before: None,
             actor: Actor::SYSTEM,
             request_id: "r".into(),
+            trace: None,
             at: Timestamp::from_millis(0),
         }
     }

@@ -194,7 +194,7 @@ impl Decision {
 
     fn origin(&self) -> Origin {
         let caller = self.request.binding.caller();
-        Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at: self.request.now }
+        Origin { actor: caller.actor(), request_id: caller.request.logged(), at: self.request.now }
     }
 }
 

@@ -60,7 +60,7 @@ impl Get {
 
     fn nothing(&self) -> Writes {
         let caller = self.binding.caller();
-        let origin = Origin { actor: caller.actor(), request_id: caller.request.id.clone(), at: caller.request.time };
+        let origin = Origin { actor: caller.actor(), request_id: caller.request.logged(), at: caller.request.time };
         Writes { documents: Vec::new(), cells: Vec::new(), jobs: Vec::new(), origin }
     }
 }

@@ -166,7 +166,7 @@ fn read_auth(value: &Value, path: &str, problems: &mut Problems) -> Value {
 }
 
 fn read_request(table: &mut Table<'_>, now: Timestamp, problems: &mut Problems) -> Request {
-    let mut request = Request { id: "simulated".into(), time: now, ip: None, method: "GET".into() };
+    let mut request = Request::new("simulated", now, None, "GET");
     let Some((value, path)) = table.take("request") else { return request };
     let Some(mut table) = Table::open(value, path, problems) else { return request };
     if let Some(time) = table.text("time", problems) {

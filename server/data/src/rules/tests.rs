@@ -34,7 +34,7 @@ fn rules(rules: &Value) -> CompiledRules {
 fn binding(principal: Principal) -> Binding {
     let time = Timestamp::parse("2026-11-22T08:00:00Z").unwrap();
     let ip = Some("192.0.2.7".parse().unwrap());
-    Binding::new(Caller { principal, request: Request { id: "r".into(), time, ip, method: "GET".into() } })
+    Binding::new(Caller { principal, request: Request::new("r", time, ip, "GET") })
 }
 
 fn visitor() -> Binding {

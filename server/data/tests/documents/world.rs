@@ -273,7 +273,7 @@ pub(crate) fn service_with(scopes: &[&str]) -> Caller {
 fn caller(principal: Principal) -> Caller {
     let time = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let ip = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    Caller { principal, request: Request { id: "request".into(), time, ip, method: "TEST".into() } }
+    Caller { principal, request: Request::new("request", time, ip, "TEST") }
 }
 
 pub(crate) fn keyed(key: &str, body: u8) -> WriteOptions {

@@ -48,7 +48,7 @@ pub(crate) fn log(db: &TestDb) -> Changes {
 
 fn caller(principal: Principal) -> Caller {
     let time = Timestamp::from_millis(0);
-    Caller { principal, request: Request { id: "test".into(), time, ip: None, method: "PUT".into() } }
+    Caller { principal, request: Request::new("test", time, None, "PUT") }
 }
 
 pub(crate) fn operator(role: OperatorRole) -> Caller {

@@ -75,7 +75,7 @@ impl Reading {
                             return Some(self.events(&page));
                         }
                     }
-                    Err(error) if error.code().status() >= 500 => return self.paused(&error).await,
+                    Err(error) if error.status() >= 500 => return self.paused(&error).await,
                     Err(error) => return Some(self.failed(&error)),
                 },
                 State::Waiting => {
@@ -127,8 +127,7 @@ impl Reading {
     /// The stream ends with the problem.
     fn failed(&mut self, error: &Error) -> Bytes {
         self.state = State::Ended;
-        let problem =
-            json!({ "status": error.code().status(), "code": error.code().as_str(), "detail": error.detail() });
+        let problem = json!({ "status": error.status(), "code": error.code_text(), "detail": error.detail() });
         format!("event: error\ndata: {problem}\n\n").into()
     }
 }

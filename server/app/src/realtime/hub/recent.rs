@@ -78,6 +78,7 @@ mod tests {
             before: None,
             actor: Actor::SYSTEM,
             request_id: String::new(),
+            trace: None,
             at: Timestamp::from_millis(0),
         }
     }

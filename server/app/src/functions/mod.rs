@@ -1,0 +1,1 @@
+//! Functions: versions and aliases of them, and their calls.

@@ -1,0 +1,1 @@
+//! Schedules: ticks of cron expressions, each once on all nodes.

@@ -1,0 +1,1 @@
+//! Webhooks: events delivered to servers outside, signed, with a log of deliveries.
