@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use basalt_core::change::split_request;
 use basalt_core::{Change, Seq};
 
 use crate::commit::ChangeRow;
