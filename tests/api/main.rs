@@ -10,6 +10,7 @@ mod collections;
 mod contract;
 mod documents;
 mod files;
+mod functions;
 mod http;
 mod realtime;
 mod rules;

@@ -1,0 +1,3 @@
+//! Functions: deployed, called, triggered, scheduled, limited, seen.
+
+pub(crate) mod support;

@@ -1,0 +1,106 @@
+//! Functions that tests deploy, and waiting for what they do.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use basalt_testing::{Answer, Call, Client, TestServer};
+use serde_json::{Map, Value, json};
+
+/// How long a test waits for what happens behind an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What each module begins with.
+pub(crate) const IMPORTS: &str = "import { callable, http, onDocument, beforeDocument, onFile, onUser, beforeUser, \
+                                  onSchedule, onMessage, FunctionError } from \"basalt:functions\";\n";
+
+/// `/v1/functions/{name}`
+pub(crate) fn function(name: &str) -> String {
+    format!("/v1/functions/{name}")
+}
+
+/// `/v1/admin/functions/{rest}`
+pub(crate) fn admin(rest: &str) -> String {
+    format!("/v1/admin/functions/{rest}")
+}
+
+/// The body of a deploy: files by their paths.
+pub(crate) fn files(files: &[(&str, &str)]) -> Value {
+    let files: Map<String, Value> = files.iter().map(|(path, text)| ((*path).to_owned(), json!(text))).collect();
+    json!({ "files": files })
+}
+
+/// One module, after the imports that all have.
+pub(crate) fn module(source: &str) -> Value {
+    files(&[("functions/main.ts", &format!("{IMPORTS}{source}"))])
+}
+
+/// Deploys a body as the owner; hands back the answer, whatever it is.
+pub(crate) async fn try_deploy(server: &TestServer, body: &Value) -> Answer {
+    server.owner().post(&admin("deploy")).json(body).send().await
+}
+
+/// Deploys one module, after the imports that all have, and fails the test when it isn't applied.
+pub(crate) async fn deploy(server: &TestServer, source: &str) -> Answer {
+    let answer = try_deploy(server, &module(source)).await.expect(200);
+    assert_eq!(answer.at("/applied"), true, "{answer}");
+    answer
+}
+
+/// A call of a callable.
+pub(crate) fn call(client: &Client, name: &str, input: &Value) -> Call {
+    client.post(&function(name)).json(input)
+}
+
+/// Calls a callable and hands back its result.
+pub(crate) async fn invoke(client: &Client, name: &str, input: Value) -> Value {
+    call(client, name, &input).expect(200).await.body()
+}
+
+/// Asks again and again until there is something.
+pub(crate) async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < limit, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until a collection has so many documents and hands them back, oldest first.
+pub(crate) async fn collected(server: &TestServer, collection: &str, count: usize) -> Vec<Value> {
+    let path = crate::support::documents(collection);
+    eventually(&format!("{count} documents of {collection}"), || async {
+        let answer = server.service().get(&path).query(&[("sort", "createdAt,id"), ("limit", "500")]).expect(200).await;
+        Some(answer.items()).filter(|items| items.len() >= count)
+    })
+    .await
+}
+
+/// A collection that functions write to as the service, and nobody else.
+pub(crate) async fn define_closed(server: &TestServer, collection: &str) {
+    server.define(collection, &json!({})).await;
+}
+
+/// The invocation records of a function, newest first, once there are so many.
+pub(crate) async fn invocations(server: &TestServer, function: &str, count: usize) -> Vec<Value> {
+    eventually(&format!("{count} invocations of {function}"), || async {
+        let answer =
+            server.owner().get("/v1/admin/invocations").query(&[("function", function)]).expect(200).await;
+        Some(answer.items()).filter(|items| items.len() >= count)
+    })
+    .await
+}
+
+/// The lines that a function has logged, oldest first, once there are so many.
+pub(crate) async fn logs(server: &TestServer, function: &str, count: usize) -> Vec<Value> {
+    eventually(&format!("{count} lines of {function}"), || async {
+        let answer = server.owner().get("/v1/admin/logs").query(&[("function", function)]).expect(200).await;
+        Some(answer.items()).filter(|items| items.len() >= count)
+    })
+    .await
+}
