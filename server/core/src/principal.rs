@@ -255,6 +255,14 @@ impl Caller {
         })
     }
 
+    /// The same for calling a function.
+    pub fn bypasses_invoke_rules(&self, function: &str) -> crate::Result<bool> {
+        self.bypasses(Access::Write, |key| {
+            let (room, name) = (ScopeRoom::Functions, Some(function.to_owned()));
+            key.require(&Scope::Room { room, access: Access::Write, name })
+        })
+    }
+
     fn bypasses(
         &self,
         access: Access,

@@ -18,6 +18,8 @@ pub struct Env<'a> {
     pub params: Option<&'a Value>,
     /// `event` and `data`.
     pub message: Option<MessageValues<'a>>,
+    /// What a function is called with.
+    pub input: Option<&'a Value>,
     pub lookups: &'a dyn Lookups,
     /// Without one, `limit()` is an error.
     pub limiter: Option<&'a dyn Limiter>,
@@ -34,6 +36,7 @@ impl<'a> Env<'a> {
             vars: None,
             params: None,
             message: None,
+            input: None,
             lookups: &NoLookups,
             limiter: None,
         }

@@ -91,10 +91,10 @@ pub(crate) fn distance_fields(root: &Node) -> Vec<FieldPath> {
     paths(found)
 }
 
-/// `auth`, `request`, `doc`, `next`, `vars`, `params`, `event`, `data`, in this order, where they are used.
+/// `auth`, `request`, `doc`, `next`, `vars`, `params`, `event`, `data`, `input`, in this order, where they are used.
 pub(crate) fn names(root: &Node) -> Vec<&'static str> {
-    const NAMES: [&str; 8] = ["auth", "request", "doc", "next", "vars", "params", "event", "data"];
-    let mut used = [false; 8];
+    const NAMES: [&str; 9] = ["auth", "request", "doc", "next", "vars", "params", "event", "data", "input"];
+    let mut used = [false; 9];
     visit(root, &mut |node| match &node.kind {
         Kind::Name(Name::Auth) => used[0] = true,
         Kind::Request(_) => used[1] = true,
@@ -104,6 +104,7 @@ pub(crate) fn names(root: &Node) -> Vec<&'static str> {
         Kind::Name(Name::Params) => used[5] = true,
         Kind::Name(Name::Event) => used[6] = true,
         Kind::Name(Name::Data) => used[7] = true,
+        Kind::Name(Name::Input) => used[8] = true,
         Kind::Unchanged(_) => (used[2], used[3]) = (true, true),
         _ => {}
     });

@@ -21,6 +21,8 @@ pub struct Scope {
     pub event: bool,
     /// `event` and `data`: a message that is to be published (channels). Elsewhere these are names like any other.
     pub message: bool,
+    /// `input`: what a function is called with. Elsewhere it is a name like any other.
+    pub input: bool,
     /// A bare name that is nothing else means `doc.name` (filters).
     pub bare_fields: bool,
     /// `get(collection, id)` and `exists(collection, id)`.
@@ -69,7 +71,7 @@ pub(crate) enum Reserved {
     Request,
 }
 
-pub(crate) const RESERVED: [(&str, Reserved); 8] = [
+pub(crate) const RESERVED: [(&str, Reserved); 9] = [
     ("auth", Reserved::Value(Name::Auth)),
     ("request", Reserved::Request),
     ("doc", Reserved::Value(Name::Doc)),
@@ -78,13 +80,18 @@ pub(crate) const RESERVED: [(&str, Reserved); 8] = [
     ("params", Reserved::Value(Name::Params)),
     ("event", Reserved::Value(Name::Event)),
     ("data", Reserved::Value(Name::Data)),
+    ("input", Reserved::Value(Name::Input)),
 ];
 
 impl Scope {
     /// What a name stands for, whether or not it may be used here.
     pub(crate) fn reserved(&self, name: &str) -> Option<Reserved> {
         let found = RESERVED.iter().find(|(text, _)| *text == name).map(|(_, reserved)| *reserved);
-        found.filter(|found| self.message || !matches!(found, Reserved::Value(Name::Event | Name::Data)))
+        found.filter(|found| match found {
+            Reserved::Value(Name::Event | Name::Data) => self.message,
+            Reserved::Value(Name::Input) => self.input,
+            _ => true,
+        })
     }
 
     pub(crate) fn has(&self, name: Reserved) -> bool {
@@ -96,6 +103,7 @@ impl Scope {
             Reserved::Value(Name::Vars) => self.vars,
             Reserved::Value(Name::Params) => self.params,
             Reserved::Value(Name::Event | Name::Data) => self.message,
+            Reserved::Value(Name::Input) => self.input,
         }
     }
 

@@ -120,6 +120,7 @@ pub(crate) enum Name {
     Params,
     Event,
     Data,
+    Input,
 }
 
 impl Name {
@@ -132,6 +133,7 @@ impl Name {
             Self::Params => "params",
             Self::Event => "event",
             Self::Data => "data",
+            Self::Input => "input",
         }
     }
 }

@@ -48,12 +48,20 @@ impl Schema {
         }
     }
 
+    /// Every offending path of any JSON: what goes into a function or comes out of it.
+    pub fn faults(&self, value: &Value) -> Vec<FieldError> {
+        if self.validator.is_valid(value) {
+            return Vec::new();
+        }
+        let errors = self.validator.iter_errors(value).take(FAULTS_TOLD);
+        errors.flat_map(|error| faults_of(&error)).take(FAULTS_TOLD).collect()
+    }
+
     /// Every offending path, with the data given back.
     pub fn validate(&self, data: Map<String, Value>) -> Result<Map<String, Value>> {
         let value = Value::Object(data);
-        if !self.validator.is_valid(&value) {
-            let errors = self.validator.iter_errors(&value).take(FAULTS_TOLD);
-            let faults = errors.flat_map(|error| faults_of(&error)).take(FAULTS_TOLD).collect();
+        let faults = self.faults(&value);
+        if !faults.is_empty() {
             let detail = "The document does not fit the schema of its collection.";
             return Err(Error::new(Code::SchemaViolation, detail).with_errors(faults));
         }

@@ -91,6 +91,7 @@ impl Wanted {
             vars: Some(&self.vars),
             params: None,
             message: None,
+            input: None,
             lookups: &NoLookups,
             limiter: None,
         }

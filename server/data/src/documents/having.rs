@@ -35,6 +35,7 @@ pub(super) fn lower(binding: &Binding, query: &AggregateQuery) -> Result<Filter>
         vars: Some(&vars),
         params: None,
         message: None,
+        input: None,
         lookups: &NoLookups,
         limiter: None,
     };

@@ -325,6 +325,7 @@ pub(super) fn env<'a>(
         vars: None,
         params: None,
         message: None,
+        input: None,
         lookups,
         limiter: None,
     }

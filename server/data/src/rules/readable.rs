@@ -182,6 +182,7 @@ fn evaluate(rule: &Expression, binding: &Binding, doc: Option<&Value>, facts: &d
         vars: None,
         params: None,
         message: None,
+        input: None,
         lookups: &lookups,
         limiter: None,
     })

@@ -176,7 +176,7 @@ impl Checker<'_> {
 fn type_of(name: Name) -> Type {
     match name {
         // Null for a visitor.
-        Name::Auth | Name::Data => Type::Json,
+        Name::Auth | Name::Data | Name::Input => Type::Json,
         Name::Event => Type::Text,
         Name::Doc | Name::Next | Name::Vars | Name::Params => Type::Map,
     }

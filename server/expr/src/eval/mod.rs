@@ -180,6 +180,7 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
             Name::Params => self.env.params,
             Name::Event => self.env.message.map(|message| message.event),
             Name::Data => self.env.message.map(|message| message.data),
+            Name::Input => self.env.input,
         }
     }
 

@@ -39,6 +39,7 @@ impl World {
             vars: Some(&self.vars),
             params: None,
             message: None,
+            input: None,
             lookups: self,
             limiter: None,
         }

@@ -106,6 +106,7 @@ pub(super) fn check_condition(prepared: &Prepared<'_>, context: &Context<'_>, se
         vars: Some(vars),
         params: None,
         message: None,
+        input: None,
         lookups: &NoLookups,
         limiter: None,
     });
