@@ -3,22 +3,29 @@
 //! Promises: a manifest is read whole or refused with every problem at once, each with its line and column; a section
 //! or key that would do nothing is refused; nothing outside of the app's folder is read.
 
+mod deliveries;
 mod folder;
+mod functions;
+mod names;
 mod sections;
+mod sources;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use basalt_core::{BucketName, Code, CollectionName, Error, Result};
+use basalt_core::{BucketName, Code, CollectionName, Error, FieldError, Result};
 use serde_json::Value;
 
 use crate::channels;
 use crate::collections::{Bucket, Definition, FILES, read_buckets};
 use crate::declared::{Problems, Source, Table, wrong_type};
 
-pub use folder::{AppFolder, Files};
+pub use deliveries::{CatchUp, Overlap, ScheduleSection, WebhookSection};
+pub use folder::{AppFolder, Files, is_left_out};
+pub use functions::{EgressSection, FunctionLimits, FunctionSection, FunctionsSection, Remote};
 pub use sections::{AuthLimits, AuthSection, CorsSection, LimitsSection, Role};
+pub use sources::{FUNCTIONS, MOST_BYTES, MOST_FILES, Sources};
 
 /// The file's name in an app's folder.
 pub const FILE_NAME: &str = "app.toml";
@@ -32,10 +39,15 @@ pub struct Manifest {
     pub cors: CorsSection,
     pub limits: LimitsSection,
     pub roles: BTreeMap<String, Role>,
+    pub functions: FunctionsSection,
+    pub schedules: BTreeMap<String, ScheduleSection>,
+    pub webhooks: BTreeMap<String, WebhookSection>,
+    /// What lies in `functions/`.
+    pub sources: Sources,
 }
 
 /// Sections whose rooms come later.
-const LATER: [&str; 6] = ["schedules", "webhooks", "functions", "config", "messaging", "hosting"];
+const LATER: [&str; 3] = ["config", "messaging", "hosting"];
 
 /// Reads `app.toml` of a folder. `names` gives what `"${NAME}"` stands for (secrets, then the environment).
 pub fn read_folder(folder: &Path, names: &dyn Fn(&str) -> Option<String>) -> Result<Manifest> {
@@ -43,6 +55,29 @@ pub fn read_folder(folder: &Path, names: &dyn Fn(&str) -> Option<String>) -> Res
     let text =
         files.read(FILE_NAME).map_err(|why| Error::new(Code::InvalidDefinition, format!("{FILE_NAME}: {why}")))?;
     read(&text, &files, names)
+}
+
+/// Gives the faults of what a manifest declares (found by whoever compiled it) their lines and columns in its text.
+/// Those of the files in `functions/` have theirs already.
+pub fn locate(text: &str, manifest: &Manifest, error: Error) -> Error {
+    let Ok(source) = Source::parse_toml(text) else { return error };
+    let of_a_file = |fault: &FieldError| file_of(fault, manifest).is_some();
+    let (mut faults, declared): (Vec<FieldError>, Vec<_>) = error.errors().iter().cloned().partition(of_a_file);
+    faults.extend(source.locate(declared));
+    let located = Error::new(error.code(), error.detail()).with_errors(faults);
+    error.extensions().iter().fold(located, |located, (name, value)| located.with(name, value.clone()))
+}
+
+/// The file in `functions/` that a fault is of; those without one are of `app.toml` itself.
+pub fn file_of<'a>(fault: &FieldError, manifest: &'a Manifest) -> Option<&'a str> {
+    let path = fault.path.strip_prefix('/')?;
+    manifest.sources.get_key_value(path).map(|(path, _)| path.as_str())
+}
+
+/// The names that `"${NAME}"` asks for in a manifest's text, so that they can be read before it is.
+pub fn names_in(text: &str) -> BTreeSet<String> {
+    let named = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    named.map(|(name, _)| name.to_owned()).filter(|name| names::is_variable_name(name)).collect()
 }
 
 /// Reads a manifest's text.
@@ -87,6 +122,16 @@ fn read_root(root: &Value, files: &dyn Files, problems: &mut Problems) -> Option
     if let Some((channels, path)) = table.take("channels") {
         manifest.channels = sections::read_channels(channels, &path, problems);
     }
+    if let Some((functions, path)) = table.take("functions") {
+        manifest.functions = functions::read_functions(functions, &path, files, problems);
+    }
+    if let Some((schedules, path)) = table.take("schedules") {
+        manifest.schedules = deliveries::read_schedules(schedules, &path, problems);
+    }
+    if let Some((webhooks, path)) = table.take("webhooks") {
+        manifest.webhooks = deliveries::read_webhooks(webhooks, &path, problems);
+    }
+    manifest.sources = sources::read_sources(files, problems);
     for section in LATER {
         if let Some((_, path)) = table.take(section) {
             problems.not_available(&path, &format!("The section [{section}]"));
@@ -143,25 +188,30 @@ fn declare_buckets(
 
 /// A schema that is a text is a file of the folder.
 fn with_schema_file(entry: &Value, path: &str, files: &dyn Files, problems: &mut Problems) -> Option<Value> {
-    let Some(file) = entry.get("schema").and_then(Value::as_str) else { return Some(entry.clone()) };
-    let path = format!("{path}/schema");
-    let text = match files.read(file) {
-        Ok(text) => text,
-        Err(why) => {
-            problems.add(&path, "bad_file", format!("{file}: {why}"));
-            return None;
-        }
-    };
-    let schema: Value = match serde_json::from_str(&text) {
-        Ok(schema) => basalt_core::json::canonical(schema),
-        Err(error) => {
-            problems.add(&path, "bad_json", format!("{file} is not valid JSON: {error}."));
-            return None;
-        }
-    };
+    let Some(schema) = entry.get("schema").filter(|schema| schema.is_string()) else { return Some(entry.clone()) };
+    let schema = schema_of(schema, &format!("{path}/schema"), files, problems)?;
     let mut entry = entry.clone();
     entry.as_object_mut()?.insert("schema".to_owned(), schema);
     Some(entry)
+}
+
+/// A schema, or what the file says that it names.
+fn schema_of(value: &Value, path: &str, files: &dyn Files, problems: &mut Problems) -> Option<Value> {
+    let Some(file) = value.as_str() else { return Some(value.clone()) };
+    let text = match files.read(file) {
+        Ok(text) => text,
+        Err(why) => {
+            problems.add(path, "bad_file", format!("{file}: {why}"));
+            return None;
+        }
+    };
+    match serde_json::from_str(&text) {
+        Ok(schema) => Some(basalt_core::json::canonical(schema)),
+        Err(error) => {
+            problems.add(path, "bad_json", format!("{file} is not valid JSON: {error}."));
+            None
+        }
+    }
 }
 
 #[cfg(test)]

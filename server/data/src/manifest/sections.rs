@@ -197,7 +197,12 @@ fn is_role_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-fn time(table: &mut Table<'_>, key: &'static str, least: Duration, problems: &mut Problems) -> Option<Duration> {
+pub(super) fn time(
+    table: &mut Table<'_>,
+    key: &'static str,
+    least: Duration,
+    problems: &mut Problems,
+) -> Option<Duration> {
     let read = duration(table.text(key, problems)?);
     if read.is_none_or(|read| read < least) {
         let message = format!("A duration is such as \"15m\" or \"30d\", here of at least {least:?}.");
@@ -207,7 +212,13 @@ fn time(table: &mut Table<'_>, key: &'static str, least: Duration, problems: &mu
     read
 }
 
-fn count(table: &mut Table<'_>, key: &'static str, least: u32, most: u32, problems: &mut Problems) -> Option<u32> {
+pub(super) fn count(
+    table: &mut Table<'_>,
+    key: &'static str,
+    least: u32,
+    most: u32,
+    problems: &mut Problems,
+) -> Option<u32> {
     let read = table.integer(key, problems)?;
     let number = u32::try_from(read).ok().filter(|number| (least..=most).contains(number));
     if number.is_none() {
@@ -216,8 +227,8 @@ fn count(table: &mut Table<'_>, key: &'static str, least: u32, most: u32, proble
     number
 }
 
-/// Puts in what `"${NAME}"` stands for. Not within collections, channels and buckets: in rules and patterns `${` may mean
-/// itself.
+/// Puts in what `"${NAME}"` stands for. Not within collections, channels and buckets, nor in rules and conditions of
+/// functions and webhooks: in rules and patterns `${` may mean itself.
 pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     let Value::Object(sections) = root else { return };
     let plain = |section: &str| !["collections", "channels", "buckets"].contains(&section);
@@ -226,8 +237,19 @@ pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String
     }
 }
 
+/// Whether a text is an expression, by its place.
+fn is_expression(path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("functions"), Some(name), Some("invoke" | "when"), None) => name != "env",
+        (Some("webhooks"), Some(_), Some("events"), None) => true,
+        _ => false,
+    }
+}
+
 fn substitute_in(value: &mut Value, path: &str, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     match value {
+        Value::String(_) if is_expression(path) => {}
         Value::String(text) => match filled_in(text, names) {
             Ok(None) => {}
             Ok(Some(filled)) => *text = filled,

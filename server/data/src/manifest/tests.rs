@@ -6,9 +6,14 @@ use super::*;
 struct InMemory(&'static [(&'static str, &'static str)]);
 
 impl Files for InMemory {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, String> {
         let found = self.0.iter().find(|(name, _)| *name == path);
-        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "there is no such file".to_owned())
+        found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| "there is no such file".to_owned())
+    }
+
+    fn list(&self, folder: &str, _: usize) -> Result<Vec<String>, String> {
+        let below = |path: &&str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        Ok(self.0.iter().map(|(path, _)| *path).filter(below).map(str::to_owned).collect())
     }
 }
 
@@ -17,7 +22,11 @@ fn names(name: &str) -> Option<String> {
 }
 
 fn read_text(text: &str) -> Result<Manifest> {
-    let files = InMemory(&[("schemas/note.json", r#"{"type":"object"}"#), ("schemas/broken.json", "{")]);
+    let files = InMemory(&[
+        ("schemas/note.json", r#"{"type":"object"}"#),
+        ("schemas/broken.json", "{"),
+        ("functions/add.ts", "x"),
+    ]);
     read(text, &files, &names)
 }
 
@@ -76,7 +85,7 @@ origins = ["*", "https://a.b/c"]
 inherits = ["b", "c"]
 [roles.b]
 inherits = ["a"]
-[webhooks.crm]
+[messaging.smtp]
 [nonsense]
 "#;
     assert_eq!(
@@ -101,7 +110,7 @@ inherits = ["a"]
 
 #[test]
 fn sections_of_later_versions_are_said_to_be_later() {
-    let error = read_text("[webhooks.crm]\nurl = \"https://example.org\"\n").unwrap_err();
+    let error = read_text("[messaging.smtp]\nhost = \"example.org\"\n").unwrap_err();
     assert_eq!(error.code(), Code::NotAvailable);
     assert_eq!(error.errors()[0].line, Some(1));
     assert_eq!(problems("[collections.a]\nsoftDelete = true\n"), ["2:1 not_available"]);
@@ -207,4 +216,111 @@ fn the_example_is_a_good_manifest() {
     let reviewed = review(&manifest.collections, &Builtins::new([users])).unwrap();
     assert_eq!(reviewed.refusals, [], "nothing in it has to be acknowledged");
     assert!(!reviewed.access.is_empty());
+}
+
+#[test]
+fn functions_schedules_and_webhooks_are_typed() {
+    let manifest = read_text(
+        r#"
+        [functions.rules]
+        invoke = "auth != null && '${' != ''"
+        [functions.env]
+        LIFE = "${LIFE}"
+        [functions.egress]
+        allow = ["API.example.com", "*.example.org"]
+        [functions.limits]
+        timeout = "2s"
+        memory = "32MB"
+        [functions.thumb]
+        url = "https://thumbs.example.com/make"
+        secret = "whsec_${LIFE}"
+        kind = "onFile"
+        bucket = "images"
+        on = ["create"]
+        when = "doc.size > 3"
+        input = "schemas/note.json"
+        [schedules.nightly]
+        cron = "0 3 * * *"
+        timezone = "Asia/Shanghai"
+        function = "cleanup"
+        catchUp = "none"
+        [webhooks.crm]
+        url = "https://crm.example.com/in"
+        events = "collection == 'orders' && op == 'create'"
+        headers = { X-Tenant = "${LIFE}" }
+        "#,
+    )
+    .unwrap();
+    let functions = &manifest.functions;
+    assert_eq!(functions.invoke.as_deref(), Some("auth != null && '${' != ''"));
+    assert_eq!(functions.env["LIFE"], "10m");
+    let allow = functions.egress.allow.as_deref().unwrap();
+    assert_eq!((allow, functions.egress.private), (&["api.example.com".into(), "*.example.org".into()][..], false));
+    assert_eq!((functions.limits.timeout, functions.limits.memory), (Some(Duration::from_secs(2)), Some(32 << 20)));
+    let thumb = &functions.declared["thumb"];
+    assert_eq!((thumb.kind.as_str(), thumb.subject.as_deref()), ("onFile", Some("images")));
+    assert_eq!(thumb.remote.as_ref().unwrap().secret.as_deref(), Some("whsec_10m"));
+    let options = serde_json::json!({"on": ["create"], "when": "doc.size > 3", "input": {"type": "object"}});
+    assert_eq!(Value::Object(thumb.options.clone()), options);
+    let nightly = &manifest.schedules["nightly"];
+    assert_eq!((nightly.catch_up, nightly.overlap, nightly.enabled), (CatchUp::None, Overlap::Skip, true));
+    assert_eq!(manifest.webhooks["crm"].headers["x-tenant"], "10m");
+    assert_eq!(manifest.sources.keys().collect::<Vec<_>>(), ["functions/add.ts"]);
+    assert_eq!(names_in("a = \"${LIFE} ${X_1} ${not this}\""), ["LIFE".to_owned(), "X_1".to_owned()].into());
+}
+
+#[test]
+fn what_is_wrong_with_functions_schedules_and_webhooks_is_told_at_its_place() {
+    let text = r#"[functions.limits]
+memory = "2TB"
+[functions.env]
+2x = "a"
+[functions.egress]
+allow = ["https://example.com"]
+[functions.bad-name]
+[functions.a]
+kind = "onDocument"
+bucket = "images"
+secret = "s"
+nonsense = 1
+[schedules.nightly]
+cron = "0 3 * * *"
+overlap = "maybe"
+[webhooks."a b"]
+[webhooks.crm]
+url = "ftp://example.com"
+"#;
+    assert_eq!(
+        problems(text),
+        [
+            "2:10 bad_size",
+            "4:1 bad_name",
+            "6:10 bad_host",
+            "7:12 bad_name",
+            "8:1 missing",
+            "10:10 not_of_this_kind",
+            "11:10 without_url",
+            "12:1 unknown_field",
+            "13:1 missing",
+            "15:11 unknown_choice",
+            "16:11 bad_name",
+            "18:7 bad_url",
+        ]
+    );
+}
+
+#[test]
+fn faults_that_others_find_are_located_in_the_manifest_and_those_of_code_in_their_file() {
+    let text = "[functions.rules]\ninvoke = \"auth.nope\"\n";
+    let manifest = read_text(text).unwrap();
+    let at = |path: &str, line, column| FieldError {
+        line: Some(line),
+        column: Some(column),
+        ..FieldError::new(path, "bad_expression", "")
+    };
+    let error = Error::new(Code::InvalidDefinition, "no")
+        .with_errors(vec![at("/functions/rules/invoke", 1, 6), at("/functions/add.ts", 7, 3)]);
+    let located = locate(text, &manifest, error);
+    let places: Vec<_> = located.errors().iter().map(|f| (file_of(f, &manifest), f.line, f.column)).collect();
+    assert_eq!(places, [(Some("functions/add.ts"), Some(7), Some(3)), (None, Some(2), Some(16))]);
 }
