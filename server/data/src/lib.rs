@@ -11,4 +11,4 @@ pub mod jobs;
 pub mod manifest;
 pub mod rules;
 
-pub use declared::duration;
+pub use declared::{Problems, Table, duration, size, wrong_type};

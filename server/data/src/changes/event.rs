@@ -5,6 +5,8 @@ use basalt_core::{Change, ChangeOp, Code, Error, FieldError, Result};
 use basalt_expr::{Env, Expression, Outcome, Scope, Undeclared};
 use serde_json::{Value, json};
 
+use crate::events::Event;
+
 /// A compiled condition; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EventFilter(Expression);
@@ -36,7 +38,20 @@ impl EventFilter {
             "seq": seq_to_text(change.seq), "op": change.op, "collection": change.collection, "id": change.id,
             "before": value(&change.before), "actor": change.actor, "requestId": change.request_id, "at": change.at,
         });
-        self.0.evaluate(&Env { params: Some(&event), ..Env::of_document(&doc) }) == Outcome::True
+        self.is_true(&event, &doc)
+    }
+
+    /// The same of an event on its way to a target; `id` is the document's there, too.
+    pub fn meets(&self, event: &Event) -> bool {
+        let names = json!({
+            "seq": event.seq, "op": event.op, "collection": event.collection, "id": event.subject,
+            "before": event.before, "actor": event.actor, "requestId": event.request_id, "at": event.at,
+        });
+        self.is_true(&names, &event.doc)
+    }
+
+    fn is_true(&self, event: &Value, doc: &Value) -> bool {
+        self.0.evaluate(&Env { params: Some(event), ..Env::of_document(doc) }) == Outcome::True
     }
 }
 

@@ -27,12 +27,20 @@ impl std::fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// Compiles; faults have paths within the schema.
+    /// Compiles the schema of a collection's documents; faults have paths within the schema.
     pub fn compile(schema: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut faults = check(schema);
+        check_own_fields(schema, &mut faults);
+        if faults.is_empty() { Self::build(schema) } else { Err(faults) }
+    }
+
+    /// Compiles a schema of any JSON; faults have paths within the schema.
+    pub fn of_value(schema: &Value) -> Result<Self, Vec<FieldError>> {
         let faults = check(schema);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        if faults.is_empty() { Self::build(schema) } else { Err(faults) }
+    }
+
+    fn build(schema: &Value) -> Result<Self, Vec<FieldError>> {
         let built = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
@@ -120,14 +128,6 @@ fn check(schema: &Value) -> Vec<FieldError> {
     }
     let mut faults = Vec::new();
     check_references(schema, "", &mut faults);
-    if let Some(Value::Array(required)) = map.get("required") {
-        for (index, name) in required.iter().enumerate() {
-            if name.as_str().is_some_and(|name| OWN_FIELDS.contains(&name)) {
-                let message = format!("{name} is the server's: a schema is of your own fields.");
-                faults.push(FieldError::new(format!("/required/{index}"), "bad_schema", message));
-            }
-        }
-    }
     if faults.is_empty() {
         let validator = jsonschema::draft202012::meta::validator();
         faults.extend(
@@ -138,6 +138,17 @@ fn check(schema: &Value) -> Vec<FieldError> {
         );
     }
     faults
+}
+
+/// A schema of documents is of the app's own fields.
+fn check_own_fields(schema: &Value, faults: &mut Vec<FieldError>) {
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    for (index, name) in required.enumerate() {
+        if name.as_str().is_some_and(|name| OWN_FIELDS.contains(&name)) {
+            let message = format!("{name} is the server's: a schema is of your own fields.");
+            faults.push(FieldError::new(format!("/required/{index}"), "bad_schema", message));
+        }
+    }
 }
 
 /// References stay within the schema.

@@ -4,7 +4,7 @@ mod reader;
 mod source;
 mod units;
 
-pub(crate) use reader::{Problems, Table, text, wrong_type};
+pub(crate) use reader::text;
+pub use reader::{Problems, Table, wrong_type};
 pub(crate) use source::Source;
-pub use units::duration;
-pub(crate) use units::size;
+pub use units::{duration, size};

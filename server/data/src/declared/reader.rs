@@ -8,31 +8,31 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a declaration so far.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<FieldError>);
+pub struct Problems(Vec<FieldError>);
 
 impl Problems {
-    pub(crate) fn add(&mut self, path: &str, code: &str, message: impl Into<String>) {
+    pub fn add(&mut self, path: &str, code: &str, message: impl Into<String>) {
         self.0.push(FieldError::new(path, code, message));
     }
 
-    pub(crate) fn extend(&mut self, faults: impl IntoIterator<Item = FieldError>) {
+    pub fn extend(&mut self, faults: impl IntoIterator<Item = FieldError>) {
         self.0.extend(faults);
     }
 
-    pub(crate) fn not_available(&mut self, path: &str, what: &str) {
+    pub fn not_available(&mut self, path: &str, what: &str) {
         self.add(path, Code::NotAvailable.as_str(), format!("{what} is not available in this version."));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn into_faults(self) -> Vec<FieldError> {
+    pub fn into_faults(self) -> Vec<FieldError> {
         self.0
     }
 
     /// `not_available` where nothing else is wrong, else `invalid_definition`; both with every problem.
-    pub(crate) fn into_error(self, what: &str) -> Error {
+    pub fn into_error(self, what: &str) -> Error {
         let later = self.0.iter().all(|fault| fault.code == Code::NotAvailable.as_str());
         let error = if later {
             Error::new(Code::NotAvailable, format!("{what} asks for what is not available in this version."))
@@ -44,14 +44,14 @@ impl Problems {
 }
 
 /// An object whose keys are taken one by one; what is left over in the end is unknown.
-pub(crate) struct Table<'a> {
+pub struct Table<'a> {
     map: &'a Map<String, Value>,
     path: String,
     known: BTreeSet<&'static str>,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn open(value: &'a Value, path: impl Into<String>, problems: &mut Problems) -> Option<Self> {
+    pub fn open(value: &'a Value, path: impl Into<String>, problems: &mut Problems) -> Option<Self> {
         let path = path.into();
         match value {
             Value::Object(map) => Some(Self { map, path, known: BTreeSet::new() }),
@@ -62,25 +62,25 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         &self.path
     }
 
-    pub(crate) fn path_of(&self, key: &str) -> String {
+    pub fn path_of(&self, key: &str) -> String {
         format!("{}/{}", self.path, pointer_token(key))
     }
 
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<(&'a Value, String)> {
+    pub fn take(&mut self, key: &'static str) -> Option<(&'a Value, String)> {
         self.known.insert(key);
         Some((self.map.get(key)?, self.path_of(key)))
     }
 
-    pub(crate) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<&'a str> {
+    pub fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<&'a str> {
         let (value, path) = self.take(key)?;
         text(value, &path, problems)
     }
 
-    pub(crate) fn bool(&mut self, key: &'static str, problems: &mut Problems) -> Option<bool> {
+    pub fn bool(&mut self, key: &'static str, problems: &mut Problems) -> Option<bool> {
         let (value, path) = self.take(key)?;
         let Value::Bool(value) = value else {
             wrong_type(&path, "true or false", value, problems);
@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         Some(*value)
     }
 
-    pub(crate) fn integer(&mut self, key: &'static str, problems: &mut Problems) -> Option<i64> {
+    pub fn integer(&mut self, key: &'static str, problems: &mut Problems) -> Option<i64> {
         let (value, path) = self.take(key)?;
         let number = value.as_i64();
         if number.is_none() {
@@ -99,13 +99,13 @@ impl<'a> Table<'a> {
     }
 
     /// A list of texts; a single text is a list of one.
-    pub(crate) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Option<Vec<(&'a str, String)>> {
+    pub fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Option<Vec<(&'a str, String)>> {
         let (value, path) = self.take(key)?;
         texts(value, &path, problems)
     }
 
     /// Reports what nobody took.
-    pub(crate) fn finish(self, problems: &mut Problems) {
+    pub fn finish(self, problems: &mut Problems) {
         for key in self.map.keys().filter(|key| !self.known.contains(key.as_str())) {
             let path = self.path_of(key);
             let near = self.known.iter().find(|known| is_near(known, key));
@@ -140,7 +140,7 @@ pub(crate) fn texts<'a>(value: &'a Value, path: &str, problems: &mut Problems) -
     }
 }
 
-pub(crate) fn wrong_type(path: &str, wanted: &str, found: &Value, problems: &mut Problems) {
+pub fn wrong_type(path: &str, wanted: &str, found: &Value, problems: &mut Problems) {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -17,7 +17,7 @@ pub fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `512B`, `64KB`, `10MB`, `1GB` (by 1,024 each).
-pub(crate) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let bytes = match unit {
         "B" => 1,
