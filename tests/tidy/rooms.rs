@@ -20,6 +20,9 @@ const DATA: &[(&str, &[&str])] = &[
 /// What every room of `app` may import: it holds no use cases. No room imports another.
 const APP: &[&str] = &["common"];
 
+/// The one room that speaks for others, since it is what functions may call; nobody imports it.
+const HOST: (&str, &[&str]) = ("host", &["files", "realtime"]);
+
 /// No room but a shelf: what several rooms use.
 const COMMON: &str = "common";
 
@@ -107,6 +110,7 @@ fn no_room_of_app_imports_a_sibling() {
     let faults: Vec<String> = imports("app")
         .into_iter()
         .filter(|(_, _, sibling)| !APP.contains(&sibling.as_str()))
+        .filter(|(_, room, sibling)| room != HOST.0 || !HOST.1.contains(&sibling.as_str()))
         .map(|(file, _, sibling)| format!("{file} imports {sibling}"))
         .collect();
     assert_none("imports of siblings", &faults);

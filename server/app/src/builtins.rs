@@ -10,7 +10,7 @@ use basalt_store::{IndexKind, IndexSpec, SortField};
 
 use crate::common::names::{
     AUDIT, CHANNELS, DEPLOYMENTS, FILES, FUNCTION_CODE, FUNCTION_VERSIONS, FUNCTIONS, KEYS, OPERATOR_SESSIONS,
-    OPERATORS, OWNED, ROLES, SCHEDULES, SESSIONS, USERS, WEBHOOKS,
+    OPERATORS, OUTBOX, OWNED, ROLES, SCHEDULES, SESSIONS, USERS, WEBHOOKS,
 };
 use crate::files::OWNED as OWNED_BY_FILES;
 
@@ -32,6 +32,7 @@ pub fn builtins() -> Result<Vec<Builtin>> {
         system(&SCHEDULES, Vec::new()),
         system(&WEBHOOKS, Vec::new()),
         system(&DEPLOYMENTS, Vec::new()),
+        system(&OUTBOX, Vec::new()),
     ])
 }
 

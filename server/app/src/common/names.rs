@@ -18,6 +18,7 @@ pub(crate) static FUNCTION_CODE: LazyLock<CollectionName> = LazyLock::new(|| nam
 pub(crate) static SCHEDULES: LazyLock<CollectionName> = LazyLock::new(|| name("_schedules"));
 pub(crate) static WEBHOOKS: LazyLock<CollectionName> = LazyLock::new(|| name("_webhooks"));
 pub(crate) static DEPLOYMENTS: LazyLock<CollectionName> = LazyLock::new(|| name("_deployments"));
+pub(crate) static OUTBOX: LazyLock<CollectionName> = LazyLock::new(|| name("_outbox"));
 pub(crate) static AUDIT: LazyLock<CollectionName> = LazyLock::new(|| name("_audit"));
 
 /// The server's fields of `users`: no generic door changes them.
@@ -60,6 +61,7 @@ mod tests {
             &SCHEDULES,
             &WEBHOOKS,
             &DEPLOYMENTS,
+            &OUTBOX,
         ] {
             assert!(name.is_system());
         }

@@ -19,6 +19,7 @@ mod sweep;
 mod upload;
 mod uploads;
 mod usage;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;

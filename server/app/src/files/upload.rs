@@ -99,21 +99,21 @@ impl Files {
 
 /// What is known of bytes as they go by.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     size: u64,
     head: Vec<u8>,
     hash: Sha256,
 }
 
 impl Seen {
-    fn take(&mut self, piece: &[u8]) {
+    pub(super) fn take(&mut self, piece: &[u8]) {
         self.size += piece.len() as u64;
         self.hash.update(piece);
         let wanted = HEAD.saturating_sub(self.head.len()).min(piece.len());
         self.head.extend_from_slice(&piece[..wanted]);
     }
 
-    fn into_arrived(self, key: Key, content_type: String) -> Arrived {
+    pub(super) fn into_arrived(self, key: Key, content_type: String) -> Arrived {
         Arrived { key, size: self.size, sha256: hex(&self.hash.finalize()), content_type, image: None }
     }
 }
