@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basalt_core::{Caller, ChangeOp, Code, CollectionName, Error, FieldPath, Result};
 use basalt_data::collections::{Builtin, OwnedRead};
 use basalt_data::documents::{Behaviour, Behaviours, BuiltInWrite, Extra, Reaction, UsersBehaviour};
+use basalt_data::jobs::DEAD_LETTERS;
 use basalt_data::rules::{Facts, RuleOp};
 use basalt_store::{IndexKind, IndexSpec, SortField};
 
@@ -33,6 +34,7 @@ pub fn builtins() -> Result<Vec<Builtin>> {
         system(&WEBHOOKS, Vec::new()),
         system(&DEPLOYMENTS, Vec::new()),
         system(&OUTBOX, Vec::new()),
+        system(&DEAD_LETTERS, vec![index("diedAt")?, indexed(&["kind", "diedAt"])?]),
     ])
 }
 
@@ -85,6 +87,10 @@ fn system(name: &CollectionName, indexes: Vec<IndexSpec>) -> Builtin {
 }
 
 fn index(field: &str) -> Result<IndexSpec> {
-    let field = SortField { path: FieldPath::parse(field)?, descending: false };
-    Ok(IndexSpec { kind: IndexKind::Ordered, fields: vec![field] })
+    indexed(&[field])
+}
+
+fn indexed(fields: &[&str]) -> Result<IndexSpec> {
+    let field = |name: &&str| Ok(SortField { path: FieldPath::parse(name)?, descending: false });
+    Ok(IndexSpec { kind: IndexKind::Ordered, fields: fields.iter().map(field).collect::<Result<_>>()? })
 }

@@ -1,5 +1,6 @@
 //! The write path's contract: a [`Decide`] sees a consistent [`View`], asks for more of it or says what to write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -207,7 +208,8 @@ pub enum CellWrite {
 /// Work to do after the commit, at least once.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    pub kind: &'static str,
+    /// The lane that it is done in; `/` parts families of them.
+    pub kind: Cow<'static, str>,
     /// Unique among the open jobs of the kind: a second one with it is dropped.
     pub key: Option<String>,
     /// Of the open jobs with the same one only the oldest is claimed.

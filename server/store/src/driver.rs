@@ -116,6 +116,22 @@ impl Driver {
         }
     }
 
+    /// Runs statements, and those that they call for, in one durable transaction; the answers of the latter.
+    pub(crate) async fn write_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write_then(first, then).await,
+            Self::Postgres(postgres) => postgres.write_then(&first, &then).await,
+        }
+    }
+
+    /// As [`Driver::write`], without waiting for the disk: for what may be lost in a power loss.
+    pub(crate) async fn write_soon(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write_soon(statements).await,
+            Self::Postgres(postgres) => postgres.write_soon(&statements).await,
+        }
+    }
+
     /// As [`Driver::write`], while no commit is under way.
     pub(crate) async fn write_alone(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
         match self {

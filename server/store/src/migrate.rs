@@ -39,6 +39,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(2, "changes_by_operators", "0002_changes_by_operators.sql"),
     migration!(3, "query_functions", "0003_query_functions.sql"),
     migration!(4, "signals", "0004_signals.sql"),
+    migration!(5, "queue", "0005_queue.sql"),
 ];
 
 /// What opening a database would do to its schema.

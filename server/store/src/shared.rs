@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) end: watch::Sender<Seq>,
     /// Counts the hints of other nodes' signals.
     pub(crate) signals: watch::Sender<u64>,
+    /// Counts the hints that there are new jobs.
+    pub(crate) jobs: watch::Sender<u64>,
     pub(crate) recent: Recent,
     /// Changes up to here are gone from the log, as far as this node knows.
     pub(crate) trimmed: AtomicU64,
@@ -83,8 +85,8 @@ impl Shared {
     pub(crate) fn new(known: Known, end: Seq, clock: Arc<dyn Clock>, random: Arc<dyn Random>, hooks: Hooks) -> Self {
         let catalog = watch::Sender::new(Arc::clone(&known.catalog));
         let (known, end, recent) = (RwLock::new(Arc::new(known)), watch::Sender::new(end), Recent::default());
-        let signals = watch::Sender::new(0);
-        Self { known, catalog, end, signals, recent, trimmed: AtomicU64::new(0), clock, random, hooks }
+        let (signals, jobs) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { known, catalog, end, signals, jobs, recent, trimmed: AtomicU64::new(0), clock, random, hooks }
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {
@@ -108,6 +110,11 @@ impl Shared {
             }
             newer
         });
+    }
+
+    /// Jobs were enqueued.
+    pub(crate) fn enqueued(&self) {
+        self.jobs.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub(crate) fn reached(&self, seq: Seq) {

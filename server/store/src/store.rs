@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use basalt_core::random::Random;
 use basalt_core::{Change, Clock, CollectionName, Document, DocumentId, Error, Result, Seq, Timestamp};
@@ -14,7 +13,6 @@ use crate::changes::{LogOf, LogPage, LogRead};
 use crate::commit::Ticket;
 use crate::decide::{Cell, CellKey, Committed, Decide};
 use crate::driver::Driver;
-use crate::jobs::{self, Job};
 use crate::maintenance::LogLimits;
 use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
@@ -406,26 +404,6 @@ impl Store {
     /// The log's end; a hint that there is something to read ([`Store::changes`] tells).
     pub fn log_end(&self) -> watch::Receiver<Seq> {
         self.inner.shared.end.subscribe()
-    }
-
-    /// Claims due jobs of these kinds for `lease`, at most 100.
-    pub async fn claim_jobs(&self, kinds: &[&str], limit: u32, lease: Duration) -> Result<Vec<Job>> {
-        jobs::claim(&self.inner.driver, kinds, limit, lease, self.inner.shared.clock.now()).await
-    }
-
-    /// Holds a job for `lease` from now on. `false`: the token no longer holds.
-    pub async fn renew_job(&self, job: &Job, lease: Duration) -> Result<bool> {
-        jobs::renew(&self.inner.driver, job, lease, self.inner.shared.clock.now()).await
-    }
-
-    /// Removes done jobs; those whose token no longer holds are left and returned.
-    pub async fn complete_jobs(&self, done: &[Job]) -> Result<Vec<i64>> {
-        jobs::complete(&self.inner.driver, done).await
-    }
-
-    /// Puts a job back, to be tried again at `run_at`. `false`: the token no longer holds.
-    pub async fn retry_job(&self, job: &Job, run_at: Timestamp, error: &str) -> Result<bool> {
-        jobs::retry(&self.inner.driver, job, run_at, error).await
     }
 
     /// Appends without waiting; drops and counts when the queue is full.

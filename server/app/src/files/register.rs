@@ -102,7 +102,7 @@ fn put(tx: &mut Tx<'_>, bucket: &BucketName, sha256: &str, content: &Content) ->
 fn let_go(bucket: &BucketName, sha256: &str, key: &str, run_at: Timestamp) -> Result<NewJob> {
     let told = LetGo { bucket: bucket.clone(), sha256: sha256.to_owned(), key: key.to_owned() };
     let payload = serde_json::to_value(told).map_err(Error::internal)?;
-    Ok(NewJob { kind: LET_GO, key: None, order_key: None, payload, run_at })
+    Ok(NewJob { kind: LET_GO.into(), key: None, order_key: None, payload, run_at })
 }
 
 /// Takes bytes out of the register that no file has had for an hour; whether they may go. (A job that comes again

@@ -2,8 +2,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use basalt_data::jobs::{DEAD_SPACE, Handler, Handlers, JobFuture, Outcome, Runner, RunnerOptions};
-use basalt_store::CellKey;
+use basalt_core::Clock;
+use basalt_core::filter::Filter;
+use basalt_data::jobs::{
+    DEAD_LETTERS, DeadLetter, Handler, Handlers, JobFuture, Lane, Lanes, Outcome, Runner, RunnerOptions,
+};
+use basalt_store::List;
 use basalt_store::jobs::Job;
 use basalt_store::testkit::{TestDb, both};
 use serde_json::{Value, json};
@@ -40,6 +44,20 @@ fn runner(db: &TestDb, handlers: Handlers) -> Runner {
     Runner::new(db.store.clone(), handlers, db.clock.clone(), db.random.clone(), RunnerOptions::default())
 }
 
+async fn letters(db: &TestDb) -> Vec<DeadLetter> {
+    let list = List {
+        collection: DEAD_LETTERS.clone(),
+        filter: Filter::True,
+        search: None,
+        sort: Vec::new(),
+        limit: 100,
+        after: None,
+        count: false,
+    };
+    let page = db.store.list(list).await.unwrap();
+    page.documents.iter().map(|document| DeadLetter::parse(document).unwrap()).collect()
+}
+
 fn again() -> Outcome {
     Outcome::Retry { at: None, error: "not yet".into() }
 }
@@ -61,6 +79,7 @@ async fn a_job_is_done_once() {
 #[tokio::test]
 async fn a_failing_job_is_tried_again_later_and_dies_in_the_end() {
     both(|db| async move {
+        collections(&db).await;
         let mail = doing(|_| again());
         let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
         enqueue(&db, "mail", None, json!({"to": "ann"})).await;
@@ -72,15 +91,14 @@ async fn a_failing_job_is_tried_again_later_and_dies_in_the_end() {
         }
         let attempts: Vec<u32> = mail.seen().into_iter().map(|(_, attempt)| attempt).collect();
         assert_eq!(attempts, [1, 2, 3, 4, 5, 6, 7, 8]);
-        let mut dead = None;
-        for id in 1..10 {
-            dead = dead.or(db.store.cell(&CellKey::new(DEAD_SPACE, id.to_string())).await.unwrap());
-        }
-        let dead = dead.expect("the dead job is kept").value;
-        assert_eq!(
-            (&dead["kind"], &dead["payload"], &dead["attempts"]),
-            (&json!("mail"), &json!({"to": "ann"}), &json!(8))
-        );
+        let letters = letters(&db).await;
+        let [dead] = letters.as_slice() else { panic!("one dead letter: {letters:?}") };
+        assert_eq!((dead.kind.as_str(), &dead.payload, dead.attempts), ("mail", &json!({"to": "ann"}), 8));
+        assert_eq!(dead.error, "not yet");
+        // Once more, from the first try on.
+        db.store.commit(Batch { document: None, jobs: vec![dead.replay(db.clock.now())] }).await.unwrap();
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        assert_eq!(mail.seen().last(), Some(&(json!({"to": "ann"}), 1)));
     })
     .await;
 }
@@ -88,6 +106,7 @@ async fn a_failing_job_is_tried_again_later_and_dies_in_the_end() {
 #[tokio::test]
 async fn a_panic_or_a_hopeless_job_holds_nobody_else_up() {
     both(|db| async move {
+        collections(&db).await;
         let mail = doing(|job| match job.payload.as_i64() {
             Some(1) => panic!("a fault of the handler"),
             Some(2) => Outcome::Dead { error: "no such address".into() },
@@ -188,6 +207,73 @@ async fn several_runners_share_the_work() {
         let mut payloads: Vec<i64> = mail.seen().iter().filter_map(|(payload, _)| payload.as_i64()).collect();
         payloads.sort_unstable();
         assert_eq!((tries, payloads), (200, (0..200).collect()));
+    })
+    .await;
+}
+
+/// Whose lane is named `slow` hangs until it is let go; the others do their jobs.
+struct Targets {
+    seen: Mutex<Vec<String>>,
+    started: Notify,
+    go: watch::Sender<bool>,
+}
+
+impl Lanes for Targets {
+    fn lane(&self, name: &str) -> Lane {
+        Lane { concurrency: 2, tries: if name == "poisoned" { 1 } else { 8 }, timeout: Duration::from_secs(60) }
+    }
+
+    fn run<'a>(&'a self, name: &'a str, job: &'a Job) -> JobFuture<'a> {
+        Box::pin(async move {
+            self.seen.lock().unwrap().push(name.to_owned());
+            self.started.notify_one();
+            match name {
+                "slow" => {
+                    self.go.subscribe().wait_for(|go| *go).await.unwrap();
+                    Outcome::Done
+                }
+                "poisoned" => panic!("a fault of the handler at {}", job.payload),
+                _ => Outcome::Done,
+            }
+        })
+    }
+}
+
+impl Targets {
+    fn count(&self, name: &str) -> usize {
+        self.seen.lock().unwrap().iter().filter(|seen| *seen == name).count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_or_poisoned_lane_takes_no_slot_of_another() {
+    both(|db| async move {
+        collections(&db).await;
+        let targets =
+            Arc::new(Targets { seen: Mutex::default(), started: Notify::new(), go: watch::Sender::new(false) });
+        let handlers = Handlers::default().with_family("event", targets.clone());
+        // Fewer slots in all than the slow lanes would take.
+        let options = RunnerOptions { concurrency: 2, ..RunnerOptions::default() };
+        let runner = Runner::new(db.store.clone(), handlers, db.clock.clone(), db.random.clone(), options);
+        for n in 0..20 {
+            for kind in ["event/fine", "event/poisoned", "event/slow"] {
+                enqueue(&db, kind, None, json!(n)).await;
+            }
+        }
+        let (stop, stopped) = watch::channel(false);
+        let running = runner.clone();
+        let task = tokio::spawn(async move { running.run(stopped).await });
+        while targets.count("fine") < 20 || targets.count("poisoned") < 20 {
+            tokio::time::timeout(Duration::from_mins(1), targets.started.notified()).await.unwrap();
+        }
+        assert!((1..=2).contains(&targets.count("slow")), "the slow lane keeps to its bound");
+        targets.go.send_replace(true);
+        while targets.count("slow") < 20 {
+            tokio::time::timeout(Duration::from_mins(1), targets.started.notified()).await.unwrap();
+        }
+        stop.send(true).unwrap();
+        task.await.unwrap();
+        assert_eq!(letters(&db).await.len(), 20, "what is poisoned is kept");
     })
     .await;
 }

@@ -6,6 +6,7 @@ use basalt_core::principal::{OperatorPrincipal, OperatorRole, Request, Scope, Se
 use basalt_core::{Actor, Caller, CollectionName, Document, DocumentId, Error, FieldPath, Principal, Rev, Timestamp};
 use basalt_data::changes::Changes;
 use basalt_data::collections::{Builtin, Builtins, Collections, Definition, OwnedRead};
+use basalt_data::jobs::DEAD_LETTERS;
 use basalt_data::rules::RuleOp;
 use basalt_store::testkit::TestDb;
 use basalt_store::{Decide, DocumentWrite, IndexKind, IndexSpec, NewJob, Origin, Read, SortField, Step, View, Writes};
@@ -37,7 +38,8 @@ pub(crate) async fn collections(db: &TestDb) -> Collections {
         ruled: vec![RuleOp::Get, RuleOp::List, RuleOp::Update],
     };
     let sessions = Builtin { name: name("_sessions"), indexes: Vec::new(), ..users.clone() };
-    let collections = Collections::new(db.store.clone(), Builtins::new([users, sessions]));
+    let dead = Builtin { name: DEAD_LETTERS.clone(), indexes: Vec::new(), ..sessions.clone() };
+    let collections = Collections::new(db.store.clone(), Builtins::new([users, sessions, dead]));
     collections.define_builtins().await.unwrap();
     collections
 }
@@ -117,7 +119,7 @@ pub(crate) async fn put(db: &TestDb, collection: &str, document: &str, data: Val
 
 pub(crate) async fn enqueue(db: &TestDb, kind: &'static str, order_key: Option<&str>, payload: Value) {
     let run_at = basalt_core::Clock::now(db.clock.as_ref());
-    let job = NewJob { kind, key: None, order_key: order_key.map(str::to_owned), payload, run_at };
+    let job = NewJob { kind: kind.into(), key: None, order_key: order_key.map(str::to_owned), payload, run_at };
     db.store.commit(Batch { document: None, jobs: vec![job] }).await.unwrap();
 }
 

@@ -132,6 +132,9 @@ impl Committer {
                     self.core.own.put(first, changes);
                     self.core.shared.reached(last);
                 }
+                if !decided.group.jobs.is_empty() {
+                    self.core.shared.enqueued();
+                }
                 for batch in batches.drain(..decided.taken) {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
                     batch.attempt.answer(verdict.map(|range| committed(first, range)));

@@ -24,7 +24,7 @@ pub(crate) async fn listen(core: Arc<Core>) {
 
 async fn hear(core: &Core) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(core.connections.pool()).await?;
-    listener.listen_all(["basalt_changes", "basalt_catalog", "basalt_signals"]).await?;
+    listener.listen_all(["basalt_changes", "basalt_catalog", "basalt_signals", "basalt_jobs"]).await?;
     // Something may have been said before anybody listened.
     core.shared.signals.send_modify(|count| *count = count.wrapping_add(1));
     while let Some(heard) = listener.try_recv().await? {
@@ -34,6 +34,7 @@ async fn hear(core: &Core) -> sqlx::Result<()> {
                     core.shared.reached(seq);
                 }
             }
+            "basalt_jobs" => core.shared.enqueued(),
             "basalt_signals" => core.shared.signals.send_modify(|count| *count = count.wrapping_add(1)),
             _ => {
                 if let Err(error) = core.refresh().await {

@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
 use crate::commit::{Attempt, QUEUE_BATCHES};
-use crate::driver::{Alteration, Altered, Opened};
+use crate::driver::{Alteration, Altered, Opened, Then};
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Dialect, Row, Statement};
@@ -48,7 +48,7 @@ const COMMIT_LOCK: i64 = 7_089_051_234_867_429_377;
 const BUILD_LOCK: i64 = COMMIT_LOCK + 1;
 /// Held while migrating.
 const MIGRATE_LOCK: i64 = COMMIT_LOCK + 2;
-// COMMIT_LOCK + 3 orders signals; `basalt_signal` spells it.
+// COMMIT_LOCK + 3 orders signals, which `basalt_signal` spells; + 4 guards the orders of jobs, see their triggers.
 
 /// What is read in it is of one moment.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -201,6 +201,32 @@ impl Postgres {
         }
         let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
         let answers = run_all(&mut transaction, &statements).await?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        self.core.connections.give_back(connection);
+        Ok(answers)
+    }
+
+    /// Runs statements, and those that they call for, in one transaction; the answers of the latter.
+    pub(crate) async fn write_then(&self, first: &[Statement], then: &Then) -> Result<Vec<Vec<Row>>> {
+        let mut connection = self.core.connections.acquire().await?;
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        let further = then(&run_all(&mut transaction, first).await?)?;
+        let answers = run_all(&mut transaction, &further).await?;
+        transaction.commit().await.map_err(|error| map(&error))?;
+        self.core.connections.give_back(connection);
+        Ok(answers)
+    }
+
+    /// Runs statements in one transaction that is not waited for to be on the disk.
+    pub(crate) async fn write_soon(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.core.connections.acquire().await?;
+        let mut transaction = connection.begin().await.map_err(|error| map(&error))?;
+        let unsynced = transaction.execute("SET LOCAL synchronous_commit = off").await;
+        unsynced.map_err(|error| map(&error))?;
+        let answers = run_all(&mut transaction, statements).await?;
         transaction.commit().await.map_err(|error| map(&error))?;
         self.core.connections.give_back(connection);
         Ok(answers)

@@ -289,7 +289,7 @@ impl<'a> Jobs<'a> {
     fn new(group: &'a Group) -> Result<Self> {
         let mut jobs = Self::default();
         for (job, origin) in &group.jobs {
-            jobs.kinds.push(job.kind);
+            jobs.kinds.push(&job.kind);
             jobs.keys.push(job.key.as_deref());
             jobs.orders.push(job.order_key.as_deref());
             jobs.payloads.push(serde_json::to_string(&job.payload).map_err(Error::internal)?);

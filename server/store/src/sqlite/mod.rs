@@ -160,6 +160,19 @@ impl Sqlite {
         self.on_writer(move |writer| writer.transact(&statements)).await
     }
 
+    /// Runs statements and those that they call for, and waits until that is on the disk.
+    pub(crate) async fn write_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
+        let written = self.on_writer(move |writer| writer.transact_then(&first, &then)).await;
+        self.durable.settled().await;
+        written
+    }
+
+    /// As [`Sqlite::write`], without waiting for the disk.
+    pub(crate) async fn write_soon(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+        let then: Then = Arc::new(move |_: &[Vec<Row>]| Ok(statements.clone()));
+        self.on_writer(move |writer| writer.transact_then(&[], &then)).await
+    }
+
     pub(crate) async fn alter(&self, alteration: Alteration) -> Result<Altered> {
         self.on_writer(move |writer| alter(writer, &alteration)).await
     }

@@ -63,6 +63,8 @@ pub(crate) struct Unsynced {
     pub(crate) commit: Option<u64>,
     pub(crate) first_seq: Seq,
     pub(crate) changes: Vec<ChangeRow>,
+    /// Whether it enqueued jobs.
+    pub(crate) jobs: bool,
     pub(crate) answers: Answers,
     /// Who waits for it without being answered a commit.
     pub(crate) waiting: Option<SyncSender<Result<()>>>,
@@ -110,7 +112,7 @@ impl Syncer {
     }
 
     fn finish(&self, group: Unsynced, synced: &Result<()>) {
-        let Unsynced { commit, first_seq, changes, answers, waiting } = group;
+        let Unsynced { commit, first_seq, changes, jobs, answers, waiting } = group;
         if let (Ok(()), Some(commit)) = (synced, commit) {
             let logged = changes.len() as Seq;
             if logged > 0 {
@@ -120,6 +122,9 @@ impl Syncer {
             self.durable.reached(commit);
             if logged > 0 {
                 self.shared.reached(first_seq + logged - 1);
+            }
+            if jobs {
+                self.shared.enqueued();
             }
         }
         for (attempt, result) in answers {

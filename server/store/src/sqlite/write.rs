@@ -151,7 +151,7 @@ fn jobs(connection: &Connection, group: &Group) -> Result<()> {
         execute(
             connection,
             INSERT,
-            &[&job.kind, &job.key, &job.order_key, &payload, &run_at, &enqueued_at],
+            &[&job.kind.as_ref(), &job.key, &job.order_key, &payload, &run_at, &enqueued_at],
             Rows::Any,
         )?;
     }

@@ -20,6 +20,7 @@ use crate::commit::{
     unread,
 };
 use crate::decide::{Read, View, Writes};
+use crate::driver::Then;
 use crate::known::Known;
 use crate::shared::Shared;
 use crate::sql::{Row, SqlValue, Statement};
@@ -209,10 +210,10 @@ impl Writer {
             Ok(()) => {
                 self.next_seq += group.changes.len() as Seq;
                 self.total_bytes += bytes_of(&group);
-                let changes = std::mem::take(&mut group.changes);
+                let (changes, jobs) = (std::mem::take(&mut group.changes), !group.jobs.is_empty());
                 // So that those who are answered have their documents to themselves.
                 drop(group);
-                self.hand_on(Unsynced { changes, answers, ..unsynced });
+                self.hand_on(Unsynced { changes, jobs, answers, ..unsynced });
             }
             Err(error) if is_of_one_batch(&error) && answers.len() > 1 => {
                 self.hand_on(unsynced);
@@ -306,6 +307,35 @@ impl Writer {
             Err(error) => {
                 self.rollback();
                 Err(map(&error))
+            }
+        }
+    }
+
+    /// Runs statements, and those that they call for, as one transaction, which goes on to the disk while the writer is at
+    /// the next one. Calling for none writes nothing.
+    pub(crate) fn transact_then(&self, first: &[Statement], then: &Then) -> Result<Vec<Vec<Row>>> {
+        let all = |statements: &[Statement]| {
+            let rows = statements.iter().map(|statement| run(&self.connection, statement));
+            rows.collect::<rusqlite::Result<Vec<Vec<Row>>>>().map_err(|error| map(&error))
+        };
+        self.begin()?;
+        let called = all(first).and_then(|answers| then(&answers)).and_then(|further| {
+            let rows = all(&further)?;
+            Ok((rows, further.is_empty()))
+        });
+        match called {
+            Ok((rows, false)) => {
+                let (commit, done) = self.commit();
+                self.hand_on(Unsynced { commit: Some(commit), ..Unsynced::default() });
+                done.map(|()| rows)
+            }
+            Ok((rows, true)) => {
+                self.rollback();
+                Ok(rows)
+            }
+            Err(error) => {
+                self.rollback();
+                Err(error)
             }
         }
     }

@@ -163,7 +163,7 @@ pub(crate) fn contains(path: &str) -> IndexSpec {
 /// A due job that carries its key's name.
 pub(crate) fn job(kind: &'static str, key: Option<&str>, order: Option<&str>) -> NewJob {
     NewJob {
-        kind,
+        kind: kind.into(),
         key: key.map(str::to_owned),
         order_key: order.map(str::to_owned),
         payload: json!({"n": key}),

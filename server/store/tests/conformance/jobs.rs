@@ -1,11 +1,12 @@
 //! The durable queue: order, leases, fencing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use basalt_core::Clock;
 use basalt_store::Store;
-use basalt_store::jobs::Job;
+use basalt_store::jobs::{Again, Job, Queue};
 use basalt_store::testkit::{TestDb, both};
 use serde_json::json;
 
@@ -13,11 +14,30 @@ use crate::common::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn claim(store: &Store, limit: u32, lease: Duration) -> Vec<Job> {
-    store.claim_jobs(&["work"], limit, lease).await.unwrap()
+async fn claim(store: &Store, limit: u32, lease: Duration) -> Vec<Arc<Job>> {
+    claim_kinds(store, &["work"], limit, lease).await
 }
 
-fn names(jobs: &[Job]) -> Vec<&str> {
+async fn claim_kinds(store: &Store, kinds: &[&str], limit: u32, lease: Duration) -> Vec<Arc<Job>> {
+    store.claim_jobs(kinds, limit, lease).await.unwrap().into_iter().map(Arc::new).collect()
+}
+
+/// Removes what is done; those whose token no longer holds.
+async fn complete(store: &Store, done: &[Arc<Job>]) -> Vec<i64> {
+    store.settle_jobs(done, &[]).await.unwrap()
+}
+
+/// Puts a job back; whether its token holds.
+async fn retry(db: &TestDb, job: &Arc<Job>, after: Duration) -> bool {
+    let again = Again { job: Arc::clone(job), at: db.clock.now().plus(after), error: "later".into() };
+    db.store.settle_jobs(&[], &[again]).await.unwrap().is_empty()
+}
+
+async fn renew(store: &Store, job: &Arc<Job>, lease: Duration) -> bool {
+    store.renew_jobs(std::slice::from_ref(job), lease).await.unwrap().is_empty()
+}
+
+fn names(jobs: &[Arc<Job>]) -> Vec<&str> {
     jobs.iter().map(|job| job.payload["n"].as_str().unwrap()).collect()
 }
 
@@ -41,11 +61,11 @@ async fn jobs_are_claimed_once_and_gone_when_done() {
         assert_eq!(names(&jobs), ["a", "b"]);
         assert!(jobs.iter().all(|job| job.attempt == 1 && job.kind == "work"));
         assert!(claim(&db.store, 10, MINUTE).await.is_empty());
-        assert_eq!(db.store.complete_jobs(&jobs).await.unwrap(), Vec::<i64>::new());
+        assert_eq!(complete(&db.store, &jobs).await, Vec::<i64>::new());
         outlive(&db, Duration::from_millis(10)).await;
         assert!(claim(&db.store, 10, MINUTE).await.is_empty());
-        assert_eq!(db.store.claim_jobs(&["play", "work"], 10, MINUTE).await.unwrap().len(), 1);
-        assert!(db.store.claim_jobs(&[], 10, MINUTE).await.unwrap().is_empty());
+        assert_eq!(claim_kinds(&db.store, &["play", "work"], 10, MINUTE).await.len(), 1);
+        assert!(claim_kinds(&db.store, &[], 10, MINUTE).await.is_empty());
     })
     .await;
 }
@@ -57,7 +77,7 @@ async fn a_key_is_unique_while_its_job_is_open() {
         enqueue(&db.store, vec![job("work", Some("a"), None), job("work", None, None), job("work", None, None)]).await;
         let jobs = claim(&db.store, 10, MINUTE).await;
         assert_eq!(jobs.len(), 3);
-        db.store.complete_jobs(&jobs).await.unwrap();
+        complete(&db.store, &jobs).await;
         enqueue(&db.store, vec![job("work", Some("a"), None)]).await;
         assert_eq!(claim(&db.store, 10, MINUTE).await.len(), 1);
     })
@@ -73,12 +93,12 @@ async fn of_an_order_only_the_oldest_open_job_is_claimed() {
         let heads = claim(&db.store, 10, 10 * MINUTE).await;
         assert_eq!(names(&heads), ["a1", "b1"]);
         // A head that failed and waits for its next try still holds up what follows.
-        assert!(db.store.retry_job(&heads[0], db.clock.now().plus(MINUTE), "later").await.unwrap());
+        assert!(retry(&db, &heads[0], MINUTE).await);
         assert!(claim(&db.store, 10, MINUTE).await.is_empty());
         db.clock.advance(MINUTE);
         let again = claim(&db.store, 10, MINUTE).await;
         assert_eq!((names(&again), again[0].attempt), (vec!["a1"], 2));
-        db.store.complete_jobs(&again).await.unwrap();
+        complete(&db.store, &again).await;
         assert_eq!(names(&claim(&db.store, 10, MINUTE).await), ["a2"]);
     })
     .await;
@@ -94,9 +114,9 @@ async fn a_lost_lease_passes_the_job_on_and_fences_its_former_holder() {
         let second = claim(&db.store, 10, MINUTE).await;
         assert_eq!((second.len(), second[0].attempt), (1, 2));
         assert!(second[0].token > first[0].token);
-        assert_eq!(db.store.complete_jobs(&first).await.unwrap(), [first[0].id], "the old token does nothing");
-        assert!(!db.store.retry_job(&first[0], db.clock.now(), "x").await.unwrap());
-        assert!(db.store.complete_jobs(&second).await.unwrap().is_empty());
+        assert_eq!(complete(&db.store, &first).await, [first[0].id], "the old token does nothing");
+        assert!(!retry(&db, &first[0], Duration::ZERO).await);
+        assert!(complete(&db.store, &second).await.is_empty());
     })
     .await;
 }
@@ -107,13 +127,13 @@ async fn a_lease_that_is_renewed_lasts() {
         let lease = Duration::from_millis(300);
         enqueue(&db.store, vec![job("work", Some("a"), None)]).await;
         let first = claim(&db.store, 10, lease).await;
-        assert!(db.store.renew_job(&first[0], MINUTE).await.unwrap());
+        assert!(renew(&db.store, &first[0], MINUTE).await);
         outlive(&db, lease).await;
         assert!(claim(&db.store, 10, MINUTE).await.is_empty(), "it is held on");
-        assert!(db.store.renew_job(&first[0], Duration::ZERO).await.unwrap());
+        assert!(renew(&db.store, &first[0], Duration::ZERO).await);
         outlive(&db, Duration::from_millis(10)).await;
         assert_eq!(claim(&db.store, 10, MINUTE).await.len(), 1);
-        assert!(!db.store.renew_job(&first[0], MINUTE).await.unwrap(), "it is another's");
+        assert!(!renew(&db.store, &first[0], MINUTE).await, "it is another's");
     })
     .await;
 }
@@ -147,7 +167,7 @@ async fn claimers_at_once_share_nothing() {
                             return mine;
                         }
                         mine.extend(names(&jobs).into_iter().map(str::to_owned));
-                        assert!(store.complete_jobs(&jobs).await.unwrap().is_empty());
+                        assert!(complete(&store, &jobs).await.is_empty());
                     }
                 })
             })
@@ -159,6 +179,106 @@ async fn claimers_at_once_share_nothing() {
         assert_eq!(claimed.len(), 200);
         assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>().len(), 200);
         assert_eq!(json!(db.select("SELECT count(*) FROM jobs").await), json!(["Int(0)"]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_with_due_jobs_is_asked_about_and_gives_what_is_wanted() {
+    both(|db| async move {
+        let mut later = job("later", Some("l"), None);
+        later.run_at = db.clock.now().plus(MINUTE);
+        let mut jobs: Vec<_> = (0..5).map(|n| job("many", Some(&format!("m{n}")), None)).collect();
+        jobs.extend([later, job("few", Some("f"), None), job("none", Some("n"), None)]);
+        enqueue(&db.store, jobs).await;
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let wanted = move |kind: &str| {
+            seen.lock().unwrap().push(kind.to_owned());
+            if kind == "none" { 0 } else { 3 }
+        };
+        let claimed = db.store.claim_due(Box::new(wanted), MINUTE).await.unwrap();
+        assert_eq!(*asked.lock().unwrap(), ["few", "many", "none"]);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        claimed.iter().for_each(|job| *counts.entry(&job.kind).or_default() += 1);
+        assert_eq!(counts, BTreeMap::from([("few", 1), ("many", 3)]));
+        let queues = db.store.queues().await.unwrap();
+        let many = Queue { kind: "many".into(), jobs: 5 };
+        assert!(queues.len() == 4 && queues.contains(&many), "{queues:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_enqueues_is_heard() {
+    both(|db| async move {
+        let mut hints = db.store.job_hints();
+        enqueue(&db.store, vec![job("work", Some("a"), None)]).await;
+        tokio::time::timeout(MINUTE, hints.changed()).await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_job_that_nobody_is_at_can_be_taken_back() {
+    both(|db| async move {
+        let in_order = |name| job("work", Some(name), Some("o"));
+        enqueue(&db.store, vec![in_order("a"), in_order("b"), in_order("c")]).await;
+        assert_eq!(names(&claim(&db.store, 10, MINUTE).await), ["a"]);
+        assert!(!db.store.cancel_job("work", "a").await.unwrap(), "somebody is at it");
+        assert!(db.store.cancel_job("work", "b").await.unwrap());
+        assert!(!db.store.cancel_job("work", "b").await.unwrap());
+        outlive(&db, Duration::from_millis(10)).await;
+        assert!(claim(&db.store, 10, MINUTE).await.is_empty(), "c waits for a");
+    })
+    .await;
+}
+
+/// What waits is in no claim's way: not even the plan of a claim looks at it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_let_through_one_by_one() {
+    both(|db| async move {
+        let orders = ["x", "y"];
+        let jobs = (0..40).map(|n| job("work", Some(&format!("{n:02}")), Some(orders[n % 2])));
+        enqueue(&db.store, jobs.collect()).await;
+        let open = || db.select("SELECT count(*) FROM jobs WHERE waits = 0");
+        let mut seen = Vec::new();
+        for left in (0..20).rev() {
+            assert_eq!(json!(open().await), json!(["Int(2)"]));
+            let heads = claim(&db.store, 10, MINUTE).await;
+            assert_eq!(heads.len(), 2);
+            seen.extend(names(&heads).into_iter().map(str::to_owned));
+            complete(&db.store, &heads).await;
+            let rest = json!([format!("Int({})", left * 2)]);
+            assert_eq!(json!(db.select("SELECT count(*) FROM jobs").await), rest);
+        }
+        let sorted: BTreeSet<String> = seen.iter().cloned().collect();
+        assert_eq!(seen, sorted.into_iter().collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// Adding to an order while its head ends: what is added is let through by one or the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_left_waiting_when_orders_grow_while_their_heads_end() {
+    both(|db| async move {
+        let store = db.store.clone();
+        let adding = tokio::spawn(async move {
+            for n in 0..200 {
+                enqueue(&store, vec![job("work", Some(&n.to_string()), Some("one"))]).await;
+            }
+        });
+        let mut done = 0;
+        while done < 200 {
+            let heads = claim(&db.store, 10, MINUTE).await;
+            assert!(heads.len() <= 1);
+            complete(&db.store, &heads).await;
+            done += heads.len();
+            if heads.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+        adding.await.unwrap();
     })
     .await;
 }

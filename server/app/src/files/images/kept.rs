@@ -142,7 +142,13 @@ pub(super) fn keep(tx: &mut Tx<'_>, name: &Name, rendition: &Rendition, most: u6
     put_state(tx, ring)?;
     if ring.bytes > most {
         let run_at = tx.now();
-        tx.enqueue(NewJob { kind: SWEEP, key: Some(SWEEP.to_owned()), order_key: None, payload: Value::Null, run_at });
+        tx.enqueue(NewJob {
+            kind: SWEEP.into(),
+            key: Some(SWEEP.to_owned()),
+            order_key: None,
+            payload: Value::Null,
+            run_at,
+        });
     }
     Ok(Keeping::Kept { gone })
 }

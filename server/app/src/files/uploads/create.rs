@@ -87,7 +87,7 @@ impl Files {
 
 pub(super) fn over_job(id: &UploadId, run_at: Timestamp) -> NewJob {
     // Without a key: the job itself makes the next one, while it is still open.
-    NewJob { kind: UPLOAD_OVER, key: None, order_key: None, payload: json!({ "id": id.as_str() }), run_at }
+    NewJob { kind: UPLOAD_OVER.into(), key: None, order_key: None, payload: json!({ "id": id.as_str() }), run_at }
 }
 
 /// One more is open, if that isn't too many.

@@ -44,7 +44,7 @@ pub(super) fn referenced() -> Error {
 pub(super) fn release_job(compiled: &Compiled, id: &DocumentId, now: Timestamp) -> Option<NewJob> {
     compiled.released().next()?;
     Some(NewJob {
-        kind: RELEASE,
+        kind: RELEASE.into(),
         key: None,
         order_key: None,
         payload: json!({ "collection": compiled.name, "id": id }),
