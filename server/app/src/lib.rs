@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 mod builtins;
 pub mod common;
+pub mod deployments;
 pub mod files;
 pub mod functions;
 pub mod host;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use basalt_core::Result;
 use basalt_core::document::pointer_token;
 use serde_json::{Map, Value};
 
@@ -67,16 +68,32 @@ pub struct FunctionSection {
     pub options: Map<String, Value>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
     pub url: String,
-    /// What its requests are signed with.
+    /// What its requests are signed with: a secret's name (`CRM` or `${CRM}`), never its value.
     pub secret: Option<String>,
 }
 
-impl std::fmt::Debug for Remote {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote").field("url", &self.url).finish_non_exhaustive()
+impl FunctionsSection {
+    /// The section in JSON, as the admin API takes it; faults have paths below `/settings`.
+    pub fn parse(value: &Value) -> Result<Self> {
+        let mut problems = Problems::default();
+        let section = read_functions(value, "/settings", &NoFiles, &mut problems);
+        if problems.is_empty() { Ok(section) } else { Err(problems.into_error("The settings of functions")) }
+    }
+}
+
+/// Where a section comes without a folder.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn bytes(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("there are no files beside this: write the schema itself".to_owned())
+    }
+
+    fn list(&self, _: &str, _: usize) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 }
 
@@ -99,7 +116,8 @@ pub(super) fn read_functions(
             "egress" => section.egress = read_egress(entry, &path, problems),
             "limits" => section.limits = read_limits(entry, &path, problems),
             name if !is_function_name(name) => {
-                let message = "A function's name is a letter, then up to 63 of A-Z, a-z, 0-9 and _.";
+                let message =
+                    "A function's name is a letter, then up to 47 of A-Z, a-z, 0-9 and _, and not \"deploy\".";
                 problems.add(&path, "bad_name", message);
             }
             name => {

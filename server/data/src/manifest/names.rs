@@ -1,11 +1,12 @@
 //! How things of a manifest are named.
 
-/// An export of a module: a letter, then letters, digits and `_`.
+/// An export of a module: a letter, then letters, digits and `_`. `deploy` is a door beside functions.
 pub(super) fn is_function_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && name.len() <= 64
+        && name.len() <= 48
+        && name != "deploy"
 }
 
 /// A schedule, a webhook.

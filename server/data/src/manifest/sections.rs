@@ -228,7 +228,8 @@ pub(super) fn count(
 }
 
 /// Puts in what `"${NAME}"` stands for. Not within collections, channels and buckets, nor in rules and conditions of
-/// functions and webhooks: in rules and patterns `${` may mean itself.
+/// functions and webhooks: in rules and patterns `${` may mean itself. Nor where functions name a secret: they learn its
+/// value when they run.
 pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     let Value::Object(sections) = root else { return };
     let plain = |section: &str| !["collections", "channels", "buckets"].contains(&section);
@@ -237,11 +238,11 @@ pub(super) fn substitute(root: &mut Value, names: &dyn Fn(&str) -> Option<String
     }
 }
 
-/// Whether a text is an expression, by its place.
-fn is_expression(path: &str) -> bool {
+/// Whether a text is an expression or the name of a secret, by its place.
+fn is_itself(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("functions"), Some(name), Some("invoke" | "when"), None) => name != "env",
+        (Some("functions"), Some(name), Some("invoke" | "when" | "secret"), None) => name != "env",
         (Some("webhooks"), Some(_), Some("events"), None) => true,
         _ => false,
     }
@@ -249,7 +250,7 @@ fn is_expression(path: &str) -> bool {
 
 fn substitute_in(value: &mut Value, path: &str, names: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     match value {
-        Value::String(_) if is_expression(path) => {}
+        Value::String(_) if is_itself(path) => {}
         Value::String(text) => match filled_in(text, names) {
             Ok(None) => {}
             Ok(Some(filled)) => *text = filled,

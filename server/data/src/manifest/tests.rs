@@ -233,7 +233,7 @@ fn functions_schedules_and_webhooks_are_typed() {
         memory = "32MB"
         [functions.thumb]
         url = "https://thumbs.example.com/make"
-        secret = "whsec_${LIFE}"
+        secret = "${LIFE}"
         kind = "onFile"
         bucket = "images"
         on = ["create"]
@@ -259,7 +259,7 @@ fn functions_schedules_and_webhooks_are_typed() {
     assert_eq!((functions.limits.timeout, functions.limits.memory), (Some(Duration::from_secs(2)), Some(32 << 20)));
     let thumb = &functions.declared["thumb"];
     assert_eq!((thumb.kind.as_str(), thumb.subject.as_deref()), ("onFile", Some("images")));
-    assert_eq!(thumb.remote.as_ref().unwrap().secret.as_deref(), Some("whsec_10m"));
+    assert_eq!(thumb.remote.as_ref().unwrap().secret.as_deref(), Some("${LIFE}"));
     let options = serde_json::json!({"on": ["create"], "when": "doc.size > 3", "input": {"type": "object"}});
     assert_eq!(Value::Object(thumb.options.clone()), options);
     let nightly = &manifest.schedules["nightly"];
