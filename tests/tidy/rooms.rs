@@ -7,8 +7,8 @@ use crate::tree::{assert_none, files_ending, read};
 /// Rooms of `data`, each with the rooms that it stands on.
 const DATA: &[(&str, &[&str])] = &[
     ("declared", &[]),
-    ("changes", &[]),
-    ("events", &["changes"]),
+    ("events", &[]),
+    ("changes", &["events"]),
     ("jobs", &[]),
     ("rules", &["declared"]),
     ("channels", &["declared", "rules"]),

@@ -1,6 +1,7 @@
 //! What several rooms need: secrets, password hashing, limits of wrong tries, and decisions written as plain functions.
 
 mod attempts;
+mod cron;
 mod db;
 mod guard;
 mod live;
@@ -9,12 +10,14 @@ pub(crate) mod names;
 mod passwords;
 mod recall;
 pub(crate) mod rights;
+mod sealed;
 mod secret;
 pub(crate) mod text;
 mod trail;
 mod tx;
 
 pub(crate) use attempts::{Quota, network};
+pub(crate) use cron::Cron;
 pub use db::Db;
 pub(crate) use db::Outcome;
 pub(crate) use guard::{Guard, GuardLimits};
@@ -23,6 +26,7 @@ pub use master::MasterSecret;
 pub(crate) use passwords::{NewPassword, Verdict, stored as foreign_hash};
 pub use passwords::{PasswordCost, Passwords};
 pub(crate) use recall::Recall;
+pub(crate) use sealed::Sealer;
 pub use secret::Secret;
 pub(crate) use secret::hex;
 pub use trail::Entry;

@@ -6,5 +6,5 @@
 mod event;
 mod subscription;
 
-pub use event::{Event, EventType};
+pub use event::{ChannelMessage, Event, EventType};
 pub use subscription::{Delivery, Lane, Received, Receiver, Subscribers, Subscription, Target, TargetKind};

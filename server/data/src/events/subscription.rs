@@ -1,5 +1,6 @@
 //! Who wants which events, and who takes them: ports of the room `app::triggers`, implemented by functions and webhooks.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,30 @@ pub enum TargetKind {
 pub struct Target {
     pub kind: TargetKind,
     pub name: String,
+}
+
+impl TargetKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl Target {
+    /// Reads what its `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once('/')?;
+        let kind = [TargetKind::Function, TargetKind::Webhook].into_iter().find(|known| known.as_str() == kind)?;
+        (!name.is_empty()).then(|| Self { kind, name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str(), self.name)
+    }
 }
 
 /// One target's wish.
@@ -50,6 +75,8 @@ pub struct Delivery {
     pub event: Event,
     /// 1 on the first try.
     pub attempt: u32,
+    /// Drawn for this try: what the invocation or the delivery is to be called, so that others can name it.
+    pub invocation: String,
 }
 
 /// What became of one try.
