@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod files;
+mod functions;
 mod measure;
 mod realtime;
 mod report;
@@ -58,6 +59,7 @@ enum Part {
     Requests,
     Realtime,
     Files,
+    Functions,
 }
 
 fn main() -> Result<()> {
@@ -106,11 +108,11 @@ fn allow_many_connections() -> Result<()> {
 async fn measure_engine(arguments: &Arguments, database: Database) -> Result<EngineReport> {
     let name = database.name();
     let requests = match arguments.only {
-        Some(Part::Realtime | Part::Files) => None,
+        Some(Part::Realtime | Part::Files | Part::Functions) => None,
         _ => Some(measure_requests(arguments, &database).await?),
     };
     let realtime = match arguments.only {
-        Some(Part::Requests | Part::Files) => None,
+        Some(Part::Requests | Part::Files | Part::Functions) => None,
         _ => Some(realtime::measure(&arguments.server, &database).await?),
     };
     // Their bytes are the same ones on either.
@@ -121,7 +123,14 @@ async fn measure_engine(arguments: &Arguments, database: Database) -> Result<Eng
         }
         _ => None,
     };
-    Ok(EngineReport { name, requests, realtime, files })
+    let functions = match (arguments.only, &database) {
+        (None | Some(Part::Functions), Database::Sqlite) => {
+            let seconds = Duration::from_secs(arguments.seconds);
+            Some(functions::measure(&arguments.server, &database, arguments.connections, seconds).await?)
+        }
+        _ => None,
+    };
+    Ok(EngineReport { name, requests, realtime, files, functions })
 }
 
 async fn measure_requests(arguments: &Arguments, database: &Database) -> Result<Requests> {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::error::Result;
 use crate::files::Files;
+use crate::functions::Functions;
 use crate::measure::Figure;
 use crate::realtime::Realtime;
 use crate::scenarios::MillionWrites;
@@ -26,6 +27,7 @@ pub(crate) struct EngineReport {
     pub(crate) requests: Option<Requests>,
     pub(crate) realtime: Option<Realtime>,
     pub(crate) files: Option<Files>,
+    pub(crate) functions: Option<Functions>,
 }
 
 /// One file of results.
@@ -91,6 +93,9 @@ impl Report {
         if self.engines.iter().any(|engine| engine.files.is_some()) {
             self.print_files();
         }
+        if self.engines.iter().any(|engine| engine.functions.is_some()) {
+            self.print_functions();
+        }
         for engine in &self.engines {
             for missed in targets::missed(engine) {
                 println!("\nmissed on {}: {missed}", engine.name);
@@ -151,6 +156,15 @@ impl Report {
         }
     }
 
+    fn print_functions(&self) {
+        println!("\n| engine | functions | reached | wanted |\n| --- | --- | --- | --- |");
+        for engine in &self.engines {
+            for reached in engine.functions.iter().flat_map(targets::functions) {
+                println!("| {} | {} | {} | {} |", engine.name, reached.what, reached.value(), reached.wanted());
+            }
+        }
+    }
+
     /// Whether every engine reached what it has to.
     pub(crate) fn reached(&self) -> bool {
         self.engines.iter().all(|engine| targets::missed(engine).is_empty())
@@ -161,6 +175,7 @@ impl Report {
         std::fs::create_dir_all(folder)?;
         self.write_part(&folder.join("bench.json"), |engine| engine.requests.as_ref())?;
         self.write_part(&folder.join("files.json"), |engine| engine.files.as_ref())?;
+        self.write_part(&folder.join("functions.json"), |engine| engine.functions.as_ref())?;
         self.write_part(&folder.join("realtime.json"), |engine| engine.realtime.as_ref())
     }
 

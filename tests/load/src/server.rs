@@ -129,6 +129,23 @@ impl Server {
         self.status("VmRSS:")
     }
 
+    /// Memory of the server and of the processes that it started, in bytes; what they share is counted once.
+    pub(crate) fn memory_with_children(&self) -> Result<u64> {
+        let own = self.child.id();
+        let is_child = |pid: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(1)?.parse::<u32>().ok());
+            parent == Some(own)
+        };
+        let entries = std::fs::read_dir("/proc")?.flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+        let mut kib = proportional(own)?;
+        for pid in pids.filter(|pid| is_child(*pid)) {
+            kib += proportional(pid)?;
+        }
+        Ok(kib * 1024)
+    }
+
     /// The most resident memory there was.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         self.status("VmHWM:")
@@ -156,6 +173,13 @@ impl Server {
         let logs = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with("-wal"));
         logs.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
     }
+}
+
+/// The share of memory that is a process's own, in KiB.
+fn proportional(pid: u32) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }
 
 impl Drop for Server {

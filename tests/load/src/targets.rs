@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::files::Files;
+use crate::functions::Functions;
 use crate::realtime::{Burst, FanOut, Filters, Idle, Owners, Realtime};
 use crate::report::{EngineReport, Requests};
 
@@ -136,12 +137,43 @@ pub(crate) fn files(rows: &Files) -> Vec<Reached> {
     ]
 }
 
+/// The rows of functions.
+pub(crate) fn functions(rows: &Functions) -> Vec<Reached> {
+    let row = |what: &str, value: f64, unit: &'static str, bound: Option<Bound>| Reached {
+        what: what.to_owned(),
+        value,
+        unit,
+        bound,
+    };
+    let (most, least) = (|most: f64| Some(Bound::Most(most)), |least: f64| Some(Bound::Least(least)));
+    let Functions { calls, starts, events, backlog, harm, deploys } = rows;
+    vec![
+        row("a warm call, a second", calls.echo.per_second, "/s", None),
+        row("… of hello", calls.ratio() * 100.0, "%", least(8.0)),
+        row("… one at a time: p50", calls.alone_p50_micros, "µs", None),
+        row("… beside what the runtime takes: p50", calls.overhead_micros(), "µs", most(300.0)),
+        row("a first call in a worker that lives, beside a warm one", starts.cold_millis(), "ms", most(2.0)),
+        row("a first call that has a worker started, beside a warm one", starts.worker_millis(), "ms", most(20.0)),
+        row("a call in an instance of its own: p50", starts.fresh_p50, "ms", None),
+        row("500 changes a second, from commit to function: p50", events.p50_millis, "ms", None),
+        row("… p99", events.p99_millis, "ms", most(25.0)),
+        row("… lost", events.lost as f64, "", most(0.0)),
+        row("a backlog of 100,000 events, a second", backlog.per_second(), "/s", None),
+        row("… the slowest piece of the whole", backlog.steadiness() * 100.0, "%", least(50.0)),
+        row("gets beside code that means harm: p99", harm.gets.p99_millis, "ms", most(200.0)),
+        row("… calls of another function: p99", harm.calls.p99_millis, "ms", most(200.0)),
+        row("… refused", (harm.gets.refused + harm.calls.refused) as f64, "", most(0.0)),
+        row("1,000 functions, each called once: memory", deploys.memory_bytes as f64 / 1e6, "MB", most(512.0)),
+        row("deploying one of them: p50", deploys.deploy_p50_millis, "ms", most(300.0)),
+    ]
+}
+
 /// What one engine missed, in words.
 pub(crate) fn missed(report: &EngineReport) -> Vec<String> {
     let mut missed =
         report.requests.as_ref().map(|requests| requests_missed(report.name, requests)).unwrap_or_default();
     let rows = report.realtime.iter().flat_map(|rows| realtime(report.name, rows));
-    let rows = rows.chain(report.files.iter().flat_map(files));
+    let rows = rows.chain(report.files.iter().flat_map(files)).chain(report.functions.iter().flat_map(functions));
     missed.extend(rows.filter(Reached::is_missed).map(|row| {
         let (value, wanted) = (row.value(), row.wanted());
         format!("{} {value}, wanted: {wanted}", row.what)

@@ -19,7 +19,7 @@ pub(crate) use fan_out::{Burst, FanOut};
 pub(crate) use filters::Filters;
 pub(crate) use idle::Idle;
 pub(crate) use owners::Owners;
-use world::World;
+pub(crate) use world::World;
 
 /// Connections of the largest row.
 const MANY: usize = 10_000;

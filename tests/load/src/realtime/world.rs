@@ -49,9 +49,18 @@ impl World {
 
     /// One of the server's own figures.
     pub(crate) async fn metric(&mut self, name: &str) -> Result<f64> {
+        self.metric_of(name, &[]).await
+    }
+
+    /// The same, of the row that has these labels, each as `name="value"`.
+    pub(crate) async fn metric_of(&mut self, name: &str, labels: &[&str]) -> Result<f64> {
         let reply = self.connection.exchange_whole(&request("GET", "/metrics", Some(&self.key), None)).await?;
         let text = String::from_utf8(reply.body)?;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let row = |line: &&str| {
+            let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']));
+            rest.is_some_and(|rest| labels.iter().all(|label| rest.contains(label)))
+        };
+        let value = text.lines().find(row).and_then(|line| line.rsplit(' ').next());
         Ok(value.map(str::parse).transpose()?.unwrap_or(0.0))
     }
 
