@@ -89,8 +89,7 @@ pub(crate) async fn define_closed(server: &TestServer, collection: &str) {
 /// The invocation records of a function, newest first, once there are so many.
 pub(crate) async fn invocations(server: &TestServer, function: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} invocations of {function}"), || async {
-        let answer =
-            server.owner().get("/v1/admin/invocations").query(&[("function", function)]).expect(200).await;
+        let answer = server.owner().get("/v1/admin/invocations").query(&[("function", function)]).expect(200).await;
         Some(answer.items()).filter(|items| items.len() >= count)
     })
     .await
