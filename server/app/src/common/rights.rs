@@ -20,6 +20,11 @@ pub(crate) fn admin_read(caller: &Caller) -> Result<()> {
     require(caller, OperatorRole::Viewer, &Scope::Admin)
 }
 
+/// Changing what the admin API shows: editors, or a service with the scope `admin`.
+pub(crate) fn admin_write(caller: &Caller) -> Result<()> {
+    require(caller, OperatorRole::Editor, &Scope::Admin)
+}
+
 /// Keys: owners, or a service with the scope `admin`.
 pub(crate) fn admin_own(caller: &Caller) -> Result<()> {
     require(caller, OperatorRole::Owner, &Scope::Admin)

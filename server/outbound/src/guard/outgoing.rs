@@ -107,6 +107,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether it can be sent at all; where it goes is asked when it goes.
+    pub fn validate(&self) -> Result<(), Fault> {
+        self.clone().check().map(drop)
+    }
+
     pub(super) fn check(self) -> Result<Checked, Fault> {
         let bad = |message: String| Fault::new(FaultKind::BadRequest, message);
         let method = Method::from_bytes(self.method.as_bytes()).ok().filter(sendable);
