@@ -184,6 +184,7 @@ async fn check_world(process: &Process, expected: &Value) {
     assert_eq!(Value::from(listed.column("id")), expected["page"]["following"], "a cursor goes on where it was");
     check_answers(&service, expected).await;
     check_files(process, expected).await;
+    check_functions(&service, expected).await;
     check_rows(process, expected);
     check_writes(&service, expected).await;
 }
@@ -217,6 +218,23 @@ async fn check_files(process: &Process, expected: &Value) {
     }
     let told = String::from_utf8_lossy(&process.run(&["doctor", "--files"]).stdout).into_owned();
     assert!(told.contains("3 files of 9 bytes are whole; 0 blobs"), "{told}");
+}
+
+/// Each version is called as it was, by what sealed its secret; what waits goes on waiting.
+async fn check_functions(service: &Client, expected: &Value) {
+    let Some(functions) = expected.get("functions") else { return };
+    let name = |member: &str| functions[member].as_str().expect("a name").to_owned();
+    for call in functions["calls"].as_array().into_iter().flatten() {
+        let path = call["path"].as_str().expect("a path");
+        let answer = service.visitor().post(path).json(&call["body"]).expect(200).await;
+        assert_eq!(answer.body(), call["answer"], "{path}");
+    }
+    let task = service.get(&format!("/v1/tasks/{}", name("task"))).expect(200).await;
+    assert_eq!(task.at("/status"), "pending", "{task}");
+    for (room, name) in [("schedules", name("schedule")), ("webhooks", name("webhook"))] {
+        let listed = service.get(&format!("/v1/admin/{room}")).expect(200).await;
+        assert!(listed.text().contains(&format!("\"{name}\"")), "{listed}");
+    }
 }
 
 /// What an answer says that later versions say, too: which documents or places in the log, or what is expanded.
