@@ -16,6 +16,7 @@ on_both_engines! {
     unknown_words_are_refused,
     an_answer_that_waits_is_its_callers,
     a_task_is_its_callers,
+    a_task_that_runs_is_not_cancelled,
     changes_are_in_the_audit,
 }
 
@@ -294,6 +295,32 @@ async fn a_task_is_its_callers(server: TestServer) {
     assert!(after.status == 404 || after.at("/status") == "canceled", "{after}");
     server.key(&["documents:write"]).await.post("/v1/tasks").json(&body).problem(403, "scope_missing").await;
     ann.post("/v1/tasks").json(&json!({"function": "nobody", "input": {}})).problem(404, "function_not_found").await;
+}
+
+async fn a_task_that_runs_is_not_cancelled(server: TestServer) {
+    define_open(&server).await;
+    let source = r#"
+        export const wait = callable({ invoke: "true" }, async (_: unknown, ctx) => {
+            await ctx.db.collection("open").create({ id: "begun" });
+            while ((await ctx.db.collection("open").find("go")) === null) await new Promise((done) => setTimeout(done, 10));
+            return "gone on";
+        });
+    "#;
+    deploy(&server, source).await;
+    let ann = server.user("ann").await;
+    let made = ann.post("/v1/tasks").json(&json!({"function": "wait", "input": {}})).expect(202).await;
+    let path = format!("/v1/tasks/{}", made.text_at("/id"));
+    super::support::collected(&server, "open", 1).await;
+    assert_eq!(ann.get(&path).expect(200).await.at("/status"), "running");
+    ann.delete(&path).problem(409, "task_started").await;
+    crate::support::create(&server.visitor(), "open", json!({"id": "go"})).await;
+    let done = eventually("the end", || async {
+        let answer = ann.get(&path).expect(200).await;
+        (answer.at("/status") != "running").then_some(answer)
+    })
+    .await;
+    assert_eq!((done.at("/status"), done.at("/result")), (json!("succeeded"), json!("gone on")), "{done}");
+    ann.delete(&path).problem(409, "task_started").await;
 }
 
 async fn changes_are_in_the_audit(server: TestServer) {
