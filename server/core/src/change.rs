@@ -114,15 +114,26 @@ impl Serialize for Body {
     }
 }
 
-/// A request as one text of the log holds it: its id and, after a tab, its trace.
-pub fn join_request(id: &str, trace: Option<&Trace>) -> String {
-    trace.map_or_else(|| id.to_owned(), |trace| format!("{id}\t{trace}"))
+/// A request as one text of the log holds it: its id and, each after a tab, its trace and its depth.
+pub fn join_request(id: &str, trace: Option<&Trace>, depth: u8) -> String {
+    let mut text = id.to_owned();
+    if trace.is_some() || depth > 0 {
+        text.push('\t');
+        text.extend(trace.map(ToString::to_string));
+    }
+    if depth > 0 {
+        text.push('\t');
+        text.push_str(&depth.to_string());
+    }
+    text
 }
 
 /// Reads what [`join_request`] wrote.
-pub fn split_request(text: &str) -> (String, Option<Trace>) {
-    let (id, trace) = text.split_once('\t').unwrap_or((text, ""));
-    (id.to_owned(), Trace::parse(trace))
+pub fn split_request(text: &str) -> (String, Option<Trace>, u8) {
+    let mut parts = text.split('\t');
+    let id = parts.next().unwrap_or_default().to_owned();
+    let trace = parts.next().and_then(Trace::parse);
+    (id, trace, parts.next().and_then(|depth| depth.parse().ok()).unwrap_or_default())
 }
 
 /// One change of one document.
@@ -141,6 +152,8 @@ pub struct Change {
     pub request_id: String,
     /// The trace that the request was part of.
     pub trace: Option<Trace>,
+    /// Functions that called each other, or heard of each other's writes, to come to it.
+    pub depth: u8,
     pub at: Timestamp,
 }
 
@@ -149,10 +162,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_keeps_its_trace() {
+    fn a_request_keeps_its_trace_and_its_depth() {
         let trace = Trace { id: [1; 16], span: [2; 8], sampled: true };
-        assert_eq!(split_request(&join_request("r1", Some(&trace))), ("r1".to_owned(), Some(trace)));
-        assert_eq!(split_request(&join_request("r1", None)), ("r1".to_owned(), None));
+        for (trace, depth) in [(Some(trace), 0), (Some(trace), 3), (None, 0), (None, 8)] {
+            assert_eq!(split_request(&join_request("r1", trace.as_ref(), depth)), ("r1".to_owned(), trace, depth));
+        }
     }
 
     #[test]

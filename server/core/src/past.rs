@@ -130,6 +130,7 @@ mod tests {
             actor: Actor::SYSTEM,
             request_id: String::new(),
             trace: None,
+            depth: 0,
             at: Timestamp::from_millis(0),
         }
     }

@@ -182,7 +182,7 @@ impl Request {
 
     /// As the log holds it, see [`crate::change::split_request`].
     pub fn logged(&self) -> String {
-        crate::change::join_request(&self.id, self.trace.as_ref())
+        crate::change::join_request(&self.id, self.trace.as_ref(), self.depth)
     }
 }
 

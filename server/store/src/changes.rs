@@ -142,7 +142,7 @@ fn change(row: Row) -> Result<Change> {
     let text = |n: usize| values.get(n).and_then(SqlValue::as_text);
     let body = |n: usize| text(n).map(|text| Body::parse(text.to_owned())).transpose();
     let required = |n: usize| text(n).ok_or_else(odd);
-    let (request_id, trace) = split_request(required(7)?);
+    let (request_id, trace, depth) = split_request(required(7)?);
     Ok(Change {
         seq,
         collection: CollectionName::parse(required(0)?)?,
@@ -153,6 +153,7 @@ fn change(row: Row) -> Result<Change> {
         actor: Actor { kind: actor_kind(required(5)?)?, id: text(6).map(str::to_owned) },
         request_id,
         trace,
+        depth,
         at: Timestamp::from_millis(at),
     })
 }

@@ -70,7 +70,7 @@ impl Recent {
 }
 
 pub(crate) fn change(seq: Seq, row: &ChangeRow) -> Change {
-    let (request_id, trace) = split_request(&row.origin.request_id);
+    let (request_id, trace, depth) = split_request(&row.origin.request_id);
     Change {
         seq,
         collection: row.collection.clone(),
@@ -81,6 +81,7 @@ pub(crate) fn change(seq: Seq, row: &ChangeRow) -> Change {
         actor: row.origin.actor.clone(),
         request_id,
         trace,
+        depth,
         at: row.origin.at,
     }
 }

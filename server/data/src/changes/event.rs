@@ -43,8 +43,10 @@ impl EventFilter {
 
     /// The same of an event on its way to a target; `id` is the document's there, too.
     pub fn meets(&self, event: &Event) -> bool {
+        let of_document = event.doc.get("id").and_then(Value::as_str).filter(|_| event.collection.is_some());
+        let id = of_document.unwrap_or(&event.subject);
         let names = json!({
-            "seq": event.seq, "op": event.op, "collection": event.collection, "id": event.subject,
+            "seq": event.seq, "op": event.op, "collection": event.collection, "id": id,
             "before": event.before, "actor": event.actor, "requestId": event.request_id, "at": event.at,
         });
         self.is_true(&names, &event.doc)
@@ -75,6 +77,7 @@ mod tests {
             actor: Actor { kind: ActorKind::User, id: Some("ann".into()) },
             request_id: "r1".into(),
             trace: None,
+            depth: 0,
             at: Timestamp::from_millis(0),
         }
     }

@@ -116,6 +116,7 @@ mod tests {
             actor: Actor::SYSTEM,
             request_id: "r".into(),
             trace: None,
+            depth: 0,
             at: Timestamp::from_millis(0),
         }
     }

@@ -110,6 +110,13 @@ impl Kept {
     }
 }
 
+/// For those who keep answers of their own: the cell that a caller's key belongs to, and the request's fingerprint, which
+/// the cell's value has as `fingerprint`. One key is one request's, whoever keeps its answer.
+pub fn claim(caller: &Caller, request: &Idempotency) -> Result<(CellKey, String)> {
+    let Claim { cell, fingerprint } = Claim::new(caller, request)?;
+    Ok((cell, fingerprint))
+}
+
 fn fingerprint(request: &Idempotency) -> String {
     let mut hash = Sha256::new();
     for part in [request.method.as_bytes(), request.path.as_bytes(), &request.body_hash] {

@@ -48,7 +48,7 @@ pub use export::Export;
 pub use gzip::{Unzip, Zip};
 pub use history::{HistoryPage, Version, history_collection};
 pub use hooks::{BeforeWrite, HookFuture, Hooks, NoHooks, Verdict};
-pub use idempotency::IDEMPOTENCY_SPACE;
+pub use idempotency::{IDEMPOTENCY_SPACE, claim as idempotency_claim};
 pub use import::{Failure, Import, ImportMode, ImportOptions, Incoming, Intake, IntakeFuture, Summary};
 pub use input::{Condition, CountMode, EntityTags, Idempotency, ListQuery, PatchBody, Show, WriteOptions, split_names};
 pub use nearest::NearestTo;

@@ -44,6 +44,9 @@ pub struct Event {
     pub request_id: String,
     #[serde(default, with = "trace_text", skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
+    /// Functions that heard of each other's writes to come to it: there is an end to that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u8,
     pub at: Timestamp,
 }
 
@@ -59,6 +62,7 @@ pub struct ChannelMessage {
     pub actor: Actor,
     pub request_id: String,
     pub trace: Option<Trace>,
+    pub depth: u8,
     pub at: Timestamp,
 }
 
@@ -93,6 +97,7 @@ impl Event {
             actor: change.actor.clone(),
             request_id: change.request_id.clone(),
             trace: change.trace,
+            depth: change.depth,
             at: change.at,
         })
     }
@@ -111,13 +116,14 @@ impl Event {
             actor: Actor::SYSTEM,
             request_id: format!("tick-{id}"),
             trace: None,
+            depth: 0,
             at,
             id,
         }
     }
 
     pub fn of_message(message: ChannelMessage) -> Self {
-        let ChannelMessage { channel, id, event, data, user, actor, request_id, trace, at } = message;
+        let ChannelMessage { channel, id, event, data, user, actor, request_id, trace, depth, at } = message;
         let doc = json!({
             "channel": channel, "event": event, "data": data, "userId": user, "id": id, "at": at,
         });
@@ -134,6 +140,7 @@ impl Event {
             actor,
             request_id,
             trace,
+            depth,
             at,
         }
     }
@@ -182,6 +189,11 @@ fn signed_in(change: &Change) -> bool {
     is_noted && touched == 0 && (old.is_some() || after.get("lastLoginAt") == after.get("updatedAt"))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(depth: &u8) -> bool {
+    *depth == 0
+}
+
 mod trace_text {
     use basalt_core::Trace;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -215,6 +227,7 @@ mod tests {
             actor: Actor::SYSTEM,
             request_id: "r1".into(),
             trace: Some(Trace { id: [1; 16], span: [2; 8], sampled: true }),
+            depth: 0,
             at: Timestamp::from_millis(0),
         }
     }

@@ -205,6 +205,7 @@ mod tests {
             actor: Actor::SYSTEM,
             request_id: String::new(),
             trace: None,
+            depth: 0,
             at: Timestamp::from_millis(0),
         }
     }
