@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rquickjs::{Ctx, Function, Object, Result};
+use rquickjs::{Ctx, Function, Object, Result, Value};
 
 use super::image::Image;
 use super::{bytes, link};
@@ -48,7 +48,10 @@ pub fn install<'js>(ctx: &Ctx<'js>, image: &Arc<Image>, natives: Natives<'js>) -
     bytes::define(ctx, &all)?;
     link::define(ctx, &all)?;
     let loaded = Arc::clone(image);
-    all.set("load", Function::new(ctx.clone(), move |ctx: Ctx<'js>, name: String| loaded.load(&ctx, &name))?)?;
+    all.set(
+        "load",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>, name: String| loaded.load::<Value<'js>>(&ctx, &name))?,
+    )?;
     let start: Function<'js> = image.load(ctx, "start")?;
     let entry: Object<'js> = start.call((all,))?;
     image.declare_functions(ctx, &entry)?;

@@ -5,7 +5,8 @@
 //! instance breaks neither a call's answer nor the next call; what is rare is loaded when it is first asked for.
 //!
 //! **The life of an instance** (one runtime, one context, one version of one function, one call at a time):
-//! 1. Once per process: [`Image::compile`] in a context with everything, which turns the sources into bytecode.
+//! 1. Once per process: [`Image::compile`] in a context of its own with everything, which turns the sources into
+//!    bytecode. Nothing else runs in that context.
 //! 2. A context *without* the intrinsic `Eval` (so `eval`, `new Function` and their like throw), with all the others;
 //!    then [`install`]. It loads bytecode alone, and returns the entry object (keep it in a `Persistent`).
 //! 3. The app's modules (bytecode, too) are loaded and evaluated. The resolver knows the paths of `Code::modules` and
