@@ -12,7 +12,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{CivilDateTime, CronDateTime, Resolution, Weekday};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, Zoned};
+use jiff::{SignedDuration, Timestamp as Instant};
 
 /// The longest pattern that is read.
 const MOST: usize = 128;
@@ -52,8 +52,8 @@ impl Cron {
     }
 
     fn local(&self, at: Timestamp) -> Option<Local> {
-        let at = jiff::Timestamp::from_millisecond(at.millis()).ok()?;
-        Some(Local(at.to_zoned(self.zone.clone())))
+        let at = Instant::from_millisecond(at.millis()).ok()?;
+        Some(Local { at, zone: self.zone.clone() })
     }
 }
 
@@ -71,17 +71,29 @@ fn told(fault: &CronError) -> String {
 
 /// A moment in a time zone, as the cron library walks through it.
 #[derive(Clone)]
-struct Local(Zoned);
+struct Local {
+    at: Instant,
+    zone: TimeZone,
+}
 
 impl Local {
     fn instant(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.timestamp().as_millisecond())
+        Timestamp::from_millis(self.at.as_millisecond())
+    }
+
+    fn civil(&self) -> DateTime {
+        self.zone.to_datetime(self.at)
+    }
+
+    fn at(&self, at: Result<Instant, jiff::Error>) -> Result<Self, CronError> {
+        let at = at.map_err(|_| CronError::InvalidTime)?;
+        Ok(Self { at, zone: self.zone.clone() })
     }
 }
 
 impl CronDateTime for Local {
     fn to_civil(&self) -> CivilDateTime {
-        let local = self.0.datetime();
+        let local = self.civil();
         let part = |value: i8| u32::try_from(value).unwrap_or_default();
         let civil = CivilDateTime::from_ymd_hms_opt(
             i32::from(local.year()),
@@ -98,7 +110,7 @@ impl CronDateTime for Local {
     }
 
     fn civil_weekday(&self) -> Weekday {
-        let days = self.0.weekday().to_sunday_zero_offset();
+        let days = self.civil().date().weekday().to_sunday_zero_offset();
         Weekday::from_days_from_sunday(u32::try_from(days).unwrap_or_default())
     }
 
@@ -108,24 +120,22 @@ impl CronDateTime for Local {
         let (month, day) = (part(civil.month())?, part(civil.day())?);
         let (hour, minute, second) = (part(civil.hour())?, part(civil.minute())?, part(civil.second())?);
         let local = DateTime::new(year, month, day, hour, minute, second, 0).map_err(|_| CronError::InvalidDate)?;
-        let ambiguous = self.0.time_zone().to_ambiguous_zoned(local);
-        let odd = |_| CronError::InvalidTime;
+        let ambiguous = self.zone.to_ambiguous_timestamp(local);
         Ok(match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { .. } => Resolution::Single(Self(ambiguous.unambiguous().map_err(odd)?)),
+            AmbiguousOffset::Unambiguous { .. } => Resolution::Single(self.at(ambiguous.unambiguous())?),
             AmbiguousOffset::Fold { .. } => {
-                let earlier = ambiguous.clone().earlier().map_err(odd)?;
-                Resolution::Ambiguous(Self(earlier), Self(ambiguous.later().map_err(odd)?))
+                Resolution::Ambiguous(self.at(ambiguous.earlier())?, self.at(ambiguous.later())?)
             }
             AmbiguousOffset::Gap { .. } => Resolution::Gap,
         })
     }
 
     fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
-        self.0.checked_add(SignedDuration::from_secs(seconds)).ok().map(Self)
+        self.at(self.at.checked_add(SignedDuration::from_secs(seconds))).ok()
     }
 
     fn cmp_instant(&self, other: &Self) -> Ordering {
-        self.0.timestamp().cmp(&other.0.timestamp())
+        self.at.cmp(&other.at)
     }
 }
 
