@@ -4,9 +4,14 @@
 //! and within its memory, and no other function's call suffers; bytecode is made here and never taken from outside.
 
 mod bundle;
+pub mod compile;
 mod host;
 mod invocation;
+pub mod prelude;
 mod report;
+mod wire;
+pub mod worker;
+mod workers;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +23,7 @@ pub use bundle::{Code, CodeId, Declaration, Kind, Prepared, Sources};
 pub use host::{HostApi, HostError, HostReply, HostRequest};
 pub use invocation::{Context, HttpHead, HttpInput, Input, Invocation, Isolation, Limits};
 pub use report::{LogLevel, LogLine, Outcome, Report, RuntimeStats, Thrown};
+pub use workers::{Workers, WorkersOptions};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

@@ -37,7 +37,7 @@ pub enum Outcome {
 }
 
 /// An error that left the function.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thrown {
     /// `(code, status, details)` where it is a `FunctionError`.
     pub refusal: Option<(String, u16, Value)>,

@@ -1,0 +1,140 @@
+//! Scripts in worker processes, supervised.
+//!
+//! The server side of `worker`: a pool of processes, a thread that keeps them to their limits ([`keeper`]), and a future
+//! for each call. What goes wrong in a worker is a call's outcome, never the server's fault.
+
+mod bundles;
+mod call;
+mod compiling;
+mod hub;
+mod keeper;
+mod options;
+mod pool;
+mod process;
+mod worker;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use basalt_core::{Clock, Error, Result};
+use bytes::Bytes;
+
+pub use options::WorkersOptions;
+
+use crate::report::{Outcome, Report, RuntimeStats, Thrown};
+use crate::{BoxFuture, Code, CodeId, FunctionRuntime, HostApi, Invocation, Prepared, Sources, compile};
+use bundles::Bundles;
+use hub::Hub;
+use keeper::{Errand, Keeper};
+use pool::Key;
+
+/// Deploys that are compiled at once, each in a process of its own.
+const COMPILERS: usize = 2;
+
+/// Runs [`Code::Script`].
+pub struct Workers {
+    hub: Arc<Hub>,
+    bundles: Bundles,
+    compilers: tokio::sync::Semaphore,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts the keeper; the first worker starts with the first call. Tasks run in the runtime of the caller.
+    pub fn start(options: WorkersOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        let (send, errands) = mpsc::channel();
+        let bundles = Bundles::new(options.bytecode);
+        let hub = Arc::new(Hub::new(options, clock, send));
+        let runtime = tokio::runtime::Handle::try_current().map_err(Error::internal)?;
+        let keeper = Keeper::new(Arc::clone(&hub), runtime);
+        let thread = std::thread::Builder::new().name("workers".to_owned());
+        let keeper = thread.spawn(move || keeper.run(&errands)).map_err(Error::internal)?;
+        Ok(Self { hub, bundles, compilers: tokio::sync::Semaphore::new(COMPILERS), keeper: Some(keeper) })
+    }
+
+    async fn compile(&self, code: &Code, evaluate: bool) -> Result<(Bytes, Vec<crate::Declaration>)> {
+        let _permit = self.compilers.acquire().await.map_err(Error::internal)?;
+        compiling::compile(&self.hub, code, evaluate).await
+    }
+
+    async fn run(&self, invocation: Invocation, host: &dyn HostApi) -> Report {
+        let started = Instant::now();
+        let code = Arc::clone(&invocation.code);
+        let made = async { self.compile(&code, false).await.map(|(bundle, _)| bundle) };
+        let bundle = match self.bundles.get(code.id(), made).await {
+            Ok(bundle) => bundle,
+            Err(error) => return failed(started, Outcome::Threw(not_loaded(&error))),
+        };
+        let key: Key = format!("{}\n{}", invocation.instance, code.id()).into();
+        let Some(place) = self.hub.place(&key).await else { return failed(started, Outcome::Overloaded) };
+        let mut report = call::run(&self.hub, place, &bundle, invocation, host).await;
+        if let Outcome::Threw(Thrown { stack: Some(stack), .. }) = &mut report.outcome {
+            *stack = compile::original_stack(&code, stack);
+        }
+        report
+    }
+}
+
+impl FunctionRuntime for Workers {
+    fn prepare(&self, sources: Sources) -> BoxFuture<'_, Result<Prepared>> {
+        Box::pin(async move {
+            let stripped = tokio::task::spawn_blocking(move || compile::strip(&sources));
+            let code = stripped.await.map_err(Error::internal)??;
+            let (bundle, declarations) = self.compile(&code, true).await?;
+            self.bundles.put(code.id(), bundle);
+            Ok(Prepared { code, declarations })
+        })
+    }
+
+    fn invoke(&self, invocation: Invocation, host: Arc<dyn HostApi>) -> BoxFuture<'_, Report> {
+        Box::pin(async move { self.run(invocation, &*host).await })
+    }
+
+    fn evict(&self, code: &CodeId) {
+        self.bundles.forget(code);
+        let forgotten = self.hub.pool().forget(|key| key.rsplit('\n').next() == Some(&code.0));
+        hub::forget(forgotten);
+    }
+
+    fn stats(&self) -> RuntimeStats {
+        let pool = self.hub.pool();
+        RuntimeStats {
+            workers: pool.workers(),
+            instances: pool.idle() + pool.calls(),
+            calls: pool.calls(),
+            waiting: pool.waiting(),
+            lost: self.hub.lost.load(Ordering::Relaxed),
+            cold_starts: self.hub.cold_starts.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.hub.send(Errand::Stop);
+        if let Some(keeper) = self.keeper.take() {
+            // Its panic has been printed, and the workers have died with it.
+            let _ = keeper.join();
+        }
+    }
+}
+
+fn failed(started: Instant, outcome: Outcome) -> Report {
+    Report {
+        outcome,
+        cold: false,
+        wall: started.elapsed(),
+        cpu: Duration::ZERO,
+        peak_memory: 0,
+        host_calls: 0,
+        logs_dropped: 0,
+    }
+}
+
+/// Code that was prepared once can't be loaded any longer.
+fn not_loaded(error: &Error) -> Thrown {
+    let (name, message) = ("Error".to_owned(), error.detail().to_owned());
+    Thrown { refusal: None, name, message, stack: None }
+}

@@ -1,0 +1,230 @@
+//! One worker as the server sees it: a socket, and the calls that are under way there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Error, ErrorKind, Result};
+use std::os::unix::net::UnixStream as Pair;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, mpsc};
+
+use super::pool::{Key, WorkerId};
+use crate::report::Outcome;
+use crate::wire::{CallNumber, Ended, Frames, Order, Word, push};
+
+/// Silent for so long while it has calls, a worker may be in a long computation.
+const SILENCE: Duration = Duration::from_millis(5);
+/// What a call may say beside what its limits count: more is no call of ours.
+const SLACK: usize = 1 << 20;
+
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) pid: u32,
+    socket: UnixStream,
+    out: Mutex<Vec<u8>>,
+    wake: Notify,
+    /// The versions whose code it has.
+    defined: Mutex<BTreeSet<u32>>,
+    calls: Mutex<BTreeMap<CallNumber, UnderWay>>,
+    numbers: AtomicU32,
+    born: Instant,
+    /// When it last said something or was last given its first call, in milliseconds since `born`.
+    heard: AtomicU64,
+}
+
+/// A call that was sent to the worker.
+pub(super) struct UnderWay {
+    pub(super) key: Option<Key>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    /// When the worker is killed for it.
+    pub(super) hard: Instant,
+    pub(super) wall: Duration,
+    pub(super) cpu: Duration,
+    pub(super) memory: usize,
+    /// What it may still say, by its limits.
+    pub(super) host_calls: u32,
+    pub(super) bytes: usize,
+}
+
+impl UnderWay {
+    /// Whether its processor time may end before its deadline.
+    pub(super) fn cpu_is_short(&self) -> bool {
+        self.cpu < self.wall
+    }
+}
+
+/// What a call hears.
+pub(super) enum Event {
+    Said(Word, Bytes),
+    /// The worker is gone.
+    Lost(Outcome),
+}
+
+impl Worker {
+    pub(super) fn new(id: WorkerId, pid: u32, socket: Pair) -> Result<Self> {
+        socket.set_nonblocking(true)?;
+        let (born, heard) = (Instant::now(), AtomicU64::new(0));
+        let (calls, numbers, defined) = (Mutex::default(), AtomicU32::new(0), Mutex::default());
+        let (socket, out, wake) = (UnixStream::from_std(socket)?, Mutex::default(), Notify::new());
+        Ok(Self { id, pid, socket, out, wake, defined, calls, numbers, born, heard })
+    }
+
+    pub(super) fn next_number(&self) -> CallNumber {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn calls(&self) -> MutexGuard<'_, BTreeMap<CallNumber, UnderWay>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enter(&self, call: CallNumber, under_way: UnderWay) {
+        let mut calls = self.calls();
+        if calls.is_empty() {
+            self.hear();
+        }
+        calls.insert(call, under_way);
+    }
+
+    /// When it was last heard, in milliseconds of its life.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.age().saturating_sub(self.heard()) > u64::try_from(SILENCE.as_millis()).unwrap_or(0)
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn hear(&self) {
+        self.heard.store(self.age(), Ordering::Relaxed);
+    }
+
+    /// Sees to it that the worker has the code of a version.
+    pub(super) fn define(&self, version: u32, bundle: &[u8]) {
+        let mut defined = self.defined.lock().unwrap_or_else(PoisonError::into_inner);
+        if defined.insert(version) {
+            self.send(&Order::Define { version }, &[bundle]);
+        }
+    }
+
+    pub(super) fn forget(&self, version: u32) {
+        let mut defined = self.defined.lock().unwrap_or_else(PoisonError::into_inner);
+        if defined.remove(&version) {
+            self.send(&Order::Forget { version }, &[]);
+        }
+    }
+
+    /// Never waits: what the socket doesn't take now follows. A worker that is gone is noticed by who reads.
+    pub(super) fn send(&self, order: &Order, body: &[&[u8]]) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = out.is_empty();
+        if let Err(error) = push(&mut out, order, body) {
+            tracing::error!(%error, "an order to a worker can't be written");
+        }
+        if was_empty {
+            self.write(&mut out);
+        }
+        if !out.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut written = 0;
+        while let Ok(bytes) = self.socket.try_write(&out[written..]) {
+            written += bytes;
+            if bytes == 0 || written == out.len() {
+                break;
+            }
+        }
+        out.drain(..written);
+        if out.capacity() > (1 << 20) && out.is_empty() {
+            *out = Vec::new();
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Its end of the socket: an idle worker ends by it.
+    pub(super) fn close(&self) {
+        // A socket that is closed already is closed.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+
+    /// Reads and writes until the worker is gone. `ended` is told of each call that is over.
+    pub(super) async fn serve(&self, mut ended: impl FnMut(Option<Key>, &Ended)) -> Result<()> {
+        let mut frames = Frames::default();
+        loop {
+            let written = self.is_written();
+            tokio::select! {
+                ready = self.socket.readable() => {
+                    ready?;
+                    self.read(&mut frames)?;
+                    while let Some((word, body)) = frames.next::<Word>()? {
+                        self.hear();
+                        self.tell(word, body, &mut ended)?;
+                    }
+                }
+                ready = self.socket.writable(), if !written => {
+                    ready?;
+                    self.write(&mut self.out.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+                () = self.wake.notified(), if written => {}
+            }
+        }
+    }
+
+    fn read(&self, frames: &mut Frames) -> Result<()> {
+        frames.buffer.reserve(64 << 10);
+        match self.socket.try_read_buf(&mut frames.buffer) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tell(&self, word: Word, body: Bytes, ended: &mut impl FnMut(Option<Key>, &Ended)) -> Result<()> {
+        let mut calls = self.calls();
+        let call = match &word {
+            Word::Ended(end) => {
+                let Some(call) = calls.remove(&end.call) else { return Ok(()) };
+                drop(calls);
+                ended(call.key, end);
+                // Who has dropped the call doesn't hear of it.
+                let _ = call.events.send(Event::Said(word, body));
+                return Ok(());
+            }
+            Word::Host { call, .. }
+            | Word::Log { call, .. }
+            | Word::Head { call, .. }
+            | Word::Piece { call }
+            | Word::Whole { call } => *call,
+            // A worker that compiles does nothing else.
+            Word::Compiled | Word::Declared(_) | Word::Faulty(_) => 0,
+        };
+        let Some(call) = calls.get_mut(&call) else { return Ok(()) };
+        if let Word::Host { .. } = &word {
+            call.host_calls =
+                call.host_calls.checked_sub(1).ok_or_else(|| Error::other("too many calls of the host"))?;
+        }
+        if let Word::Log { .. } | Word::Piece { .. } = &word {
+            call.bytes = call.bytes.checked_sub(body.len()).ok_or_else(|| Error::other("it says too much"))?;
+        }
+        let _ = call.events.send(Event::Said(word, body));
+        Ok(())
+    }
+}
+
+/// How many bytes a call may say by its limits.
+pub(super) fn sayable(limits: &crate::Limits) -> usize {
+    limits.log.saturating_add(limits.result).saturating_add(SLACK)
+}
