@@ -39,6 +39,26 @@ pub struct Record {
     pub body: Value,
 }
 
+/// A record as it is kept, its body unparsed: most are looked through and left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRecord {
+    /// Grows with each record that one node writes.
+    pub id: i64,
+    pub at: Timestamp,
+    pub body: String,
+}
+
+/// Which records are looked through, the newest first.
+#[derive(Clone, Debug)]
+pub struct RecordScan {
+    pub kind: &'static str,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Those before this one, as an earlier scan found it.
+    pub before: Option<(Timestamp, i64)>,
+    pub limit: u32,
+}
+
 /// Takes records and writes them in batches.
 pub(crate) struct Recorder {
     queue: Mutex<Option<mpsc::Sender<Command>>>,
@@ -94,6 +114,39 @@ impl Recorder {
         let statement = Statement { sql: self.target.dialect().sql(sql), values };
         let rows = self.target.run(vec![statement]).await?.pop().unwrap_or_default();
         rows.iter().map(record).collect()
+    }
+
+    /// The newest before a place, those appended before this call included.
+    pub(crate) async fn scan(&self, scan: &RecordScan) -> Result<Vec<KeptRecord>> {
+        self.flush().await;
+        let end = (Timestamp::from_millis(scan.to.millis() - 1), i64::MAX);
+        let (at, id) = scan.before.map_or(end, |before| before.min(end));
+        let sql = "SELECT id, at, body FROM records WHERE kind = $1 AND at >= $2 AND at <= $3 AND (at < $3 OR id < $4) \
+                   ORDER BY at DESC, id DESC LIMIT $5";
+        let limit = i64::from(scan.limit.min(MAX_LIMIT));
+        let values = vec![scan.kind.into(), scan.from.millis().into(), at.millis().into(), id.into(), limit.into()];
+        self.kept(sql, values).await
+    }
+
+    /// Those with ids after this one, in the order of ids; those appended before this call are among them.
+    pub(crate) async fn after(&self, kind: &str, id: i64, limit: u32) -> Result<Vec<KeptRecord>> {
+        self.flush().await;
+        let sql = "SELECT id, at, body FROM records WHERE id > $1 AND kind = $2 ORDER BY id LIMIT $3";
+        self.kept(sql, vec![id.into(), kind.into(), i64::from(limit.min(MAX_LIMIT)).into()]).await
+    }
+
+    /// The greatest id of all.
+    pub(crate) async fn last(&self) -> Result<i64> {
+        self.flush().await;
+        let statement = Statement { sql: "SELECT MAX(id) FROM records".to_owned(), values: Vec::new() };
+        let rows = self.target.run(vec![statement]).await?.pop().unwrap_or_default();
+        Ok(rows.first().and_then(|row| row.first()).and_then(SqlValue::as_int).unwrap_or(0))
+    }
+
+    async fn kept(&self, sql: &str, values: Vec<SqlValue>) -> Result<Vec<KeptRecord>> {
+        let statement = Statement { sql: self.target.dialect().sql(sql), values };
+        let rows = self.target.run(vec![statement]).await?.pop().unwrap_or_default();
+        rows.iter().map(kept).collect()
     }
 
     async fn flush(&self) {
@@ -227,6 +280,13 @@ fn record(row: &Row) -> Result<Record> {
         at: Timestamp::from_millis(row.get(1).and_then(SqlValue::as_int).ok_or_else(odd)?),
         body: serde_json::from_str(text(2)?).map_err(Error::internal)?,
     })
+}
+
+fn kept(row: &Row) -> Result<KeptRecord> {
+    let odd = || Error::internal("a record is odd");
+    let int = |n: usize| row.get(n).and_then(SqlValue::as_int).ok_or_else(odd);
+    let body = row.get(2).and_then(SqlValue::as_text).ok_or_else(odd)?.to_owned();
+    Ok(KeptRecord { id: int(0)?, at: Timestamp::from_millis(int(1)?), body })
 }
 
 fn dropped(count: u64) {

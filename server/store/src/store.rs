@@ -18,7 +18,7 @@ use crate::migrate::{Examined, SchemaPlan};
 use crate::postgres;
 use crate::query::{self, Aggregate, AggregatePage, Count, Keyset, List, Near, NearPage, Nearest, NearestPage, Page};
 use crate::readers::{self, DurableReader, LogStats};
-use crate::records::{Record, Recorder};
+use crate::records::{KeptRecord, Record, RecordScan, Recorder};
 use crate::shared::{Hooks, Shared};
 use crate::sieve::NearestSieve;
 use crate::sql::{Dialect, Row, Statement};
@@ -414,6 +414,22 @@ impl Store {
     /// The newest records of a kind in `from..to`, at most `limit`.
     pub async fn records(&self, kind: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Record>> {
         self.inner.records.read(kind, from, to, limit).await
+    }
+
+    /// Records of a kind before a place, the newest first.
+    pub async fn scan_records(&self, scan: &RecordScan) -> Result<Vec<KeptRecord>> {
+        self.inner.records.scan(scan).await
+    }
+
+    /// Records of a kind whose ids come after this one, in the order of ids. Between nodes a smaller id may show up
+    /// after a greater one.
+    pub async fn records_after(&self, kind: &str, id: i64, limit: u32) -> Result<Vec<KeptRecord>> {
+        self.inner.records.after(kind, id, limit).await
+    }
+
+    /// The greatest id that any record has.
+    pub async fn last_record(&self) -> Result<i64> {
+        self.inner.records.last().await
     }
 }
 

@@ -73,6 +73,24 @@ pub(super) fn register_read(code: &CodeId) -> Result<Read> {
     Ok(document_read(register_id(code)?))
 }
 
+/// What is read before code is written that nobody has: where its chunks go. Nothing where it is there.
+pub(super) fn first_use_reads(tx: &mut Tx<'_>, code: &Encoded) -> Flow<Vec<Read>> {
+    if tx.document(&FUNCTION_CODE, &register_id(&code.id)?)?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(chunk_ids(&code.id, code.chunks.len())?.into_iter().map(document_read).collect())
+}
+
+/// What is read before these versions' uses are dropped: the chunks, where nobody else uses them.
+pub(super) fn last_use_reads(tx: &mut Tx<'_>, code: &CodeId, versions: &BTreeSet<String>) -> Flow<Vec<Read>> {
+    let Some(document) = tx.document(&FUNCTION_CODE, &register_id(code)?)? else { return Ok(Vec::new()) };
+    let register: Register = read(&document)?;
+    if !register.uses.is_subset(versions) {
+        return Ok(Vec::new());
+    }
+    Ok(chunk_ids(code, register.chunks)?.into_iter().map(document_read).collect())
+}
+
 /// Notes that a version uses the code, and writes that where nobody has.
 pub(super) fn add_use(tx: &mut Tx<'_>, code: &Encoded, version: &str) -> Flow<()> {
     let id = register_id(&code.id)?;

@@ -3,14 +3,21 @@
 //! Promises: a deploy is checked whole before anything of it is written, and takes effect at once; versions never
 //! change; secrets are set and never shown; what is written down of calls slows none of them.
 
+mod calls;
+mod aliases;
 mod catalog;
 mod code;
 mod config;
+mod hooks;
+mod deploy;
 mod names;
 mod records;
 mod secrets;
 mod stored;
+mod tasks;
+mod told;
 mod usage;
+mod versions;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,12 +32,25 @@ use self::secrets::Opened;
 use self::usage::Usage;
 use crate::common::{Db, MasterSecret, Sealer};
 
+pub use calls::{
+    Answer, Call, Calls, CallsParts, HostCall, Hosts, HttpAnswer, HttpBody, HttpCall, Json, Sessions,
+};
+pub use aliases::Rollback;
 pub use catalog::{Deployed, Function, Resolved, Scheduled, Version, Weighted, sticky};
 pub use config::{CatchUp, FunctionConfig, Overlap, Remote, Schedule, Source, Trigger, UserEvent, ValueSchema};
+pub use deploy::{ChangeOfFunction, DeployPlan, DeployRequest, DeployedBy, PlannedFunction};
+pub use hooks::{DocumentHooks, UserHooks};
 pub use names::{AliasName, FunctionName, LIVE, SecretName, not_found};
-pub use records::{FunctionLog, InvocationOutcome, InvocationRecord, InvokedBy, RecordedError, millis};
+pub use records::{
+    FunctionLog, InvocationOutcome, InvocationPage, InvocationQuery, InvocationRecord, InvokedBy, LogEntry, LogQuery,
+    LogTail, RecordedError, millis,
+};
 pub use secrets::{Redactor, SecretInfo, Secrets};
 pub use stored::{Egress, Moved, Share};
+pub use told::VersionInfo;
+pub use tasks::{
+    INVOCATION, InvocationLanes, InvocationState, NewTask, TASK, TaskLanes, TaskState, When,
+};
 pub use usage::{Amounts, UsageOfDay};
 
 /// How long reading what is deployed waits when it failed.
@@ -155,8 +175,13 @@ impl Registry {
             tracing::error!(version = closed, "a stored function is not valid: nobody can call it");
         }
         let mut deployed = self.inner.deployed.write().unwrap_or_else(PoisonError::into_inner);
-        if loaded.deployed.since >= deployed.since {
-            *deployed = Arc::new(loaded.deployed);
+        if loaded.deployed.since < deployed.since {
+            return Ok(());
+        }
+        let former = std::mem::replace(&mut *deployed, Arc::new(loaded.deployed));
+        let used = deployed.codes();
+        for code in former.codes().difference(&used) {
+            self.inner.runtime.evict(code);
         }
         Ok(())
     }
@@ -206,6 +231,10 @@ impl Registry {
 
     fn opened(&self) -> Arc<Opened> {
         Arc::clone(&self.inner.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn runtime(&self) -> &dyn FunctionRuntime {
+        &*self.inner.runtime
     }
 
     fn db(&self) -> &Db {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use basalt_core::Clock;
-use basalt_store::records::Record;
+use basalt_store::records::{Record, RecordScan};
 use basalt_store::testkit::both;
 use serde_json::json;
 
@@ -24,6 +24,35 @@ async fn records_are_read_newest_first_in_a_span_of_time() {
         assert_eq!(db.store.records("logs", at(0), at(10), 9).await.unwrap()[0].body, json!("é"));
         let db = db.reopen().await;
         assert_eq!(db.store.records("requests", at(0), at(100), 100).await.unwrap().len(), 10);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_are_looked_through_from_a_place_on_in_both_directions() {
+    both(|db| async move {
+        let start = db.clock.now();
+        let at = |n: u64| start.plus(Duration::from_secs(n));
+        let before = db.store.last_record().await.unwrap();
+        // Two of each moment: the place is one record, not a moment.
+        for n in 0..10 {
+            db.store.record(Record { kind: "calls".into(), at: at(n / 2), body: json!(n) });
+            db.store.record(Record { kind: "others".into(), at: at(n / 2), body: json!(100 + n) });
+        }
+        let mut scan = RecordScan { kind: "calls", from: at(1), to: at(5), before: None, limit: 3 };
+        let mut seen = Vec::new();
+        loop {
+            let page = db.store.scan_records(&scan).await.unwrap();
+            let Some(last) = page.last() else { break };
+            scan.before = Some((last.at, last.id));
+            seen.extend(page.iter().map(|record| record.body.clone()));
+        }
+        assert_eq!(seen, ["9", "8", "7", "6", "5", "4", "3", "2"]);
+        let all = db.store.records_after("calls", before, 100).await.unwrap();
+        assert_eq!(all.iter().map(|record| record.body.as_str()).collect::<Vec<_>>().concat(), "0123456789");
+        let later = db.store.records_after("calls", all[6].id, 2).await.unwrap();
+        assert_eq!(later.iter().map(|record| record.body.as_str()).collect::<Vec<_>>(), ["7", "8"]);
+        assert!(db.store.last_record().await.unwrap() > all[9].id);
     })
     .await;
 }

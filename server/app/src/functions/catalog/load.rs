@@ -98,7 +98,7 @@ impl Versions {
             name,
             kind: stored.kind,
             aliases,
-            versions: stored.versions.iter().map(|kept| kept.version).collect(),
+            kept: stored.versions,
             history: stored.history,
             created_at: document.created_at,
             updated_at: document.updated_at,

@@ -5,7 +5,7 @@ mod load;
 mod pick;
 mod subscriptions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use basalt_core::{Actor, ChangeOp, Code, CollectionName, Error, Result, Rev, Seq, Timestamp};
@@ -14,10 +14,10 @@ use basalt_runtime::{CodeId, Kind};
 
 use super::config::{FunctionConfig, Schedule, Trigger, UserEvent};
 use super::names::{AliasName, FunctionName, LIVE, not_found};
-use super::stored::{Egress, Moved, Share};
+use super::stored::{Egress, Kept, Moved, Share};
 
 pub(super) use follow::Follow;
-pub(super) use load::load;
+pub(super) use load::{documents, load};
 pub use pick::sticky;
 
 /// All functions, of one moment.
@@ -36,8 +36,8 @@ pub struct Function {
     /// Of the newest version.
     pub kind: Kind,
     pub aliases: BTreeMap<AliasName, Vec<Weighted>>,
-    /// The numbers of those that are kept, the oldest first.
-    pub versions: Vec<u32>,
+    /// The oldest first.
+    pub(super) kept: Vec<Kept>,
     pub history: Vec<Moved>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -125,6 +125,16 @@ impl Deployed {
         functions.iter().filter_map(|function| function.pick(LIVE, draw).ok()).filter(asked).collect()
     }
 
+    /// Whether any live function has one.
+    pub fn has_before_document(&self, collection: &CollectionName, op: ChangeOp) -> bool {
+        let Some(functions) = self.before_documents.get(collection) else { return false };
+        let asked = |version: &Arc<Version>| match &version.config.trigger {
+            Trigger::BeforeDocument { collection: its, on } => its == collection && on.contains(&op),
+            _ => false,
+        };
+        functions.iter().any(|function| function.live().any(asked))
+    }
+
     /// The live functions that have a say before a user is made or signs in, by name.
     pub fn before_user(&self, moment: UserEvent, draw: u32) -> Vec<Resolved> {
         let asked = |resolved: &Resolved| match &resolved.version.config.trigger {
@@ -148,6 +158,12 @@ impl Deployed {
             _ => None,
         };
         self.functions.values().filter_map(of).collect()
+    }
+
+    /// What aliases lead to.
+    pub(super) fn codes(&self) -> BTreeSet<&CodeId> {
+        let shares = self.functions.values().flat_map(|function| function.aliases.values()).flatten();
+        shares.filter_map(|share| share.version.code.as_ref()).collect()
     }
 
     pub(super) fn version(&self, name: &FunctionName, number: u32) -> Option<&Arc<Version>> {
@@ -174,6 +190,11 @@ impl Function {
         let (alias, shares) = self.aliases.get_key_value(alias).ok_or_else(none)?;
         let version = pick::by_weight(shares, draw).ok_or_else(none)?;
         Ok(Resolved { version: Arc::clone(version), alias: alias.clone() })
+    }
+
+    /// The numbers of the versions that are kept, the oldest first.
+    pub fn versions(&self) -> impl Iterator<Item = u32> {
+        self.kept.iter().map(|kept| kept.version)
     }
 
     /// What an alias leads to.

@@ -162,3 +162,6 @@ impl FunctionConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

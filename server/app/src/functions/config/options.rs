@@ -159,6 +159,3 @@ fn schema(table: &mut Table<'_>, key: &'static str, problems: &mut Problems) -> 
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

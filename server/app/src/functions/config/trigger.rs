@@ -7,6 +7,7 @@ use basalt_data::{Problems, Table};
 use basalt_runtime::Kind;
 
 use super::{CatchUp, Overlap, Schedule, Trigger, UserEvent};
+use crate::common::Cron;
 use crate::common::names::{FILES, USERS};
 
 /// `None` where a problem was told.
@@ -168,5 +169,9 @@ fn schedule(subject: Option<&str>, table: &mut Table<'_>, problems: &mut Problem
         }
     };
     let cron = subject_of("cron expression", subject, table, problems)?.to_owned();
+    if let Err(why) = Cron::parse(&cron, &timezone) {
+        problems.add(table.path(), "bad_schedule", why);
+        return None;
+    }
     Some(Schedule { cron, timezone, catch_up: catch_up?, overlap: overlap? })
 }

@@ -1,6 +1,11 @@
 //! What is written down of calls and of what functions log: records, which may be lost under overload and never slow a
 //! call down.
 
+mod follow;
+mod logs;
+mod query;
+mod scan;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -11,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::names::{AliasName, FunctionName};
+
+pub use follow::LogTail;
+pub use logs::{LogEntry, LogQuery};
+pub use query::{InvocationPage, InvocationQuery};
 
 /// The kinds of records.
 const INVOCATION: &str = "invocation";
