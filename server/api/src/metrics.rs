@@ -104,6 +104,11 @@ impl DoorMetrics {
         Self { route, methods: methods.into_iter().map(|method| (method, MethodMetrics::default())).collect() }
     }
 
+    /// The path as it is mounted: `/v1/functions/{name}`.
+    pub(crate) fn route(&self) -> &str {
+        &self.route
+    }
+
     pub(crate) fn observe(&self, method: &Method, status: StatusCode, elapsed: Duration) {
         // Methods that the path doesn't answer are refused with 405 and not worth a series each.
         let Some((method, metrics)) = self.methods.iter().find(|(known, _)| known == method) else { return };

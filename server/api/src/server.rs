@@ -13,18 +13,21 @@ use actix_web::{App, HttpResponse, HttpServer};
 use basalt_app::Principals;
 use basalt_app::audit::Audit;
 use basalt_app::auth::Auth;
+use basalt_app::deployments::Deployments;
 use basalt_app::files::Files;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::realtime::Realtime;
+use basalt_app::webhooks::Webhooks;
 use basalt_core::random::Random;
-use basalt_core::{Clock, Code, Error, Result};
+use basalt_core::{Clock, Code, Error, Result, Spans};
 use basalt_data::changes::Changes;
 use basalt_data::collections::Collections;
 use basalt_data::documents::Documents;
 use tokio::sync::watch;
 
-use crate::boundary::{Boundary, Cors, Network, Settings};
+use crate::Deployer;
+use crate::boundary::{Boundary, Cors, Network, Settings, Tracing};
 use crate::extract::{BodyLimit, PublicOrigin};
 use crate::problem::{Answer, Problem};
 use crate::ringer::Ringer;
@@ -57,9 +60,14 @@ pub struct Services {
     pub operators: Operators,
     pub principals: Principals,
     pub realtime: Realtime,
+    pub deployments: Deployments,
+    pub deployer: Arc<dyn Deployer>,
     pub health: Arc<dyn Health>,
+    pub webhooks: Webhooks,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Where the spans of requests go.
+    pub spans: Arc<dyn Spans>,
     /// True once the server stops: streams end then, so that it needn't wait for them.
     pub stopping: watch::Receiver<bool>,
 }
@@ -79,6 +87,8 @@ pub struct Options {
     pub body_bytes: usize,
     /// `https://api.example.org`: where clients find us, if that is set.
     pub public_origin: Option<String>,
+    /// Of the traces that begin here so many are collected: 0 to 1.
+    pub trace_ratio: f64,
 }
 
 /// The server of the API on a bound socket; it runs when awaited, and stops by its handle alone.
@@ -128,7 +138,9 @@ impl Mounted {
             request_timeout: options.request_timeout,
             concurrency: options.concurrency,
             https: options.public_origin.as_deref().is_some_and(|origin| origin.starts_with("https://")),
+            clock: Arc::clone(&services.clock),
             random: Arc::clone(&services.random),
+            tracing: Tracing { spans: Arc::clone(&services.spans), ratio: options.trace_ratio },
             under_way: Arc::new(AtomicUsize::new(0)),
         };
         Self {
@@ -158,6 +170,9 @@ impl Mounted {
             .app_data(Data::new(services.principals))
             .app_data(Data::new(services.realtime))
             .app_data(Data::new(Ringer::start()))
+            .app_data(Data::new(services.webhooks))
+            .app_data(Data::new(services.deployments))
+            .app_data(Data::from(services.deployer))
             .app_data(Data::from(services.health))
             .app_data(Data::from(services.clock));
         routes::configure(config);

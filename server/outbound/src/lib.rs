@@ -7,6 +7,7 @@ mod cloud_event;
 mod guard;
 mod message;
 mod signing;
+mod spans;
 
 pub use cloud_event::CloudEvent;
 pub use guard::{
@@ -14,3 +15,4 @@ pub use guard::{
 };
 pub use message::Message;
 pub use signing::SigningSecret;
+pub use spans::{OtlpOptions, OtlpSpans};

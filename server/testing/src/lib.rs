@@ -4,22 +4,26 @@
 
 mod answer;
 mod client;
+mod collector;
 mod engine;
 mod form;
 mod objects;
 mod outside;
 mod process;
 mod raw;
+mod receiver;
 mod server;
 mod socket;
 
 pub use answer::Answer;
 pub use client::{Call, Client, Lines};
+pub use collector::{CollectedSpan, Collector};
 pub use engine::{Database, Engine, cluster_url, is_long, psql};
 pub use form::Part;
 pub use objects::Store;
 pub use outside::{ManualClock, SeededRandom};
 pub use process::{Process, binary};
+pub use receiver::{Heard, Receiver, Reply};
 pub use server::{TestServer, User, run, run_on};
 pub use socket::{List, Socket};
 

@@ -190,12 +190,15 @@ impl Drop for Process {
 pub fn binary() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests are the outside: make bench and others name their own build")]
     let named = std::env::var_os("BASALT_TEST_BIN").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| {
-        let test = std::env::current_exe().expect("the running test");
-        test.parent().and_then(Path::parent).expect("target/PROFILE/deps").join("basalt")
-    });
+    let path = named.unwrap_or_else(beside_the_test);
     assert!(path.exists(), "{} is not there: run `cargo build -p basalt` first", path.display());
     path
+}
+
+/// Where cargo puts it. It runs the functions of servers in process, too; a test without functions needs none.
+pub(crate) fn beside_the_test() -> PathBuf {
+    let test = std::env::current_exe().expect("the running test");
+    test.parent().and_then(Path::parent).expect("target/PROFILE/deps").join("basalt")
 }
 
 fn free_port() -> u16 {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt::{Configuration, Outside, Rooms, RunningNode};
+use basalt_outbound::Network;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,6 +33,7 @@ pub struct TestServer {
     /// None where nobody has claimed the server.
     staff: Option<Staff>,
     home: Home,
+    settings: Configuration,
 }
 
 /// What outlives a restart.
@@ -100,51 +102,66 @@ impl TestServer {
 
     /// With other random bytes: keys, ids and secrets are others.
     pub async fn start_with_seed(engine: Engine, seed: u64) -> Self {
-        let mut server = Self::start_new(engine, seed, None).await;
+        let mut server = Self::start_new(engine, seed, None, |_| {}).await;
+        server.claim().await;
+        server
+    }
+
+    /// With other settings.
+    pub async fn start_configured(engine: Engine, configure: impl FnOnce(&mut Configuration)) -> Self {
+        let mut server = Self::start_new(engine, SEED, None, configure).await;
         server.claim().await;
         server
     }
 
     /// With the bytes of files at a place, as BASALT_FILES_URL says it.
     pub async fn start_with_files(engine: Engine, files: Option<String>) -> Self {
-        let mut server = Self::start_new(engine, SEED, files).await;
+        let mut server = Self::start_new(engine, SEED, files, |_| {}).await;
         server.claim().await;
         server
     }
 
     /// As after the very first start: nobody is its operator.
     pub async fn start_unclaimed(engine: Engine) -> Self {
-        Self::start_new(engine, SEED, None).await
+        Self::start_new(engine, SEED, None, |_| {}).await
     }
 
-    async fn start_new(engine: Engine, seed: u64, files: Option<String>) -> Self {
+    async fn start_new(
+        engine: Engine,
+        seed: u64,
+        files: Option<String>,
+        configure: impl FnOnce(&mut Configuration),
+    ) -> Self {
         let clock = ManualClock::new();
         let outside = Outside {
             clock: Arc::new(clock.clone()),
             random: Arc::new(SeededRandom::new(seed)),
             environment: Arc::default(),
+            worker: crate::process::beside_the_test(),
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = (engine == Engine::Postgres).then(Database::create);
         let home = Home { folder, database, files };
-        let node = start_node(&home, &outside, None).await;
+        let mut settings = settings(&home);
+        configure(&mut settings);
+        let node = start_node(settings.clone(), &outside, None).await;
         let client = Client::new(&node.url);
         let link = node.setup_url.as_ref().expect("a fresh server has a set-up link").expose();
         let setup_token = link.split_once('#').expect("its token").1.to_owned();
-        Self { engine, node, client, clock, outside, setup_token, staff: None, home }
+        Self { engine, node, client, clock, outside, setup_token, staff: None, home, settings }
     }
 
     /// The same data under an app with this manifest.
     pub async fn with_app(self, manifest: &str) -> Self {
-        let Self { engine, node, clock, outside, setup_token, staff, home, .. } = self;
+        let Self { engine, node, clock, outside, setup_token, staff, home, settings, .. } = self;
         let app = home.folder.path().join("app");
         std::fs::create_dir_all(&app).expect("the app's folder");
         std::fs::write(app.join("app.toml"), manifest).expect("its manifest");
         node.stop().await;
-        let node = start_node(&home, &outside, Some(&app)).await;
+        let node = start_node(settings.clone(), &outside, Some(&app)).await;
         let base = node.url.clone();
         let staff = staff.map(|staff| Staff { owner: staff.owner.at(&base), service: staff.service.at(&base) });
-        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, home }
+        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, home, settings }
     }
 
     pub async fn stop(self) {
@@ -268,12 +285,13 @@ async fn new_key(owner: &Client, client: &Client, scopes: &[&str]) -> Client {
     client.with_token(&answer.text_at("/key"))
 }
 
-async fn start_node(home: &Home, outside: &Outside, app: Option<&Path>) -> RunningNode {
+fn settings(home: &Home) -> Configuration {
     let mut configuration = Configuration {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data: home.folder.path().join("data"),
-        app: app.map(Path::to_path_buf),
         workers: 2,
+        // Receivers of tests are here.
+        allow_addresses: Network::parse("127.0.0.0/8").into_iter().collect(),
         ..Configuration::default()
     };
     configuration.files_url = home.files.clone().map(Into::into);
@@ -284,6 +302,11 @@ async fn start_node(home: &Home, outside: &Outside, app: Option<&Path>) -> Runni
         configuration.single_node = true;
         configuration.secret = Some(SECRET.to_owned().into());
     }
+    configuration
+}
+
+async fn start_node(settings: Configuration, outside: &Outside, app: Option<&Path>) -> RunningNode {
+    let configuration = Configuration { app: app.map(Path::to_path_buf), ..settings };
     let node = basalt::assemble(configuration, outside.clone()).await.expect("a node");
     node.start().await.expect("a running node")
 }

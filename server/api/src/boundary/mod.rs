@@ -5,6 +5,7 @@ mod compress;
 mod cors;
 mod log;
 mod request;
+mod span;
 
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
@@ -20,13 +21,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, Uri};
 use actix_web::{HttpMessage, HttpResponse};
 use basalt_core::random::Random;
-use basalt_core::{Code, Error};
+use basalt_core::{Clock, Code, Error, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 pub use cors::Cors;
 pub use request::Network;
-pub(crate) use request::RequestInfo;
+pub(crate) use request::{RequestInfo, Tracing};
 
 use crate::metrics::DoorMetrics;
 use crate::problem::{self, Problem};
@@ -54,7 +55,9 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     /// Whether clients reach us by https (then browsers are told to stay there).
     pub(crate) https: bool,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) tracing: Tracing,
     pub(crate) under_way: Arc<AtomicUsize>,
 }
 
@@ -84,6 +87,8 @@ pub(crate) struct BoundaryService<S> {
 /// What is kept of a request while it is with its handler.
 struct Passage {
     started: Instant,
+    /// When it came, where somebody collects spans.
+    came: Option<Timestamp>,
     info: RequestInfo,
     method: Method,
     uri: Uri,
@@ -121,10 +126,12 @@ where
 impl Passage {
     fn begin(request: &ServiceRequest, settings: &Arc<Settings>) -> Self {
         let peer = request.request().peer_addr().map(|address| address.ip());
-        let info = RequestInfo::new(request.headers(), peer, &settings.trusted_proxies, &*settings.random);
+        let Settings { trusted_proxies, tracing, random, .. } = &**settings;
+        let info = RequestInfo::new(request.headers(), peer, trusted_proxies, tracing, &**random);
         request.extensions_mut().insert(info.clone());
         Self {
             started: Instant::now(),
+            came: span::begin(&info, settings),
             info,
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -174,9 +181,11 @@ impl Passage {
     /// Turns problems into documents, completes the headers, counts and logs.
     fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let mut response = self.problem_rendered(response);
-        if let Some(door) = response.request().app_data::<Rc<DoorMetrics>>() {
+        let door = response.request().app_data::<Rc<DoorMetrics>>();
+        if let Some(door) = door {
             door.observe(&self.method, response.status(), self.started.elapsed());
         }
+        self.record(door.map(Rc::as_ref), response.status());
         // The framework may stand still in the middle of a body that nobody wants (in chunks, after an early answer),
         // and with it whatever comes next on the connection.
         if response.status().as_u16() >= 400 && response.request().headers().contains_key(header::TRANSFER_ENCODING) {
@@ -196,6 +205,7 @@ impl Passage {
         if let Some(door) = self.info.door() {
             door.observe(&self.method, response.status(), self.started.elapsed());
         }
+        self.record(self.info.door(), response.status());
         self.complete(response.headers_mut());
         InternalError::from_response(error, response).into()
     }

@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpMessage, HttpRequest};
 use basalt_core::random::{self, Random};
-use basalt_core::{Principal, Trace};
+use basalt_core::{Principal, Spans, Trace};
 
 use crate::metrics::DoorMetrics;
 
@@ -17,7 +18,7 @@ pub(crate) struct RequestInfo(Rc<Inner>);
 
 struct Inner {
     id: String,
-    trace: Option<Trace>,
+    trace: Option<Joined>,
     ip: Option<IpAddr>,
     /// For the log: who it turned out to be.
     principal: OnceCell<Principal>,
@@ -25,11 +26,54 @@ struct Inner {
     door: OnceCell<Rc<DoorMetrics>>,
 }
 
+/// The trace that a request is part of, and the span that it follows from.
+#[derive(Clone, Copy)]
+pub(super) struct Joined {
+    pub(super) trace: Trace,
+    pub(super) parent: Option<[u8; 8]>,
+}
+
+impl Joined {
+    /// The trace that the caller takes part in; else, where somebody collects, one that begins here, for a share of the
+    /// requests. Where nobody does, what the caller said is passed on as it came.
+    fn new(sent: Option<Trace>, tracing: &Tracing, random: &dyn Random) -> Option<Self> {
+        if !tracing.spans.collects() {
+            return sent.map(|trace| Self { trace, parent: None });
+        }
+        match sent {
+            Some(trace) => Some(Self { trace: trace.child(random), parent: Some(trace.span) }),
+            None if tracing.takes(random) => Some(Self { trace: Trace::begin(random), parent: None }),
+            None => None,
+        }
+    }
+}
+
+/// Where spans of requests go, and of which requests.
+pub(crate) struct Tracing {
+    pub(crate) spans: Arc<dyn Spans>,
+    /// Of the traces that begin here: 0 to 1.
+    pub(crate) ratio: f64,
+}
+
+impl Tracing {
+    fn takes(&self, random: &dyn Random) -> bool {
+        let drawn = u32::from_be_bytes(random::bytes(random));
+        f64::from(drawn) < self.ratio * 4_294_967_296.0
+    }
+}
+
 impl RequestInfo {
-    pub(crate) fn new(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[Network], random: &dyn Random) -> Self {
+    pub(crate) fn new(
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        trusted: &[Network],
+        tracing: &Tracing,
+        random: &dyn Random,
+    ) -> Self {
+        let sent = headers.get("traceparent").and_then(|value| Trace::parse(value.to_str().ok()?));
         Self(Rc::new(Inner {
             id: sent_id(headers).unwrap_or_else(|| random::base32hex(&random::bytes::<15>(random))),
-            trace: headers.get("traceparent").and_then(|value| Trace::parse(value.to_str().ok()?)),
+            trace: Joined::new(sent, tracing, random),
             ip: peer.map(|peer| client_ip(headers, peer, trusted)),
             principal: OnceCell::new(),
             door: OnceCell::new(),
@@ -46,9 +90,12 @@ impl RequestInfo {
     pub(crate) fn id(&self) -> &str {
         &self.0.id
     }
-    /// The trace that the caller takes part in, if he said so.
+    /// The request's own span in the trace that it is part of.
     pub(crate) fn trace(&self) -> Option<&Trace> {
-        self.0.trace.as_ref()
+        self.0.trace.as_ref().map(|joined| &joined.trace)
+    }
+    pub(super) fn joined(&self) -> Option<Joined> {
+        self.0.trace
     }
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.0.ip

@@ -5,6 +5,9 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use serde_json::Value;
 
+use basalt_core::trace::NoSpans;
+use basalt_core::{Span, Spans};
+
 use super::*;
 use crate::problem::Answer;
 use crate::routes::endpoint::{door, mount, route};
@@ -17,14 +20,28 @@ impl Random for Ones {
     }
 }
 
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_000)
+    }
+}
+
 fn boundary(concurrency: usize) -> Boundary {
+    boundary_told(concurrency, Arc::new(NoSpans))
+}
+
+fn boundary_told(concurrency: usize, spans: Arc<dyn Spans>) -> Boundary {
     Boundary(Arc::new(Settings {
         cors: Cors::new(vec![basalt_core::Origin::parse("https://app.example.org").unwrap()]),
         trusted_proxies: Vec::new(),
         request_timeout: Duration::from_millis(50),
         concurrency,
         https: false,
+        clock: Arc::new(Still),
         random: Arc::new(Ones),
+        tracing: Tracing { spans, ratio: 1.0 },
         under_way: Arc::new(AtomicUsize::new(0)),
     }))
 }
@@ -170,4 +187,42 @@ async fn a_place_is_given_back_when_the_request_ends() {
         let response = call_service(&app, TestRequest::get().uri("/ok").to_request()).await;
         assert_eq!(response.status(), 200);
     }
+}
+
+/// Keeps what is recorded.
+#[derive(Default)]
+struct Kept(std::sync::Mutex<Vec<Span>>);
+
+impl Spans for Kept {
+    fn collects(&self) -> bool {
+        true
+    }
+
+    fn record(&self, span: Span) {
+        self.0.lock().unwrap().push(span);
+    }
+}
+
+#[actix_web::test]
+async fn a_request_is_a_span_of_the_trace_that_it_came_with_or_begins_one() {
+    let kept = Arc::new(Kept::default());
+    let spans: Arc<dyn Spans> = Arc::<Kept>::clone(&kept);
+    let fine = door("/fine".to_owned(), vec![(Method::GET, mount(route(&Method::GET), || async { "fine" }))]);
+    let app = init_service(App::new().wrap(boundary_told(9, spans)).service(fine)).await;
+    let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let unsampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    for traceparent in [Some(sent), None, Some(unsampled)] {
+        let mut request = TestRequest::get().uri("/fine?secret=1");
+        if let Some(traceparent) = traceparent {
+            request = request.insert_header(("traceparent", traceparent));
+        }
+        assert_eq!(call_service(&app, request.to_request()).await.status(), 200);
+    }
+    let spans = kept.0.lock().unwrap();
+    let [of_sent, begun] = &spans[..] else { panic!("one that nobody wants is not recorded: {spans:?}") };
+    assert_eq!(of_sent.trace.id_text(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!((of_sent.parent, of_sent.trace.span), (Some([0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31]), [1; 8]));
+    assert_eq!((of_sent.name.as_ref(), of_sent.kind), ("GET /fine", basalt_core::SpanKind::Server));
+    assert_eq!(of_sent.attributes["http.response.status_code"], 200);
+    assert_eq!((begun.parent, begun.trace.id), (None, [1; 16]));
 }

@@ -20,6 +20,7 @@ mod trial;
 use std::sync::Arc;
 
 use basalt_core::{Caller, Change, DocumentId, Result, Spans};
+use basalt_data::changes::Reader;
 use basalt_outbound::Guarded;
 use tokio::sync::Notify;
 
@@ -108,5 +109,18 @@ impl Webhooks {
                 tokio::time::sleep(known::PAUSE).await;
             }
         }
+    }
+}
+
+/// What a change of the log makes untrue is read anew.
+impl Reader for Webhooks {
+    fn apply(&mut self, changes: &Arc<[Change]>) {
+        if changes.iter().any(|change| change.collection == *WEBHOOKS) {
+            self.inner.changed.notify_one();
+        }
+    }
+
+    fn reset(&mut self) {
+        self.inner.changed.notify_one();
     }
 }

@@ -44,6 +44,9 @@ pub struct Configuration {
     pub cors_origins: Option<Vec<Origin>>,
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
+    /// Networks that functions and webhooks may reach although they are private.
+    pub allow_addresses: Vec<basalt_outbound::Network>,
+    pub otlp: Otlp,
     pub limits: Limits,
     /// Threads that serve requests.
     pub workers: usize,
@@ -61,6 +64,17 @@ pub struct Limits {
     pub stop_time: Duration,
     /// Requests under way at once.
     pub concurrency: usize,
+}
+
+/// Where spans go.
+#[derive(Clone, Debug)]
+pub struct Otlp {
+    /// `http://collector:4318`; without it nobody collects them.
+    pub url: Option<String>,
+    /// Sent along, for whom the collector is somebody else's.
+    pub headers: Vec<(String, Secret)>,
+    /// Of the traces that begin here, so many are collected: 0 to 1.
+    pub sample_ratio: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +116,8 @@ impl Default for Configuration {
             metrics_listen: None,
             cors_origins: None,
             trusted_proxies: Vec::new(),
+            allow_addresses: Vec::new(),
+            otlp: Otlp { url: None, headers: Vec::new(), sample_ratio: 1.0 },
             limits: Limits { body: None, request_time: None, stop_time: Duration::from_secs(30), concurrency: 4096 },
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             log: Log { level: "info,actix_server=warn".to_owned(), format: LogFormat::Json },

@@ -29,6 +29,16 @@ impl Raw {
         in_range.ok_or_else(|| format!("has to be a whole number from {least} to {most}"))
     }
 
+    /// A number from 0 to 1.
+    pub(super) fn share(&self) -> Result<f64, String> {
+        let number = match self {
+            Self::Text(text) => text.parse::<f64>().ok(),
+            Self::Toml(toml::Value::Integer(number)) => u8::try_from(*number).ok().map(f64::from),
+            Self::Toml(value) => value.as_float(),
+        };
+        number.filter(|number| (0.0..=1.0).contains(number)).ok_or_else(|| "has to be a number from 0 to 1".to_owned())
+    }
+
     pub(super) fn duration(&self) -> Result<Duration, String> {
         let duration = self.text().ok().and_then(|text| human_duration(&text)).filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| "has to be a duration such as \"500ms\", \"30s\", \"15m\" or \"30d\"".to_owned())

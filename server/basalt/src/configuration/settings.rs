@@ -60,6 +60,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting!("metrics.listen", |into, raw| into.metrics_listen = Some(raw.address()?)),
     setting!("cors.origins", |into, raw| into.cors_origins = Some(origins(raw)?)),
     setting!("trustedProxies", |into, raw| into.trusted_proxies = networks(raw)?),
+    setting!("allowAddresses", |into, raw| into.allow_addresses = private_networks(raw)?),
+    setting!("otlpUrl", |into, raw| into.otlp.url = Some(collector(raw)?)),
+    setting!("otlpHeaders", true, |into, raw| into.otlp.headers = headers(raw)?),
+    setting!("otlpSampleRatio", |into, raw| into.otlp.sample_ratio = raw.share()?),
     setting!("limits.body", |into, raw| into.limits.body = Some(body(raw)?)),
     setting!("limits.requestTime", |into, raw| into.limits.request_time = Some(raw.duration()?)),
     setting!("limits.stopTime", |into, raw| into.limits.stop_time = raw.duration()?),
@@ -102,6 +106,31 @@ fn origins(raw: &Raw) -> Result<Vec<Origin>, String> {
 fn networks(raw: &Raw) -> Result<Vec<Network>, String> {
     let bad = |text: &str| format!("{text:?} is no address or block such as 10.0.0.0/8");
     raw.list()?.iter().map(|text| Network::parse(text).ok_or_else(|| bad(text))).collect()
+}
+
+fn private_networks(raw: &Raw) -> Result<Vec<basalt_outbound::Network>, String> {
+    let bad = |text: &str| format!("{text:?} is no address or block such as 10.0.0.0/8");
+    raw.list()?.iter().map(|text| basalt_outbound::Network::parse(text).ok_or_else(|| bad(text))).collect()
+}
+
+fn collector(raw: &Raw) -> Result<String, String> {
+    let text = raw.text()?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace) => Ok(text),
+        _ => Err("has to be a URL such as http://collector:4318".to_owned()),
+    }
+}
+
+/// `name=value` each. The message doesn't repeat them: they may be secret.
+fn headers(raw: &Raw) -> Result<Vec<(String, Secret)>, String> {
+    let bad = || "has to be a list of headers such as authorization=Bearer …".to_owned();
+    let good = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let header = |text: &String| {
+        let (name, value) = text.split_once('=')?;
+        good(name).then(|| (name.to_ascii_lowercase(), Secret::new(value)))
+    };
+    raw.list()?.iter().map(|text| header(text).ok_or_else(bad)).collect()
 }
 
 fn body(raw: &Raw) -> Result<usize, String> {

@@ -11,6 +11,8 @@ const FILE: &str = "basalt.toml";
 const FILE_VARIABLE: &str = "BASALT_CONFIG";
 /// Variables of our test suites, which mean nothing to a server.
 const TESTS: &str = "BASALT_TEST_";
+/// What commands name a server elsewhere by.
+const OF_COMMANDS: [&str; 2] = ["BASALT_URL", "BASALT_KEY"];
 
 /// What was said on the command line: settings by their keys.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +89,7 @@ impl Reading {
 
     fn environment(&mut self, environment: &BTreeMap<String, String>) {
         for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("BASALT_")) {
-            if name == FILE_VARIABLE || name.starts_with(TESTS) {
+            if name == FILE_VARIABLE || name.starts_with(TESTS) || OF_COMMANDS.contains(&name.as_str()) {
                 continue;
             }
             if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {

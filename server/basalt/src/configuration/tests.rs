@@ -112,3 +112,23 @@ fn pages_of_localhost_are_let_in_while_only_loopback_is_listened_on() {
     assert!(!open(&configuration, None).contains("localhost"));
     assert_eq!(configuration.base_url(configuration.listen), "http://localhost:7070");
 }
+
+#[test]
+fn what_may_be_reached_and_where_spans_go_is_set() {
+    let case = case()
+        .file("allowAddresses = [\"10.0.0.0/8\", \"fd00::/8\"]\notlpSampleRatio = 0.5\n")
+        .variable("BASALT_OTLP_URL", "http://collector:4318")
+        .variable("BASALT_OTLP_HEADERS", "Authorization=Bearer hunter2, x-tenant=a");
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.allow_addresses.len(), loaded.otlp.headers.len()), (2, 2));
+    assert_eq!(loaded.otlp.headers[0].0, "authorization");
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    let bad = case
+        .variable("BASALT_ALLOW_ADDRESSES", "10.0.0.0/33")
+        .variable("BASALT_OTLP_URL", "collector:4317")
+        .variable("BASALT_OTLP_HEADERS", "no header")
+        .variable("BASALT_OTLP_SAMPLE_RATIO", "2");
+    let mut keys = bad.load().unwrap_err();
+    keys.sort();
+    assert_eq!(keys, ["allowAddresses", "otlpHeaders", "otlpSampleRatio", "otlpUrl"]);
+}

@@ -43,7 +43,8 @@ impl Background {
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
         // Rights first: what live queries then ask about them is asked anew.
         let (since, follower) = (rooms.changes.end(), stopped.clone());
-        let mut readers = (rooms.principals.clone(), (rooms.realtime.feed(), rooms.changes.recent(since)));
+        let rest = (rooms.webhooks.clone(), (rooms.realtime.feed(), rooms.changes.recent(since)));
+        let mut readers = (rooms.principals.clone(), rest);
         background.tasks.spawn(async move {
             changes.follow(since, &mut readers, &*clock, &lag, follower).await;
         });
@@ -90,6 +91,14 @@ impl Background {
         background.tasks.spawn(async move {
             tokio::select! {
                 () = keyring.keep_up() => {}
+                // A sender that is gone can't say stop any more, which is one.
+                _ = stopped.changed() => {}
+            }
+        });
+        let (webhooks, mut stopped) = (rooms.webhooks.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move {
+            tokio::select! {
+                () = webhooks.keep_up() => {}
                 // A sender that is gone can't say stop any more, which is one.
                 _ = stopped.changed() => {}
             }

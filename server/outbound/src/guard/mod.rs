@@ -8,7 +8,7 @@ mod gates;
 mod incoming;
 mod outgoing;
 mod resolve;
-mod tls;
+pub(crate) mod tls;
 
 pub use address::Network;
 pub use client::{Guarded, Options};

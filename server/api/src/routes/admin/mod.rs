@@ -4,6 +4,8 @@ mod audit;
 mod buckets;
 mod channels;
 mod collections;
+mod deploy;
+mod deployments;
 mod keys;
 mod login;
 mod logout;
@@ -14,6 +16,7 @@ mod rules;
 mod setup;
 mod shared;
 mod users;
+mod webhooks;
 
 use super::endpoint::{Endpoint, endpoint};
 
@@ -57,5 +60,17 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(operators::delete),
     endpoint!(rules::simulate),
     endpoint!(rules::access),
+    endpoint!(deploy),
+    endpoint!(deployments),
+    endpoint!(webhooks::list),
+    endpoint!(webhooks::create),
+    endpoint!(webhooks::get),
+    endpoint!(webhooks::put),
+    endpoint!(webhooks::delete),
+    endpoint!(webhooks::rotate),
+    endpoint!(webhooks::test),
+    endpoint!(webhooks::deliveries::list),
+    endpoint!(webhooks::deliveries::get),
+    endpoint!(webhooks::deliveries::replay),
     endpoint!(audit),
 ];
