@@ -23,17 +23,24 @@ export default function clone() {
       seen.set(value, simple);
       return simple;
     }
-    if (value instanceof Map) return fill(value, new Map(), seen, (map, [k, v]) => map.set(copy(k, seen), copy(v, seen)));
+    if (value instanceof Map)
+      return fill(value, new Map(), seen, (map, [k, v]) => map.set(copy(k, seen), copy(v, seen)));
     if (value instanceof Set) return fill(value, new Set(), seen, (set, one) => set.add(copy(one, seen)));
     if (value instanceof Error) return errorCopy(value, seen);
     if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef || value instanceof Promise) {
       throw refused(value);
     }
     const made = Array.isArray(value) ? new Array(value.length) : {};
-    return fill(Object.keys(value), made, seen, (to, key) => {
-      const [writable, enumerable, configurable] = [true, true, true];
-      Object.defineProperty(to, key, { value: copy(value[key], seen), writable, enumerable, configurable });
-    }, value);
+    return fill(
+      Object.keys(value),
+      made,
+      seen,
+      (to, key) => {
+        const [writable, enumerable, configurable] = [true, true, true];
+        Object.defineProperty(to, key, { value: copy(value[key], seen), writable, enumerable, configurable });
+      },
+      value,
+    );
   }
 
   function fill(items, made, seen, put, from = items) {

@@ -127,7 +127,8 @@ export default function context(internal) {
     }
   }
 
-  const templateOf = (template, { vars, locale }) => (typeof template === "string" ? { name: template, vars, locale } : template);
+  const templateOf = (template, { vars, locale }) =>
+    typeof template === "string" ? { name: template, vars, locale } : template;
 
   const timeOf = (time) => (time instanceof Date ? time.toISOString() : time);
 
@@ -161,23 +162,25 @@ export default function context(internal) {
     }
     /** Text or bytes; `{ contentType, data, ifNoneMatch: "*" }`. Answers with the metadata. */
     async write(path, content, options = {}) {
-      const { bytesOf, typeOf } = use("fetch");
+      const { bytesOf, typeOf } = use("body");
       const { contentType = typeOf(content), ...more } = options;
       const body = await bytesOf(content);
-      return JSON.parse((await this.#call("files.write", { bucket: this.#name, path, contentType, ...more }, body)).value);
+      return JSON.parse(
+        (await this.#call("files.write", { bucket: this.#name, path, contentType, ...more }, body)).value,
+      );
     }
     async delete(path) {
       await this.#ask("files.delete", { path });
     }
-    /** A URL for who has no rights of his own: `{ method, expiresIn, maxSize, image }`. */
-    sign(path, options = {}) {
-      return this.#ask("files.sign", { path, ...options });
+    /** A URL for who has no rights of his own: `{ method, expiresIn, maxSize, image, … }`. */
+    async sign(path, options = {}) {
+      return (await this.#ask("files.sign", { files: [{ path, ...options }] })).items[0];
     }
-    copy(from, to) {
-      return this.#ask("files.copy", { path: from, from, to });
+    copy(from, to, { toBucket, overwrite } = {}) {
+      return this.#ask("files.copy", { from, to, toBucket, overwrite });
     }
-    move(from, to) {
-      return this.#ask("files.move", { path: from, from, to });
+    move(from, to, { toBucket, overwrite } = {}) {
+      return this.#ask("files.move", { from, to, toBucket, overwrite });
     }
 
     async #ask(op, args) {

@@ -24,8 +24,13 @@ export default function crypto(internal) {
   class CryptoKey {
     #about;
     constructor(bytes, hash, extractable, usages) {
-      if (!(bytes instanceof ArrayBuffer) || !HASHES.includes(hash)) throw new TypeError("A key is imported or generated.");
-      this.#about = { extractable, usages, algorithm: { name: "HMAC", hash: { name: hash }, length: bytes.byteLength * 8 } };
+      if (!(bytes instanceof ArrayBuffer) || !HASHES.includes(hash))
+        throw new TypeError("A key is imported or generated.");
+      this.#about = {
+        extractable,
+        usages,
+        algorithm: { name: "HMAC", hash: { name: hash }, length: bytes.byteLength * 8 },
+      };
       keys.set(this, { bytes, hash });
     }
     get type() {

@@ -6,8 +6,7 @@ export default function database(internal) {
   const DEFAULT_MOST = 10_000;
   const TRIES = 5;
 
-  const conditionOf = (field, operator, value) =>
-    field instanceof Expression ? field : where(field, operator, value);
+  const conditionOf = (field, operator, value) => (field instanceof Expression ? field : where(field, operator, value));
 
   /** `where: filter, vars` for a write. */
   const bound = (condition) => {
@@ -109,7 +108,12 @@ export default function database(internal) {
     aggregate({ having, ...by }) {
       const condition = this.#condition?.compile() ?? {};
       const groups = typeof having === "string" ? { filter: having } : having?.compile("h");
-      const query = { ...by, filter: condition.filter, having: groups?.filter, vars: { ...condition.vars, ...groups?.vars } };
+      const query = {
+        ...by,
+        filter: condition.filter,
+        having: groups?.filter,
+        vars: { ...condition.vars, ...groups?.vars },
+      };
       return this.ask("db.aggregate", { collection: this.#parts.collection, query });
     }
 
@@ -195,7 +199,8 @@ export default function database(internal) {
     collection(name) {
       const key = (id) => JSON.stringify([name, id]);
       const find = async (id) => {
-        if (this.#written.has(key(id))) throw new TypeError("In a transaction a document is read before it is written.");
+        if (this.#written.has(key(id)))
+          throw new TypeError("In a transaction a document is read before it is written.");
         if (!this.#read.has(key(id))) this.#read.set(key(id), await this.#ask("db.get", { collection: name, id }));
         // A copy: what the function does with it changes nothing that is checked.
         const found = this.#read.get(key(id));

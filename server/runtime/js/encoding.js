@@ -50,7 +50,8 @@ export default function encoding(internal) {
     #started = false;
 
     constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
-      if (!LABELS.includes(`${label}`.trim().toLowerCase())) throw new RangeError(`There is no encoding ${label}: only utf-8.`);
+      if (!LABELS.includes(`${label}`.trim().toLowerCase()))
+        throw new RangeError(`There is no encoding ${label}: only utf-8.`);
       this.#fatal = !!fatal;
       this.#ignoreBOM = !!ignoreBOM;
     }

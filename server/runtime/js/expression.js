@@ -149,7 +149,8 @@ export default function expression() {
 
   function steps(path) {
     const all = typeof path === "string" ? path.split(".") : path;
-    const bad = (step) => typeof step !== "string" || !step || step.length > 128 || step.startsWith("$") || hasControl(step);
+    const bad = (step) =>
+      typeof step !== "string" || !step || step.length > 128 || step.startsWith("$") || hasControl(step);
     if (!Array.isArray(all) || all.length === 0 || all.some(bad)) {
       throw new TypeError(`${JSON.stringify(path)} is no name of a field.`);
     }
@@ -172,7 +173,8 @@ export default function expression() {
   /** A name in `sort`, `select` or `expand`. */
   function plainName(path) {
     const name = steps(path).join(".");
-    if (/[,()\s]/.test(name) || name.startsWith("-")) throw new TypeError(`${JSON.stringify(name)} can't be named here.`);
+    if (/[,()\s]/.test(name) || name.startsWith("-"))
+      throw new TypeError(`${JSON.stringify(name)} can't be named here.`);
     return name;
   }
 

@@ -2,7 +2,15 @@
 // What is rare stands in a piece of its own, which `use` loads when it is first asked for.
 export default function start(natives) {
   const { parse, stringify } = JSON;
-  const { create, defineProperty, freeze, getOwnPropertyNames, getPrototypeOf, keys, prototype: objectPrototype } = Object;
+  const {
+    create,
+    defineProperty,
+    freeze,
+    getOwnPropertyNames,
+    getPrototypeOf,
+    keys,
+    prototype: objectPrototype,
+  } = Object;
   const { apply } = Reflect;
   const { isArray } = Array;
   const { get: mapGet, set: mapSet } = WeakMap.prototype;
@@ -46,7 +54,12 @@ export default function start(natives) {
 
   function described(error) {
     if (error === null || typeof error !== "object") {
-      return { refusal: null, name: error === null ? "null" : typeof error, message: cut(`${String(error)}`), stack: null };
+      return {
+        refusal: null,
+        name: error === null ? "null" : typeof error,
+        message: cut(`${String(error)}`),
+        stack: null,
+      };
     }
     const stack = typeof error.stack === "string" ? cut(error.stack) : null;
     const message = cut(`${error.message ?? ""}`);
@@ -152,16 +165,23 @@ export default function start(natives) {
   }
 
   /** `kind(handler)` or `kind(options, handler)`. */
-  const plainly = (kind) => (...args) =>
-    args.length > 1 ? declared(kind, null, args[0], args[1]) : declared(kind, null, {}, args[0]);
+  const plainly =
+    (kind) =>
+    (...args) =>
+      args.length > 1 ? declared(kind, null, args[0], args[1]) : declared(kind, null, {}, args[0]);
 
   /** `kind(subject, handler)` or `kind(subject, options, handler)`. */
-  const about = (kind, what) => (subject, ...args) => {
-    if (typeof subject !== "string" || subject === "") throw new TypeErrorOf(`${kind} takes ${what} first.`);
-    return args.length > 1 ? declared(kind, subject, args[0], args[1]) : declared(kind, subject, {}, args[0]);
-  };
+  const about =
+    (kind, what) =>
+    (subject, ...args) => {
+      if (typeof subject !== "string" || subject === "") throw new TypeErrorOf(`${kind} takes ${what} first.`);
+      return args.length > 1 ? declared(kind, subject, args[0], args[1]) : declared(kind, subject, {}, args[0]);
+    };
 
-  const late = (name) => (...args) => apply(use("expression")[name], undefined, args);
+  const late =
+    (name) =>
+    (...args) =>
+      apply(use("expression")[name], undefined, args);
 
   const exports = {
     FunctionError,
@@ -249,16 +269,10 @@ export default function start(natives) {
   lazily("url", ["URL", "URLSearchParams"]);
   lazily("encoding", ["TextEncoder", "TextDecoder", "atob", "btoa"]);
   lazily("events", ["Event", "CustomEvent", "EventTarget", "AbortController", "AbortSignal"]);
-  lazily("fetch", ["fetch", "Headers", "Request", "Response", "Blob", "File", "FormData"]);
-  lazily("streams", [
-    "ReadableStream",
-    "WritableStream",
-    "TransformStream",
-    "TextDecoderStream",
-    "TextEncoderStream",
-    "CountQueuingStrategy",
-    "ByteLengthQueuingStrategy",
-  ]);
+  lazily("body", ["Headers", "Blob", "File", "FormData"]);
+  lazily("fetch", ["fetch", "Request", "Response"]);
+  lazily("streams", ["ReadableStream", "WritableStream", "CountQueuingStrategy", "ByteLengthQueuingStrategy"]);
+  lazily("transform", ["TransformStream", "TextDecoderStream", "TextEncoderStream"]);
   lazily("crypto", ["crypto", "CryptoKey"]);
   lazily("clone", ["structuredClone"]);
 

@@ -7,9 +7,10 @@ use rquickjs::{Ctx, Module, Object, Result, Value};
 
 /// What is loaded at the start, and what when it is first asked for: modules without imports, each of which exports one
 /// function by default.
-const PIECES: [(&str, &str); 12] = [
+const PIECES: [(&str, &str); 14] = [
     ("start", include_str!("../../js/start.js")),
     ("context", include_str!("../../js/context.js")),
+    ("body", include_str!("../../js/body.js")),
     ("clone", include_str!("../../js/clone.js")),
     ("crypto", include_str!("../../js/crypto.js")),
     ("database", include_str!("../../js/database.js")),
@@ -19,6 +20,7 @@ const PIECES: [(&str, &str); 12] = [
     ("fetch", include_str!("../../js/fetch.js")),
     ("inspect", include_str!("../../js/inspect.js")),
     ("streams", include_str!("../../js/streams.js")),
+    ("transform", include_str!("../../js/transform.js")),
     ("url", include_str!("../../js/url.js")),
 ];
 

@@ -191,15 +191,22 @@ fn files_messages_functions_and_channels_ask_the_host() {
          const text = await files.text('a.txt');
          await files.write('b.txt', 'hällo', { data: { n: 1 } });
          await files.write('c.bin', new Uint8Array([1, 2, 3]).subarray(1));
+         await files.copy('b.txt', 'd.txt', { toBucket: 'other' });
+         const { url } = await files.sign('b.txt', { expiresIn: '1h' });
          await ctx.email.send({ to: 'a@example.com', subject: 'S', text: 'T' });
          await ctx.push.send({ to: { topic: 'news' }, template: 't', vars: { a: 1 } });
          await ctx.functions.invoke('add', { a: 1 }, { alias: 'beta' });
          await ctx.functions.enqueue('add', 1, { delay: '5m', key: 'k', runAt: new Date(0) });
          await ctx.channels.publish('room:1', 'hi', { x: 1 });
-         return text;",
+         return [text, url];",
     )
-    .host(|op, _, _| Ok((json!({"id": "m1"}), if op == "files.read" { "grüße".into() } else { Vec::new() })));
-    assert_eq!(instance.returns(&Value::Null), json!("grüße"));
+    .host(|op, _, _| {
+        Ok((
+            json!({"id": "m1", "items": [{"url": "https://h/x"}]}),
+            if op == "files.read" { "grüße".into() } else { Vec::new() },
+        ))
+    });
+    assert_eq!(instance.returns(&Value::Null), json!(["grüße", "https://h/x"]));
     let seen = instance.seen.borrow();
     let asked: Vec<_> = seen.calls.iter().map(|(op, arguments, _)| json!([op, arguments])).collect();
     assert_eq!(
@@ -209,6 +216,8 @@ fn files_messages_functions_and_channels_ask_the_host() {
             ["files.write", {"bucket": "images", "path": "b.txt", "contentType": "text/plain;charset=UTF-8",
                 "data": {"n": 1}, "service": true}],
             ["files.write", {"bucket": "images", "path": "c.bin", "service": true}],
+            ["files.copy", {"bucket": "images", "from": "b.txt", "to": "d.txt", "toBucket": "other", "service": true}],
+            ["files.sign", {"bucket": "images", "files": [{"path": "b.txt", "expiresIn": "1h"}], "service": true}],
             ["messages.send", {"channel": "email", "to": {"emails": ["a@example.com"]},
                 "content": {"subject": "S", "text": "T"}}],
             ["messages.send", {"channel": "push", "to": {"topic": "news"}, "template": {"name": "t", "vars": {"a": 1}}}],

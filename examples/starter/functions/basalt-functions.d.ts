@@ -1,0 +1,1 @@
+../../../server/runtime/js/functions.d.ts
