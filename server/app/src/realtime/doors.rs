@@ -18,8 +18,8 @@ impl Realtime {
     pub async fn publish(&self, caller: &Caller, channel: &ChannelName, said: Said) -> Result<()> {
         self.ask(caller, channel, Wish::Publish(said.clone())).await?;
         let (done, wait) = oneshot::channel();
-        let user = caller.user().map(|user| user.id.clone());
-        let _ = self.0.mail.send(Mail::Say { channel: channel.clone(), said, user, done });
+        let caller = Box::new(caller.clone());
+        let _ = self.0.mail.send(Mail::Say { channel: channel.clone(), said, caller, done });
         wait.await.map_err(|_| stopping())?
     }
 

@@ -25,13 +25,14 @@ mod outbox;
 mod queries;
 mod transport;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use basalt_core::random::Random;
 use basalt_core::{Caller, Clock, Code, Error, Result};
 use basalt_data::changes::Changes;
 use basalt_data::documents::Documents;
+use basalt_data::events::ChannelMessage;
 use basalt_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -63,6 +64,15 @@ pub struct RealtimeParts {
     pub random: Arc<dyn Random>,
 }
 
+/// Who hears what is said in channels beside those who are in them: port of this room.
+pub trait Listener: Send + Sync {
+    /// Whether there is anybody: else nothing is made ready for him.
+    fn listens(&self) -> bool;
+
+    /// Never waits.
+    fn heard(&self, message: ChannelMessage);
+}
+
 /// The room; cheap to clone.
 #[derive(Clone)]
 pub struct Realtime(Arc<Inner>);
@@ -75,6 +85,7 @@ struct Inner {
     next: AtomicU64,
     open: Arc<AtomicUsize>,
     declared: Known,
+    listener: OnceLock<Arc<dyn Listener>>,
 }
 
 /// A client that comes in.
@@ -102,7 +113,15 @@ impl Realtime {
             next: AtomicU64::new(1),
             open: Arc::default(),
             declared: Known::default(),
+            listener: OnceLock::new(),
         }))
+    }
+
+    /// Has somebody hear what is said in channels on this node: before [`Realtime::run`], and once.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        if self.0.listener.set(listener).is_err() {
+            tracing::error!("somebody listens to channels already");
+        }
     }
 
     /// What the node's tailer feeds; it has to be fed from where [`Realtime::run`] begins, or before.
@@ -125,8 +144,9 @@ impl Realtime {
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let inbox = self.0.inbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let Some(inbox) = inbox else { return };
-        let Inner { parts, declared, mail, handover, .. } = &*self.0;
-        Hub::new(parts, declared.clone(), mail.clone(), Arc::clone(handover)).run(inbox, stop).await;
+        let Inner { parts, declared, mail, handover, listener, .. } = &*self.0;
+        let listener = listener.get().cloned();
+        Hub::new(parts, declared.clone(), mail.clone(), Arc::clone(handover), listener).run(inbox, stop).await;
     }
 
     /// Says goodbye to every client, with a hint when to come back, and lets no more in.

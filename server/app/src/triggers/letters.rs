@@ -93,7 +93,7 @@ impl Triggers {
     }
 
     async fn settle_letter(&self, caller: &Caller, id: &DocumentId, action: &'static str) -> Result<()> {
-        rights::admin_own(caller)?;
+        rights::admin_write(caller)?;
         let (id, trail) = (id.clone(), Trail::new(self.db(), caller));
         let decide = move |tx: &mut Tx<'_>| -> Flow<()> {
             tx.need([Read::Document { collection: DEAD_LETTERS.clone(), id: id.clone() }, trail.read()])?;

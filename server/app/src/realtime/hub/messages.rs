@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use basalt_core::{ChannelName, Code, DocumentId, Error, Result, random};
+use basalt_core::change::ActorKind;
+use basalt_core::{Actor, Caller, ChannelName, Code, DocumentId, Error, Result, random};
+use basalt_data::events::ChannelMessage;
 use tokio::sync::mpsc;
 
 use super::super::channels::between::{self, News, Word};
@@ -78,27 +80,49 @@ impl Hub {
     fn published(&mut self, id: ConnectionId, outcome: Result<Granted>) {
         let Some(Publish { id: name, channel, said }) = self.rooms.outgoing(id).queue.pop_front() else { return };
         let now = self.clock.now();
-        let user = self.connections.get_mut(id).and_then(|link| link.caller(now).user().map(|user| user.id.clone()));
-        let outcome = outcome.and_then(|_| self.say(&channel, &said, user.as_ref(), Some(id)));
+        let caller = self.connections.get_mut(id).map(|link| link.caller(now));
+        let outcome = outcome.and_then(|_| self.say(&channel, &said, caller.as_ref(), Some(id)));
         self.answer(id, name.as_ref(), outcome);
     }
 
-    /// Gives a message to everybody who hears, but to him who says it.
+    /// Gives a message to everybody who hears, but to him who says it (`None`: he is gone).
     pub(super) fn say(
         &mut self,
         channel: &ChannelName,
         said: &Said,
-        user: Option<&DocumentId>,
+        caller: Option<&Caller>,
         from: Option<ConnectionId>,
     ) -> Result<()> {
         let now = self.clock.now();
         self.rooms.room(channel).take_token(now)?;
-        let frame = frames::message(channel, said, user, (&DocumentId::generate(now, &*self.random), now));
+        let id = DocumentId::generate(now, &*self.random);
+        let user = caller.and_then(Caller::user).map(|user| &user.id);
+        let frame = frames::message(channel, said, user, (&id, now));
+        self.tell_listener(channel, said, caller, id);
         self.hand_out(channel, &frame, from);
         // A frame is a text.
         let frame = String::from_utf8_lossy(&frame).into_owned();
         self.tell_nodes(News::Said { channel: channel.clone(), frame });
         Ok(())
+    }
+
+    /// On the node where it is said alone.
+    fn tell_listener(&self, channel: &ChannelName, said: &Said, caller: Option<&Caller>, id: DocumentId) {
+        let Some(listener) = self.listener.as_ref().filter(|listener| listener.listens()) else { return };
+        let now = self.clock.now();
+        let nobody = Actor { kind: ActorKind::Visitor, id: None };
+        listener.heard(ChannelMessage {
+            channel: channel.clone(),
+            id: id.into(),
+            event: said.event.as_str().unwrap_or_default().to_owned(),
+            data: said.data.clone(),
+            user: caller.and_then(Caller::user).map(|user| user.id.to_string()),
+            actor: caller.map_or(nobody, Caller::actor),
+            request_id: caller.map(|caller| caller.request.id.clone()).unwrap_or_default(),
+            trace: caller.and_then(|caller| caller.request.trace),
+            depth: caller.map_or(0, |caller| caller.request.depth),
+            at: now,
+        });
     }
 
     fn hand_out(&mut self, channel: &ChannelName, frame: &[u8], from: Option<ConnectionId>) {

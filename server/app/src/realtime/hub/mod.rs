@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use basalt_core::random::{self, Random};
-use basalt_core::{Change, ChannelName, Clock, Code, DocumentId, Principal, Result, Seq, Timestamp};
+use basalt_core::{Caller, Change, ChannelName, Clock, Code, Principal, Result, Seq, Timestamp};
 use basalt_data::changes::{Changes, Tail};
 use basalt_data::documents::Documents;
 use basalt_data::documents::live::Watched;
@@ -32,7 +32,7 @@ use super::metrics::{self, Census};
 use super::outbox::Outbox;
 use super::queries::resume::MOST_BEHIND;
 use super::queries::{Answer, Place, Queries, QueryId, Reply, Wish};
-use super::{Arrival, Handover, RealtimeParts};
+use super::{Arrival, Handover, Listener, RealtimeParts};
 use crate::common::Db;
 use crate::principals::Principals;
 pub(super) use channels::Going;
@@ -102,7 +102,7 @@ pub(super) enum Mail {
     Say {
         channel: ChannelName,
         said: Said,
-        user: Option<DocumentId>,
+        caller: Box<Caller>,
         done: oneshot::Sender<Result<()>>,
     },
     WhoIsThere(ChannelName, oneshot::Sender<(Vec<Value>, usize)>),
@@ -153,6 +153,7 @@ pub(super) struct Hub {
     counted: Option<Instant>,
     db: Db,
     declared: Known,
+    listener: Option<Arc<dyn Listener>>,
     rooms: Rooms,
     /// The way to other nodes, where there can be some.
     nodes: Option<mpsc::Sender<Vec<News>>>,
@@ -170,6 +171,7 @@ impl Hub {
         declared: Known,
         mail: mpsc::UnboundedSender<Mail>,
         handover: Arc<Handover>,
+        listener: Option<Arc<dyn Listener>>,
     ) -> Self {
         let position = parts.changes.end();
         Self {
@@ -192,6 +194,7 @@ impl Hub {
             counted: None,
             db: Db::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.random)),
             declared,
+            listener,
             rooms: Rooms::default(),
             nodes: None,
             between: JoinSet::new(),
@@ -265,9 +268,9 @@ impl Hub {
                 self.membership_decided(connection, &channel, ticket, outcome);
             }
             Mail::PublishDecided { connection, ticket, outcome } => self.publish_decided(connection, ticket, outcome),
-            Mail::Say { channel, said, user, done } => {
+            Mail::Say { channel, said, caller, done } => {
                 // Who asked may have gone.
-                let _ = done.send(self.say(&channel, &said, user.as_ref(), None));
+                let _ = done.send(self.say(&channel, &said, Some(&caller), None));
             }
             Mail::WhoIsThere(channel, done) => {
                 let found = self.rooms.find(&channel).map(|room| room.presence.state());
