@@ -150,6 +150,13 @@ impl Argument for AdminRenewal {
     fn describe(_: &mut Contract) {}
 }
 
+impl AdminRenewal {
+    /// Who reads, if he still may.
+    pub(crate) async fn reader(&self) -> Result<Caller> {
+        admin(&self.0, OperatorRole::Viewer).await
+    }
+}
+
 impl From<AdminRenewal> for AnyRenewal {
     fn from(renewal: AdminRenewal) -> Self {
         Self::Admin(renewal)

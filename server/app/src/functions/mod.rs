@@ -32,6 +32,7 @@ use self::secrets::Opened;
 use self::usage::Usage;
 use crate::common::{Db, MasterSecret, Sealer};
 
+pub use basalt_runtime::{Kind, LogLevel};
 pub use calls::{
     Answer, Call, Calls, CallsParts, HostCall, Hosts, HttpAnswer, HttpBody, HttpCall, Json, Sessions,
 };

@@ -50,7 +50,10 @@ pub(super) async fn commit(registry: &Registry, caller: &Caller, plan: &DeployPl
         removal.write(tx)?;
         if plan.prepared.by == DeployedBy::Manifest {
             let said = plan.prepared.functions.iter().map(|wanted| (wanted.name.to_string(), wanted.identity.clone()));
-            tx.put_cell(&applied_key(), json!(said.collect::<BTreeMap<_, _>>()), None);
+            let said = json!(said.collect::<BTreeMap<_, _>>());
+            if tx.cell(&applied_key())?.as_ref() != Some(&said) {
+                tx.put_cell(&applied_key(), said, None);
+            }
         }
         if plan.changes_nothing() {
             return Ok(());

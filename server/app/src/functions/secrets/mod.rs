@@ -3,7 +3,7 @@
 
 mod redact;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use basalt_core::{Caller, Code, Error, Result, Timestamp};
@@ -166,6 +166,13 @@ impl Registry {
         };
         db.commit(caller, decide).await?;
         self.reload_secrets().await
+    }
+
+    /// Those of these names that there are, for what `"${NAME}"` stands for.
+    pub fn secret_values(&self, names: &BTreeSet<String>, alias: &AliasName) -> BTreeMap<String, String> {
+        let opened = self.opened();
+        let value = |name: &String| Some((name.clone(), opened.value(name, alias)?.to_owned()));
+        names.iter().filter_map(value).collect()
     }
 
     pub async fn delete_secret(&self, caller: &Caller, name: &SecretName, alias: Option<&AliasName>) -> Result<()> {
