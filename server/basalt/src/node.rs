@@ -1,6 +1,6 @@
 //! A node: assembled, started, stopped.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use actix_web::dev::ServerHandle;
 use basalt_app::Secret;
@@ -60,7 +60,7 @@ impl Node {
         }
         let socket = match self.configuration.database_url {
             Some(_) => None,
-            None => Some(Socket::listen(&self.configuration.data, self.rooms.clone())?),
+            None => Some(Socket::listen(&self.configuration.data, self.rooms.clone(), reached(address))?),
         };
         let background = Background::start(&self.rooms);
         let setup_url = setup.map(|token| Secret::new(format!("{base_url}/_/setup#{}", token.expose())));
@@ -105,8 +105,22 @@ impl RunningNode {
         if let Err(error) = self.rooms.keys.note_uses().await {
             tracing::warn!(?error, "the last uses of keys are lost");
         }
+        if let Err(error) = self.rooms.functions.registry.flush_usage().await {
+            tracing::warn!(?error, "what functions used in the last seconds is lost");
+        }
+        self.rooms.tracing.close().await;
         self.rooms.store.close().await;
     }
+}
+
+/// Where it answers on this machine.
+fn reached(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 struct Serving {

@@ -47,6 +47,8 @@ pub enum AdminCommand {
     Doctor,
     /// Whether every file has its bytes.
     FilesVerify,
+    /// Where the server listens, and a key for as long as a command takes. Only a running server answers it.
+    Session,
 }
 
 /// The name alone: what goes with it may be secret.
@@ -64,6 +66,7 @@ impl std::fmt::Debug for AdminCommand {
             Self::UserDisable { .. } => "UserDisable",
             Self::Doctor => "Doctor",
             Self::FilesVerify => "FilesVerify",
+            Self::Session => "Session",
         })
     }
 }

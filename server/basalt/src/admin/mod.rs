@@ -10,6 +10,7 @@ mod wire;
 
 pub use command::AdminCommand;
 pub use execute::execute;
+pub(crate) use execute::session;
 pub use remote::send;
 pub(crate) use remote::{begin, connect, reply};
 pub(crate) use socket::Socket;

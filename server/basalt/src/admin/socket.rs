@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::wire::Reply;
-use super::{AdminCommand, SOCKET, Transfer, execute, transfer};
+use super::{AdminCommand, SOCKET, Transfer, execute, session, transfer};
 use crate::wire::Rooms;
 
 /// Bytes of one command.
@@ -23,7 +23,8 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// The data folder is locked by this process, so a socket that is there already was left behind.
-    pub(crate) fn listen(data: &Path, rooms: Rooms) -> Result<Self> {
+    /// `url` is where the server answers HTTP.
+    pub(crate) fn listen(data: &Path, rooms: Rooms, url: String) -> Result<Self> {
         let path = data.join(SOCKET);
         let failed = |error: std::io::Error| Error::internal(format!("{}: {error}", path.display()));
         match std::fs::remove_file(&path) {
@@ -33,7 +34,7 @@ impl Socket {
         let listener = UnixListener::bind(&path).map_err(failed)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         #[expect(clippy::disallowed_methods, reason = "the Socket owns it and ends it when it is closed")]
-        let task = tokio::spawn(accept(listener, rooms));
+        let task = tokio::spawn(accept(listener, Served { rooms, url }));
         Ok(Self { path, task })
     }
 
@@ -47,14 +48,21 @@ impl Socket {
     }
 }
 
-async fn accept(listener: UnixListener, rooms: Rooms) {
+/// The server that is spoken to.
+#[derive(Clone)]
+struct Served {
+    rooms: Rooms,
+    url: String,
+}
+
+async fn accept(listener: UnixListener, served: Served) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let rooms = rooms.clone();
+                let served = served.clone();
                 #[expect(clippy::disallowed_methods, reason = "a conversation ends with its connection")]
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &rooms).await {
+                    if let Err(error) = converse(stream, &served).await {
                         tracing::debug!(%error, "a command broke off");
                     }
                 });
@@ -67,7 +75,7 @@ async fn accept(listener: UnixListener, rooms: Rooms) {
     }
 }
 
-async fn converse(stream: UnixStream, rooms: &Rooms) -> std::io::Result<()> {
+async fn converse(stream: UnixStream, served: &Served) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     loop {
@@ -77,20 +85,23 @@ async fn converse(stream: UnixStream, rooms: &Rooms) -> std::io::Result<()> {
         }
         if let Ok(wanted) = serde_json::from_slice::<Transfer>(&line) {
             tracing::info!(?wanted, "a transfer over the admin socket");
-            return transfer(rooms, wanted, lines, write).await;
+            return transfer(&served.rooms, wanted, lines, write).await;
         }
-        let reply = Reply::from(answer(rooms, &line).await);
+        let reply = Reply::from(answer(served, &line).await);
         let mut bytes = serde_json::to_vec(&reply)?;
         bytes.push(b'\n');
         write.write_all(&bytes).await?;
     }
 }
 
-async fn answer(rooms: &Rooms, line: &[u8]) -> Result<serde_json::Value> {
+async fn answer(served: &Served, line: &[u8]) -> Result<serde_json::Value> {
     let unknown = |error| Error::new(Code::BadRequest, format!("This server doesn't know the command: {error}."));
     let command: AdminCommand = serde_json::from_slice(line).map_err(unknown)?;
     tracing::info!(?command, "a command over the admin socket");
-    let result = execute(rooms, command).await;
+    let result = match command {
+        AdminCommand::Session => session(&served.rooms, &served.url).await,
+        command => execute(&served.rooms, command).await,
+    };
     if let Err(error) = &result
         && error.code() == Code::Internal
     {

@@ -52,6 +52,24 @@ pub(super) enum Command {
     /// Look at an app's rules without a server.
     #[command(subcommand)]
     Rules(Rules),
+    /// Make an app's folder to begin with.
+    Init(Init),
+    /// Run a server on an app's folder, and deploy it anew on every save.
+    Dev(Dev),
+    /// Deploy an app's folder to a server.
+    Deploy(Deploy),
+    /// Write TypeScript types of a server's documents and functions.
+    Types(Types),
+    /// Run the cases in an app's tests folder on a server of their own.
+    Test(Test),
+    /// Functions.
+    Functions(OnServer<Functions>),
+    /// What functions are given and nobody else sees.
+    Secrets(OnServer<Secrets>),
+    /// Schedules.
+    Schedules(OnServer<Schedules>),
+    /// What functions log.
+    Logs(LogsOnServer),
     /// Bring the database to this version (serve does so by itself).
     Upgrade(Upgrade),
     /// Print the OpenAPI document.
@@ -69,6 +87,194 @@ pub(super) struct Serve {
     /// Keep files on this machine's disk beside a PostgreSQL database: there is no other node.
     #[arg(long)]
     pub(super) single_node: bool,
+}
+
+/// Which server: by its URL, or else the one that runs on the data folder of this machine.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Remote {
+    /// The server's URL, such as https://api.example.org [default: BASALT_URL, or the server on the data folder].
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// A service key with the scope admin [default: BASALT_KEY].
+    #[arg(long, global = true, value_name = "KEY", hide_default_value = true)]
+    pub(super) key: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Init {
+    /// Where [default: this folder].
+    pub(super) folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Dev {
+    /// The app's folder [default: this one].
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// The address to listen on [default: 127.0.0.1:7070].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// Also write TypeScript types into this file, after each deploy.
+    #[arg(long, value_name = "FILE")]
+    pub(super) types: Option<PathBuf>,
+    /// Look for changes instead of being told of them, where the system tells of none (some shared folders).
+    #[arg(long)]
+    pub(super) poll: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Deploy {
+    /// The app's folder [default: this one].
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(super) plan: bool,
+    /// What may be taken away, such as collection:notes (with its documents), function:old or bucket:images.
+    #[arg(long, value_name = "THING", value_delimiter = ',')]
+    pub(super) remove: Vec<String>,
+    /// Whose breaking changes and open rules are meant, such as collection:notes or function:add.
+    #[arg(long, value_name = "THING", value_delimiter = ',')]
+    pub(super) acknowledge: Vec<String>,
+    /// The alias that new versions of functions are put behind [default: live].
+    #[arg(long)]
+    pub(super) alias: Option<String>,
+    /// Apply without asking.
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Args)]
+pub(super) struct Types {
+    /// Where to write [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Write nothing, and fail when the file is not up to date.
+    #[arg(long, requires = "out")]
+    pub(super) check: bool,
+    /// Of an app's folder instead of a running server.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(super) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Args)]
+pub(super) struct Test {
+    /// The app's folder [default: this one].
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Only cases whose name holds this.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct OnServer<T: Subcommand> {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) command: T,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Functions {
+    /// List functions.
+    List,
+    /// Deploy single files, such as functions/add.ts; the rest of an app stays as it is.
+    Deploy {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The alias that new versions are put behind [default: live].
+        #[arg(long)]
+        alias: Option<String>,
+    },
+    /// Call a function and print its result.
+    Invoke {
+        name: String,
+        /// JSON [default: null].
+        input: Option<String>,
+        #[arg(long)]
+        alias: Option<String>,
+    },
+    /// Put an alias back to the version before, or to one that is named.
+    Rollback {
+        name: String,
+        #[arg(long)]
+        alias: Option<String>,
+        #[arg(long, value_name = "NUMBER")]
+        version: Option<u32>,
+    },
+    /// What a function logs.
+    Logs {
+        name: String,
+        /// Go on showing what comes.
+        #[arg(long, short)]
+        follow: bool,
+        /// debug, info, warn or error: these and worse.
+        #[arg(long)]
+        level: Option<String>,
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Secrets {
+    /// Set a secret; its value is read from standard input.
+    Set {
+        name: String,
+        /// Only for functions that are called by this alias.
+        #[arg(long)]
+        alias: Option<String>,
+    },
+    /// List the names of secrets.
+    List,
+    /// Take a secret away.
+    Delete {
+        name: String,
+        #[arg(long)]
+        alias: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Schedules {
+    /// List schedules.
+    List,
+    /// Run one now.
+    Run { name: String },
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Logs {
+    /// Only this function's.
+    #[arg(long)]
+    pub(super) function: Option<String>,
+    /// Only of this call.
+    #[arg(long, value_name = "ID")]
+    pub(super) invocation: Option<String>,
+    /// debug, info, warn or error: these and worse.
+    #[arg(long)]
+    pub(super) level: Option<String>,
+    /// Only lines that hold this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// Go on showing what comes.
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    #[arg(long, default_value_t = 100)]
+    pub(super) limit: u32,
+}
+
+#[derive(Args)]
+pub(super) struct LogsOnServer {
+    #[command(flatten)]
+    pub(super) logs: Logs,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Args)]

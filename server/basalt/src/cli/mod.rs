@@ -1,14 +1,26 @@
 //! The command line. Every command answers people, or programs with `--json`.
 
 mod arguments;
+mod bundling;
+mod deploy;
+mod dev;
+mod difference;
 mod doctor;
+mod functions;
 mod health;
+mod init;
+mod local;
 mod output;
 mod remote;
 mod rules;
 mod serve;
+mod server;
+mod test;
+mod told;
 mod transfer;
+mod types;
 mod upgrade;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -17,11 +29,16 @@ use clap::Parser;
 
 use crate::configuration::{Configuration, Flags, Problems, Sources};
 use crate::outside::Outside;
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Remote};
 use output::Output;
+use server::Server;
 
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
+    // Before anything else is done: a worker starts in the way of a call.
+    if worker::is_asked_for() {
+        return worker::run();
+    }
     let arguments = Arguments::parse();
     let output = Output { json: arguments.global.json };
     match run(arguments, &output) {
@@ -68,11 +85,56 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             Command::Doctor(command) => return doctor::run(&command, &configuration, outside, output).await,
             Command::Health(command) => health::run(&command, &configuration, output)?,
             Command::Rules(command) => return rules::run(command, &outside, output),
+            Command::Init(command) => init::run(command.folder, output)?,
+            Command::Dev(command) => dev::run(command, configuration, outside, output).await?,
+            Command::Test(command) => return Ok(test::run(command, outside, output).await?),
+            Command::Types(command) => types::run(command, configuration, outside, output).await?,
+            Command::Deploy(command) => {
+                let remote = command.remote.clone();
+                return on(&remote, &configuration, &outside, async |server| {
+                    deploy::run(command, server, output).await
+                })
+                .await;
+            }
+            Command::Functions(command) => {
+                let run = async |server: &Server| functions::functions(command.command, server, output).await;
+                on(&command.remote, &configuration, &outside, run).await?;
+            }
+            Command::Secrets(command) => {
+                let run = async |server: &Server| functions::secrets(command.command, server, output).await;
+                on(&command.remote, &configuration, &outside, run).await?;
+            }
+            Command::Schedules(command) => {
+                let run = async |server: &Server| functions::schedules(command.command, server, output).await;
+                on(&command.remote, &configuration, &outside, run).await?;
+            }
+            Command::Logs(command) => {
+                let run = async |server: &Server| functions::logs(command.logs, server, output).await;
+                on(&command.remote, &configuration, &outside, run).await?;
+            }
             Command::Upgrade(command) => upgrade::run(command, configuration, outside, output).await?,
             Command::Openapi => return Err(Error::new(Code::Internal, "answered above").into()),
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Does it to the server that was named, until it is done or somebody ends it.
+async fn on<T>(
+    remote: &Remote,
+    configuration: &Configuration,
+    outside: &Outside,
+    run: impl AsyncFnOnce(&Server) -> basalt_core::Result<T>,
+) -> Result<T, Failure> {
+    let server = Server::reach(remote, configuration, outside).await?;
+    let done = tokio::select! {
+        done = run(&server) => done,
+        interrupted = tokio::signal::ctrl_c() => {
+            Err(interrupted.map_or_else(Error::internal, |()| Error::new(Code::Unavailable, "Interrupted.")))
+        }
+    };
+    server.leave().await;
+    Ok(done?)
 }
 
 fn sources(arguments: &Arguments, outside: &Outside) -> Sources {
@@ -85,6 +147,12 @@ fn sources(arguments: &Arguments, outside: &Outside) -> Sources {
         set("listen", serve.listen.as_ref());
         set("singleNode", serve.single_node.then(|| "true".to_owned()).as_ref());
         set("app", serve.app.as_ref());
+    }
+    if let Command::Dev(dev) = &arguments.command {
+        set("listen", dev.listen.as_ref());
+        if arguments.global.data.is_none() {
+            set("data", Some(&dev.folder.join(".basalt").display().to_string()));
+        }
     }
     settings.extend(arguments.global.set.iter().cloned());
     Sources {

@@ -36,15 +36,9 @@ fn check(folder: &Path, outside: &Outside, output: &Output) -> Result<ExitCode, 
 }
 
 fn test(folder: &Path, cases: Option<PathBuf>, outside: &Outside, output: &Output) -> Result<ExitCode, Failure> {
-    let compiled = compile(folder, outside)?;
-    let beside = || CASES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     let missing = || Error::new(Code::BadRequest, format!("There is no {} in the folder.", CASES.join(" or ")));
-    let path = cases.or_else(beside).ok_or_else(missing)?;
-    let unreadable = |error| Error::new(Code::BadRequest, format!("{}: {error}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-    let json = path.extension().is_some_and(|extension| extension == "json");
-    let format = if json { CasesFormat::Json } else { CasesFormat::Toml };
-    let results = Cases::parse(&text, format, outside.clock.now())?.run(&compiled)?;
+    let path = cases.or_else(|| beside(folder)).ok_or_else(missing)?;
+    let results = run_cases(folder, &path, outside)?;
     let failed = results.iter().filter(|result| !result.passed).count();
     let answer = json!({ "passed": results.len() - failed, "failed": failed, "cases": results });
     output.result(&answer, || {
@@ -52,6 +46,24 @@ fn test(folder: &Path, cases: Option<PathBuf>, outside: &Outside, output: &Outpu
         format!("{lines}\n{} passed, {failed} failed", results.len() - failed)
     });
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The cases beside an app's manifest, run; `None` where there are none.
+pub(super) fn cases_of(folder: &Path, outside: &Outside) -> Result<Option<Vec<CaseResult>>, Error> {
+    beside(folder).map(|path| run_cases(folder, &path, outside)).transpose()
+}
+
+fn beside(folder: &Path) -> Option<PathBuf> {
+    CASES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+fn run_cases(folder: &Path, path: &Path, outside: &Outside) -> Result<Vec<CaseResult>, Error> {
+    let compiled = compile(folder, outside)?;
+    let unreadable = |error| Error::new(Code::BadRequest, format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let json = path.extension().is_some_and(|extension| extension == "json");
+    let format = if json { CasesFormat::Json } else { CasesFormat::Toml };
+    Cases::parse(&text, format, outside.clock.now())?.run(&compiled)
 }
 
 fn told(result: &CaseResult) -> String {

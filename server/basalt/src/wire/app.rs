@@ -1,17 +1,25 @@
-//! The app's manifest: read before anything starts, applied as a plan.
+//! The app's folder: read before anything starts, applied as a plan.
 
 use std::time::Duration;
 
 use basalt_app::auth::{AuthSettings, Role};
-use basalt_core::{DocumentId, Error, Origin, Result, limits};
+use basalt_core::{Code, DocumentId, Error, Origin, Result, limits};
 use basalt_data::channels;
 use basalt_data::collections::{Collections, Plan};
-use basalt_data::manifest::{self, Manifest};
+use basalt_data::manifest::{self, FILE_NAME, Files as _, Manifest};
 
+use super::deploy::carried;
+use crate::bundle::{Bundle, pack_folder};
 use crate::configuration::Configuration;
 use crate::outside::Outside;
 
 const REQUEST_TIME: Duration = Duration::from_secs(30);
+
+/// The folder that a server is started with.
+pub(crate) struct App {
+    manifest: Manifest,
+    bundle: Bundle,
+}
 
 /// What the manifest said beside its collections, and what applying these did.
 #[derive(Default)]
@@ -20,22 +28,28 @@ pub(crate) struct Manifested {
     manifest: Manifest,
 }
 
-pub(super) fn read(configuration: &Configuration, outside: &Outside) -> Result<Option<Manifest>> {
+/// Secrets can't be opened yet: what the environment doesn't name stays as it is, to be read again with them.
+pub(super) fn read(configuration: &Configuration, outside: &Outside) -> Result<Option<App>> {
     let Some(folder) = &configuration.app else { return Ok(None) };
-    let names = |name: &str| outside.environment.get(name).cloned();
-    manifest::read_folder(folder, &names).map(Some)
+    let bundle = pack_folder(folder)?.deployed();
+    let text = bundle.read(FILE_NAME).map_err(|why| Error::new(Code::InvalidDefinition, why))?;
+    let known = |name: &str| outside.environment.get(name).cloned();
+    let names = |name: &str| Some(known(name).unwrap_or_else(|| format!("${{{name}}}")));
+    let manifest = manifest::read(&text, &bundle, &names)?;
+    Ok(Some(App { manifest, bundle }))
 }
 
 /// Nothing is dropped by leaving it out, and nothing that was deployed after it is undone; what has to be acknowledged
-/// stops the start.
+/// stops the start. Hands back what is deployed once everything is wired.
 pub(super) async fn apply(
-    manifest: Option<Manifest>,
+    app: Option<App>,
     collections: &Collections,
     outside: &Outside,
-) -> Result<Manifested> {
-    let Some(manifest) = manifest else { return Ok(Manifested::default()) };
-    let plan = collections.apply_manifest(&manifest.collections, outside.clock.now()).await?;
-    Ok(Manifested { plan: Some(plan), manifest })
+) -> Result<(Manifested, Option<Bundle>)> {
+    let Some(App { manifest, bundle }) = app else { return Ok((Manifested::default(), None)) };
+    let definitions = carried(&manifest.collections, collections);
+    let plan = collections.apply_manifest(&definitions, outside.clock.now()).await?;
+    Ok((Manifested { plan: Some(plan), manifest }, Some(bundle)))
 }
 
 impl Manifested {
@@ -63,11 +77,7 @@ impl Manifested {
 
     /// The roles that users may be given.
     pub(super) fn roles(&self) -> Result<Vec<(DocumentId, Role)>> {
-        let roles = self.manifest.roles.iter().map(|(name, role)| {
-            let declared = Role { description: role.description.clone(), inherits: role.inherits.clone() };
-            Ok((DocumentId::parse(name)?, declared))
-        });
-        roles.collect()
+        super::deploy::roles(&self.manifest)
     }
 
     /// How people sign in, for tokens issued by `issuer`.

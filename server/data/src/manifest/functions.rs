@@ -288,7 +288,11 @@ fn read_options(table: &mut Table<'_>, files: &dyn Files, problems: &mut Problem
     options
 }
 
+/// A name that isn't known yet stands for itself.
 pub(super) fn is_url(text: &str) -> bool {
+    if text.starts_with("${") {
+        return true;
+    }
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c.is_control()))
 }

@@ -1,0 +1,83 @@
+//! `basalt deploy`: an app's folder, to a server.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use basalt_core::{Code, Result};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::arguments::Deploy;
+use super::bundling::bundle_packages;
+use super::difference::{told_plan, told_refusal};
+use super::output::{Output, text};
+use super::server::{Server, query};
+use crate::bundle::pack_folder;
+
+const ZIP: &str = "application/zip";
+
+pub(super) async fn run(command: Deploy, server: &Server, output: &Output) -> Result<ExitCode> {
+    let mut bundle = pack_folder(&command.folder)?;
+    let bundled = bundle_packages(&command.folder, &mut bundle)?;
+    if !output.json {
+        bundled.iter().for_each(|path| text(&format!("{path} is bundled with its packages.")));
+    }
+    let archive = Bytes::from(bundle.packed()?);
+    let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if command.plan || (is_watched && !command.yes && !output.json) {
+        let planned = send(&command, true, archive.clone(), server).await?;
+        output.result(&planned, || told_plan(&planned));
+        let refused = !is_empty(&planned["breaking"]) || !is_empty(&planned["refusals"]);
+        if command.plan || planned["changes"] != true {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if refused && command.acknowledge.is_empty() && command.remove.is_empty() {
+            text(told_refusal(&planned).trim_end());
+            return Ok(ExitCode::FAILURE);
+        }
+        if !asked("Apply this?") {
+            text("Nothing was changed.");
+            return Ok(ExitCode::FAILURE);
+        }
+        let applied = send(&command, false, archive, server).await?;
+        text(if applied["applied"] == true { "Deployed." } else { "There was nothing to do." });
+        return Ok(ExitCode::SUCCESS);
+    }
+    match send(&command, false, archive, server).await {
+        Ok(applied) => output.result(&applied, || {
+            let done = if applied["applied"] == true { "Deployed." } else { "There was nothing to do." };
+            format!("{}{done}", told_plan(&applied))
+        }),
+        Err(error) if error.code() == Code::PlanRefused && !output.json => {
+            let plan = |name: &str| error.extensions().get(name).cloned().unwrap_or_default();
+            let planned = serde_json::json!({ "plan": plan("plan"), "breaking": plan("breaking") });
+            text(told_plan(&planned).trim_end());
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn send(command: &Deploy, plan: bool, archive: Bytes, server: &Server) -> Result<Value> {
+    let list = |things: &[String]| (!things.is_empty()).then(|| things.join(","));
+    let parameters = [
+        ("plan", plan.then(|| "true".to_owned())),
+        ("remove", list(&command.remove)),
+        ("acknowledge", list(&command.acknowledge)),
+        ("alias", command.alias.clone()),
+    ];
+    let path = format!("/v1/admin/deploy{}", query(&parameters));
+    server.send("POST", &path, Some((ZIP, archive)), &[]).await
+}
+
+fn asked(question: &str) -> bool {
+    let _ = write!(std::io::stdout(), "{question} [y/N] ");
+    let _ = std::io::stdout().flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+fn is_empty(list: &Value) -> bool {
+    list.as_array().is_none_or(Vec::is_empty)
+}

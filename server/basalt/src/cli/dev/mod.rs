@@ -1,0 +1,180 @@
+//! `basalt dev`: a server on an app's folder. What is saved is live at once; what can't be deployed is told with its
+//! place, and the last good version stays.
+
+mod frame;
+mod show;
+mod tail;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use basalt_app::deployments::Origin;
+use basalt_app::keys::NewKey;
+use basalt_core::principal::Scope;
+use basalt_core::{Caller, Code, Error, Result};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use self::show::Show;
+use self::watch::Watch;
+use super::arguments::Dev;
+use super::bundling::bundle_packages;
+use super::output::Output;
+use super::server::Server;
+use super::types;
+use crate::bundle::{Bundle, pack_folder};
+use crate::configuration::{Configuration, Log, LogFormat};
+use crate::node::{RunningNode, assemble};
+use crate::outside::Outside;
+use crate::wire::deploy::Options;
+
+/// Where mistakes of the server itself are told; what functions say is shown by itself.
+const LEVEL: &str = "warn,actix_server=error";
+/// The life of the key that is shown.
+const KEY_LIFE: &str = "7d";
+
+pub(super) async fn run(command: Dev, configuration: Configuration, outside: Outside, output: &Output) -> Result<()> {
+    crate::logging::install(&Log { level: LEVEL.to_owned(), format: LogFormat::Text });
+    let show = Show { json: output.json };
+    let bad = |error| Error::new(Code::BadRequest, format!("{}: {error}", command.folder.display()));
+    let folder = command.folder.canonicalize().map_err(bad)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let watch = Watch::start(&folder, command.poll)?;
+    let running = start(&configuration, &outside, &folder, &show).await?;
+    let (id, key) = dev_key(&running, &outside).await?;
+    let server = Server::at(running.url.clone(), key.clone(), &configuration)?;
+    show.ready(&running.url, &key, running.setup_url.as_ref().map(basalt_app::Secret::expose), &folder);
+    let develop = Developing { folder, types: command.types, running: &running, outside: &outside, show: &show };
+    let ended = tokio::select! {
+        ended = develop.run(watch, &server) => ended,
+        () = tail::follow(&server, &show) => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    if let Err(error) = running.rooms().keys.delete(&Caller::system(outside.clock.now()), &id).await {
+        tracing::debug!(?error, "the key of this run ends by itself");
+    }
+    running.stop().await;
+    ended
+}
+
+/// With what the folder says of sign-in and limits; where it can't be used yet, without it.
+async fn start(configuration: &Configuration, outside: &Outside, folder: &Path, show: &Show) -> Result<RunningNode> {
+    let with_app = Configuration { app: Some(folder.to_owned()), single_node: true, ..configuration.clone() };
+    let node = match assemble(with_app, outside.clone()).await {
+        Err(error) if is_of_the_app(&error) => {
+            show.note("The app can't be used as it is; [auth], [cors] and [limits] will be read at the next start.");
+            let alone = Configuration { app: None, single_node: true, ..configuration.clone() };
+            assemble(alone, outside.clone()).await?
+        }
+        assembled => assembled?,
+    };
+    node.start().await
+}
+
+fn is_of_the_app(error: &Error) -> bool {
+    matches!(error.code(), Code::InvalidDefinition | Code::NotAvailable | Code::PlanRefused)
+}
+
+/// A key for whoever develops, of this run.
+async fn dev_key(running: &RunningNode, outside: &Outside) -> Result<(basalt_core::DocumentId, String)> {
+    let now = outside.clock.now();
+    let life = crate::configuration::human_duration(KEY_LIFE).unwrap_or_default();
+    let new = NewKey { name: "basalt dev".to_owned(), scopes: vec![Scope::All], expires_at: Some(now.plus(life)) };
+    let (info, key) = running.rooms().keys.create(&Caller::system(now), new).await?;
+    Ok((info.id, key.expose().to_owned()))
+}
+
+struct Developing<'a> {
+    folder: PathBuf,
+    types: Option<PathBuf>,
+    running: &'a RunningNode,
+    outside: &'a Outside,
+    show: &'a Show,
+}
+
+impl Developing<'_> {
+    /// Deploys now and after each change, until standard input says that it is enough.
+    async fn run(&self, mut watch: Watch, server: &Server) -> Result<()> {
+        let mut lines = lines();
+        let mut last = None;
+        self.deploy(&mut last, server).await;
+        loop {
+            tokio::select! {
+                () = watch.changed() => self.deploy(&mut last, server).await,
+                line = lines.recv() => match line.as_deref().map(str::trim) {
+                    // Who has no terminal ends it by a signal.
+                    None => std::future::pending::<()>().await,
+                    Some("q" | "quit") => return Ok(()),
+                    Some(line) => self.command(line, server).await,
+                },
+            }
+        }
+    }
+
+    /// Deploys what lies in the folder; what is the same as before isn't looked at again.
+    async fn deploy(&self, last: &mut Option<Bundle>, server: &Server) {
+        let began = Instant::now();
+        let packed = pack_folder(&self.folder);
+        let changed = match &packed {
+            Ok(bundle) => last.as_ref() != Some(bundle),
+            Err(_) => true,
+        };
+        if !changed {
+            return;
+        }
+        *last = packed.as_ref().ok().cloned();
+        match self.apply(packed).await {
+            Ok(answer) => {
+                self.show.deployed(&answer, began.elapsed());
+                if let Some(out) = &self.types
+                    && let Err(error) = types::write_from(server, out).await
+                {
+                    self.show.failed(&error, last.as_ref());
+                }
+            }
+            Err(error) => self.show.failed(&error, last.as_ref()),
+        }
+    }
+
+    async fn apply(&self, packed: Result<Bundle>) -> Result<Value> {
+        let mut bundle = packed?;
+        for path in bundle_packages(&self.folder, &mut bundle)? {
+            self.show.note(&format!("{path} is bundled with its packages."));
+        }
+        let caller = Caller::system(self.outside.clock.now());
+        let deployer = &self.running.rooms().deployer;
+        deployer.deploy(&caller, &bundle.deployed(), &Options::owners(), Origin::Deploy, false).await
+    }
+
+    /// `run NAME` runs a schedule now; a line of nothing lists what can be said.
+    async fn command(&self, line: &str, server: &Server) {
+        let done = match line.split_once(' ') {
+            Some(("run", name)) => server.post(&format!("/v1/admin/schedules/{}/run", name.trim()), &json!({})).await,
+            _ => {
+                self.show.note("run NAME runs the schedule NAME now; q ends.");
+                return;
+            }
+        };
+        match done {
+            Ok(_) => self.show.note("It runs."),
+            Err(error) => self.show.failed(&error, None),
+        }
+    }
+}
+
+/// Lines of standard input. A thread of its own waits for them, which the process ends with.
+fn lines() -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(8);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(std::io::Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

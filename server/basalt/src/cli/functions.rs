@@ -1,0 +1,148 @@
+//! `basalt functions`, `secrets`, `schedules` and `logs`: what goes on in a server's functions.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use basalt_core::{Code, Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{Functions, Logs, Schedules, Secrets};
+use super::output::{Output, table, text};
+use super::server::{Server, query};
+use super::told::told_log;
+
+/// Of a value that is read from standard input.
+const MOST_BYTES: u64 = 64 << 10;
+
+pub(super) async fn functions(command: Functions, server: &Server, output: &Output) -> Result<()> {
+    match command {
+        Functions::List => {
+            let listed = server.get("/v1/admin/functions").await?;
+            output.result(&listed, || table(&listed["items"], &["name", "kind", "version", "invoke", "updatedAt"]));
+        }
+        Functions::Deploy { files, alias } => deploy(server, &files, alias, output).await?,
+        Functions::Invoke { name, input, alias } => {
+            let input = parse(input.as_deref().unwrap_or("null"))?;
+            let path = format!("/v1/functions/{name}{}", query(&[("alias", alias)]));
+            let answer = server.post(&path, &input).await?;
+            output.result(&answer, || format!("{answer:#}"));
+        }
+        Functions::Rollback { name, alias, version } => {
+            let mut body = Map::new();
+            body.extend(alias.map(|alias| ("alias".to_owned(), alias.into())));
+            body.extend(version.map(|version| ("version".to_owned(), version.into())));
+            let path = format!("/v1/admin/functions/{name}/rollback");
+            let answer = server.post(&path, &Value::Object(body)).await?;
+            output.result(&answer, || format!("{name} is at {}.", versions(&answer)));
+        }
+        Functions::Logs { name, follow, level, limit } => {
+            let wanted = Logs { function: Some(name), follow, level, limit, ..Logs::default() };
+            logs(wanted, server, output).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Single files, without the rest of an app.
+async fn deploy(server: &Server, files: &[PathBuf], alias: Option<String>, output: &Output) -> Result<()> {
+    let mut sources = Map::new();
+    for path in files {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let bad = |error| Error::new(Code::BadRequest, format!("{}: {error}", path.display()));
+        let content = std::fs::read_to_string(path).map_err(bad)?;
+        sources.insert(format!("functions/{name}"), content.into());
+    }
+    let mut body = json!({ "files": sources });
+    if let Some(alias) = alias {
+        body["alias"] = alias.into();
+    }
+    let answer = server.post("/v1/admin/functions/deploy", &body).await?;
+    output.result(&answer, || table(&answer["plan"], &["function", "change", "version"]));
+    Ok(())
+}
+
+fn versions(answer: &Value) -> String {
+    let shares = answer["versions"].as_array().into_iter().flatten();
+    let told = shares.map(|share| format!("version {} ({} %)", share["version"], share["weight"]));
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { format!("version {}", answer["version"]) } else { told.join(", ") }
+}
+
+pub(super) async fn secrets(command: Secrets, server: &Server, output: &Output) -> Result<()> {
+    match command {
+        Secrets::Set { name, alias } => {
+            let mut body = json!({ "value": read()? });
+            if let Some(alias) = alias {
+                body["alias"] = alias.into();
+            }
+            server.call("PUT", &format!("/v1/admin/secrets/{name}"), Some(&body)).await?;
+            output.result(&json!({ "set": name }), || format!("The secret {name} is set."));
+        }
+        Secrets::List => {
+            let listed = server.get("/v1/admin/secrets").await?;
+            output.result(&listed, || table(&listed["items"], &["name", "alias", "updatedAt"]));
+        }
+        Secrets::Delete { name, alias } => {
+            server.call("DELETE", &format!("/v1/admin/secrets/{name}{}", query(&[("alias", alias)])), None).await?;
+            output.result(&json!({ "deleted": name }), || format!("The secret {name} is gone."));
+        }
+    }
+    Ok(())
+}
+
+/// Never among the arguments, which other users of a machine may see.
+fn read() -> Result<String> {
+    let mut value = String::new();
+    std::io::stdin().take(MOST_BYTES).read_to_string(&mut value).map_err(Error::internal)?;
+    let value = value.trim_end_matches(['\n', '\r']);
+    if value.is_empty() {
+        return Err(Error::new(Code::BadRequest, "There is no value on standard input."));
+    }
+    Ok(value.to_owned())
+}
+
+pub(super) async fn schedules(command: Schedules, server: &Server, output: &Output) -> Result<()> {
+    match command {
+        Schedules::List => {
+            let listed = server.get("/v1/admin/schedules").await?;
+            output.result(&listed, || table(&listed["items"], &["name", "cron", "timezone", "function", "nextAt"]));
+        }
+        Schedules::Run { name } => {
+            let answer = server.post(&format!("/v1/admin/schedules/{name}/run"), &json!({})).await?;
+            output.result(&answer, || format!("{name} runs."));
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn logs(wanted: Logs, server: &Server, output: &Output) -> Result<()> {
+    let Logs { function, invocation, level, filter, follow, limit } = wanted;
+    let parameters = [
+        ("function", function),
+        ("invocation", invocation),
+        ("level", level),
+        ("filter", filter),
+        ("limit", (!follow).then(|| limit.to_string())),
+        ("follow", follow.then(|| "true".to_owned())),
+    ];
+    let path = format!("/v1/admin/logs{}", query(&parameters));
+    let show = |line: &Value| {
+        if output.json {
+            text(&line.to_string());
+        } else {
+            text(&told_log(line));
+        }
+    };
+    if follow {
+        return server.follow(&path, |line| show(&line)).await;
+    }
+    let listed = server.get(&path).await?;
+    // Newest first on the wire; people read downwards.
+    listed["items"].as_array().into_iter().flatten().rev().for_each(show);
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Value> {
+    let bad = |error| Error::new(Code::BadJson, format!("The input is no JSON: {error}."));
+    serde_json::from_str(text).map_err(bad)
+}
