@@ -1,6 +1,7 @@
 //! The world outside: the one real clock, the one real source of randomness, and the environment.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,11 +16,19 @@ pub struct Outside {
     pub random: Arc<dyn Random>,
     /// What `"${NAME}"` in a manifest stands for.
     pub environment: Arc<BTreeMap<String, String>>,
+    /// The binary that runs functions when it is called with `worker`.
+    pub worker: PathBuf,
 }
 
 impl Outside {
     pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), environment: Arc::new(environment()) }
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            environment: Arc::new(environment()),
+            // This very binary, even where its file has been replaced by a newer one meanwhile.
+            worker: PathBuf::from("/proc/self/exe"),
+        }
     }
 }
 

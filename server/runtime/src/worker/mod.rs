@@ -17,7 +17,7 @@ mod thrown;
 mod timers;
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,8 +41,9 @@ pub fn main() -> ExitCode {
 
 fn serve() -> std::io::Result<()> {
     let mut socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-    let out = Outbox::new(socket.try_clone()?);
-    confine::confine()?;
+    let writer = socket.try_clone()?;
+    confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd()])?;
+    let out = Outbox::new(writer);
     let mut calls = Calls::new(out.clone())?;
     let mut frames = Frames::default();
     let mut bytes = vec![0; READ_BYTES];

@@ -49,6 +49,7 @@ pub(super) async fn run(hub: &Hub, place: Place, bundle: &[u8], invocation: Invo
         pieces: VecDeque::new(),
         whole: false,
         ended: false,
+        deadline: started + limits.wall,
     };
     let (outcome, ended) = call.drive().await;
     call.ended = true;
@@ -106,12 +107,21 @@ struct Call<'a> {
     pieces: VecDeque<Bytes>,
     whole: bool,
     ended: bool,
+    deadline: Instant,
 }
 
 impl Call<'_> {
     async fn drive(&mut self) -> (Outcome, Option<Ended>) {
         let mut over = None;
         loop {
+            if matches!(over, Some((Outcome::Returned(_), _))) {
+                // What is on its way may still arrive while there is time.
+                if Instant::now() >= self.deadline {
+                    self.pieces.clear();
+                }
+            } else if over.is_some() {
+                self.pieces.clear();
+            }
             if self.pieces.is_empty() {
                 if self.whole {
                     self.body = None;
@@ -131,14 +141,12 @@ impl Call<'_> {
                 event = self.events.recv(), if over.is_none() => match event {
                     Some(Event::Said(Word::Ended(ended), result)) => over = Some(ending(ended, result)),
                     Some(Event::Said(word, body)) => self.hear(word, body),
-                    Some(Event::Lost(outcome)) => {
-                        self.pieces.clear();
-                        over = Some((outcome, None));
-                    }
+                    Some(Event::Lost(outcome)) => over = Some((outcome, None)),
                     None => over = Some((Outcome::WorkerLost, None)),
                 },
                 Some((host, replied)) = self.asked.next(), if over.is_none() => self.reply(host, replied),
                 permit = room, if !self.pieces.is_empty() => self.pass_on(permit),
+                () = tokio::time::sleep_until(self.deadline.into()), if over.is_some() => {}
             }
         }
     }

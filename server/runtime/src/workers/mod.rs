@@ -54,6 +54,11 @@ impl Workers {
         Ok(Self { hub, bundles, compilers: tokio::sync::Semaphore::new(COMPILERS), keeper: Some(keeper) })
     }
 
+    /// The processes at the moment, for those who look at them.
+    pub fn pids(&self) -> Vec<u32> {
+        self.hub.pool().handles().map(|worker| worker.pid).collect()
+    }
+
     async fn compile(&self, code: &Code, evaluate: bool) -> Result<(Bytes, Vec<crate::Declaration>)> {
         let _permit = self.compilers.acquire().await.map_err(Error::internal)?;
         compiling::compile(&self.hub, code, evaluate).await
