@@ -4,6 +4,7 @@
 //! internal leaves in an answer; every body, parameter and wait is bounded. Knows no SQL.
 
 mod boundary;
+mod deployer;
 mod extract;
 pub mod metrics;
 pub mod openapi;
@@ -15,4 +16,5 @@ mod server;
 mod streams;
 
 pub use boundary::{Cors, Network};
+pub use deployer::{DeployFuture, DeployWish, Deployer};
 pub use server::{Health, Options, ReadyFuture, Services, metrics_server, server};

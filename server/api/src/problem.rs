@@ -98,6 +98,9 @@ fn render(error: &Error, request_id: &str) -> HttpResponse {
     if let Some(after) = error.retry_after_hint() {
         response.insert_header((RETRY_AFTER, after.as_millis().div_ceil(1000).max(1).to_string()));
     }
+    if let Some(id) = error.extensions().get("invocationId").and_then(Value::as_str) {
+        response.insert_header(("basalt-invocation", id));
+    }
     if let (Code::RangeNotSatisfiable, Some(size)) = (code, error.extensions().get("size")) {
         response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));
     }

@@ -15,9 +15,13 @@ use basalt_app::audit::Audit;
 use basalt_app::auth::Auth;
 use basalt_app::deployments::Deployments;
 use basalt_app::files::Files;
+use basalt_app::functions::{Calls, Registry};
+use basalt_app::host::Outbox;
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::realtime::Realtime;
+use basalt_app::schedules::Schedules;
+use basalt_app::triggers::Triggers;
 use basalt_app::webhooks::Webhooks;
 use basalt_core::random::Random;
 use basalt_core::{Clock, Code, Error, Result, Spans};
@@ -60,10 +64,15 @@ pub struct Services {
     pub operators: Operators,
     pub principals: Principals,
     pub realtime: Realtime,
+    pub registry: Registry,
+    pub calls: Calls,
+    pub outbox: Outbox,
     pub deployments: Deployments,
     pub deployer: Arc<dyn Deployer>,
     pub health: Arc<dyn Health>,
     pub webhooks: Webhooks,
+    pub triggers: Triggers,
+    pub schedules: Schedules,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     /// Where the spans of requests go.
@@ -169,8 +178,13 @@ impl Mounted {
             .app_data(self.boundary.0.cors.clone())
             .app_data(Data::new(services.principals))
             .app_data(Data::new(services.realtime))
+            .app_data(Data::new(services.registry))
+            .app_data(Data::new(services.calls))
+            .app_data(Data::new(services.outbox))
             .app_data(Data::new(Ringer::start()))
             .app_data(Data::new(services.webhooks))
+            .app_data(Data::new(services.triggers))
+            .app_data(Data::new(services.schedules))
             .app_data(Data::new(services.deployments))
             .app_data(Data::from(services.deployer))
             .app_data(Data::from(services.health))

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use basalt_core::{Change, Principal, Result, Timestamp};
+use basalt_core::principal::UserPrincipal;
+use basalt_core::{Change, DocumentId, Principal, Result, Timestamp};
 use basalt_data::changes::Reader;
 
 use crate::auth::UserPrincipals;
@@ -37,6 +38,11 @@ impl Principals {
         }
         let (user, until) = self.users.authenticate_until(token).await?;
         Ok((Principal::User(user), Some(until)))
+    }
+
+    /// Who a session's user is now: of what he may have done later.
+    pub async fn of_session(&self, user: &DocumentId, session: &DocumentId) -> Result<Arc<UserPrincipal>> {
+        self.users.of_session(user, session).await
     }
 
     /// The cookie of an operator's session.

@@ -8,6 +8,7 @@
 #![recursion_limit = "256"]
 
 pub mod admin;
+mod bundle;
 pub mod cli;
 pub mod configuration;
 mod logging;

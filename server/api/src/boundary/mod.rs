@@ -163,7 +163,10 @@ impl Passage {
         S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = actix_web::Error>,
     {
         // A file's body takes what it takes: how long its pieces may let wait for them is its door's to say.
-        let limit = if sends_file(&self.method, self.uri.path()) { LONGEST } else { self.settings.request_timeout };
+        // So does a function, which has a time of its own.
+        let path = self.uri.path();
+        let takes_its_time = sends_file(&self.method, path) || path.starts_with("/v1/functions/");
+        let limit = if takes_its_time { LONGEST } else { self.settings.request_timeout };
         // The call itself is made inside, so that a panic before the first await is caught as well.
         let guarded = AssertUnwindSafe(async { next.call(request).await }).catch_unwind();
         let error = match tokio::time::timeout(limit, guarded).await {

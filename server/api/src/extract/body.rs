@@ -164,7 +164,7 @@ impl NdjsonBody {
 }
 
 /// Which of these the body claims to be. A charset other than UTF-8 is none of them.
-fn content_type(request: &HttpRequest, known: &[&'static str]) -> Result<&'static str> {
+pub(super) fn content_type(request: &HttpRequest, known: &[&'static str]) -> Result<&'static str> {
     let refused = || Error::new(Code::UnsupportedMediaType, format!("Content-Type has to be {}.", known.join(" or ")));
     let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
     let (essence, parameters) = header.split_once(';').unwrap_or((header, ""));
@@ -177,7 +177,7 @@ fn content_type(request: &HttpRequest, known: &[&'static str]) -> Result<&'stati
 
 /// The whole body, or 413 as soon as it is known to be too large. Compressed ones are refused, so what is counted is
 /// what is parsed.
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+pub(super) async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     let headers = request.headers();
     uncompressed(request)?;
     let limit = request.app_data::<BodyLimit>().map_or(basalt_core::limits::BODY_BYTES, |limit| limit.0);
@@ -198,6 +198,10 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+pub(super) fn is_json(request: &HttpRequest) -> Result<()> {
+    content_type(request, &[JSON]).map(drop)
 }
 
 pub(super) fn uncompressed(request: &HttpRequest) -> Result<()> {

@@ -168,6 +168,16 @@ fn token(request: &HttpRequest) -> Result<Secret> {
     Ok(Secret::new(token))
 }
 
+/// Whether `Authorization` could be a credential of ours at all, as far as its form says.
+pub(super) fn may_be_ours(request: &HttpRequest) -> bool {
+    request.headers().contains_key(AUTHORIZATION) && token(request).is_ok()
+}
+
+/// Whether it calls itself a service key.
+pub(super) fn is_key(request: &HttpRequest) -> bool {
+    token(request).is_ok_and(|token| token.expose().starts_with(basalt_app::keys::PREFIX))
+}
+
 /// The caller in his request.
 pub(super) fn called_by(request: &HttpRequest, principal: Principal) -> Result<basalt_core::Caller> {
     let info = RequestInfo::of(request);

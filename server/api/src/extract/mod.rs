@@ -6,6 +6,8 @@ mod body;
 mod caller;
 mod contract;
 mod encoding;
+mod functions;
+mod function;
 mod idempotency;
 mod parameters;
 mod path;
@@ -14,6 +16,7 @@ mod tus;
 mod typed;
 mod upgrade;
 mod upload;
+mod zip;
 
 pub(crate) use admin::{
     AdminRead, AdminRenewal, AdminWrite, AnyRenewal, COOKIE, OperatorCookie, Owner, PublicOrigin, SameOrigin, cookie,
@@ -22,6 +25,8 @@ pub(crate) use body::{BodyLimit, Json, NDJSON, NdjsonBody, ObjectBody, OptionalJ
 pub(crate) use caller::{Anyone, Bearer, Caller, DeviceOf, Renewal, Service, SignedIn};
 pub(crate) use contract::{Arguments, Contract, Credential};
 pub(crate) use encoding::{TakesGzip, takes_gzip};
+pub(crate) use function::{FunctionRequest, RawRequest};
+pub(crate) use functions::{AliasAt, FunctionAt, FunctionVersionAt, SecretAt};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use parameters::{NoQuery, Query};
 pub(crate) use path::{
@@ -31,3 +36,4 @@ pub(crate) use preconditions::{IfNoneMatch, Terms, tags};
 pub(crate) use tus::{TUS, Tus, TusChunk, TusCreation, UploadAt};
 pub(crate) use upgrade::{PROTOCOL, Upgrade, browser};
 pub(crate) use upload::{FileBody, FileTerms, Uploading};
+pub(crate) use zip::ZipBody;

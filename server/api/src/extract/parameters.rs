@@ -35,6 +35,13 @@ impl<T> Argument for Query<T> {
 /// Goes before the arguments of every handler that takes no parameters.
 pub(crate) struct NoQuery;
 
+impl NoQuery {
+    /// The refusal of a parameter that nobody knows.
+    pub(crate) fn unknown(name: &str) -> Error {
+        unknown(name)
+    }
+}
+
 impl FromRequest for NoQuery {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;

@@ -74,6 +74,7 @@ fn tags() -> Value {
         { "name": "documents", "description": "Documents under rules." },
         { "name": "files", "description": "Files in buckets under rules." },
         { "name": "realtime", "description": "Live queries, over WebSocket or as an event stream." },
+        { "name": "functions", "description": "Calls of an app's functions, at once or later." },
         { "name": "changes", "description": "The log of changes, for services that follow it." },
         { "name": "admin", "description": "For operators, and service keys with the scope `admin`. \
             `Idempotency-Key` does nothing here: `PUT`, `PATCH` and `DELETE` can be repeated as they are." },

@@ -106,7 +106,8 @@ pub(crate) fn configure<'a>(config: &mut ServiceConfig, endpoints: impl Iterator
     let mut paths: Vec<(String, Vec<(Method, Route)>)> = Vec::new();
     for endpoint in endpoints {
         let path = (endpoint.path)();
-        let path = path.replace("{path}", "{path:.+}");
+        // The rest of a function's path may be empty.
+        let path = path.replace("{path}", "{path:.+}").replace("{tail}", "{tail:.*}");
         let methods = (endpoint.methods)();
         let routes = methods.iter().map(method).map(|method| (method.clone(), (endpoint.mount)(route(&method))));
         match paths.iter_mut().find(|(known, _)| *known == path) {

@@ -17,11 +17,12 @@ impl Auth {
         }
         self.take_sign_up(caller).await?;
         let session = self.new_session(caller, device, self.parts.db.new_id(), Method::Anonymous);
+        let made = self.before_create(caller, &session.user, new_user(true)).await?;
         let opened = session.clone();
         let outcome = self.parts.commit_users(caller, move |tx, users| {
             let id = &session.user;
             tx.need([account::document_read(id), session::list_read(id), session::document_read(&session.id)])?;
-            let mut data = new_user(true);
+            let mut data = made.clone();
             set_last_login(&mut data, tx.now());
             let document = account::put(tx, users, id, None, data)?;
             session::open(tx, &session, settings.limits.sessions_of_user)?;

@@ -35,6 +35,7 @@ impl Auth {
             Verdict::RightButOutdated => Some(self.parts.passwords.rehash(&input.password).await?),
             Verdict::Right | Verdict::Wrong => None,
         };
+        self.before_sign_in(caller, &user).await?;
         let session = self.new_session(caller, device, user, Method::Password);
         self.open_by_password(caller, session, phc, renewed, guard).await
     }

@@ -11,6 +11,7 @@ mod account;
 mod anonymous;
 mod credential;
 mod discovery;
+mod hooks;
 mod identifier;
 mod keyring;
 mod log_in;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use basalt_core::{Caller, CollectionName, Document, DocumentId, Error, Result, Seq, Timestamp};
 use basalt_data::collections::{Collections, Compiled};
 
+pub use hooks::{Moment, NoUserHooks, UserHookFuture, UserHooks};
 pub use identifier::{Identifier, Username};
 pub use keyring::{FormerKeys, KeyRing};
 pub use log_in::LogIn;
@@ -64,6 +66,7 @@ pub struct AuthParts {
     pub passwords: Passwords,
     pub principals: UserPrincipals,
     pub settings: Live<AuthSettings>,
+    pub hooks: Arc<dyn UserHooks>,
 }
 
 impl Auth {

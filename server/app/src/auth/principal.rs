@@ -65,6 +65,17 @@ impl UserPrincipals {
         };
         trusted.verified.check_time(now)?;
         let Verified { user, session, .. } = &trusted.verified;
+        let known = self.known(user, session, now).await?;
+        Ok((Arc::clone(&known.principal), trusted.verified.expires_at().min(known.ends)))
+    }
+
+    /// Who a session's user is now: of what a token allowed before and that is done later.
+    pub async fn of_session(&self, user: &DocumentId, session: &DocumentId) -> Result<Arc<UserPrincipal>> {
+        let known = self.known(user, session, self.inner.db.now()).await?;
+        Ok(Arc::clone(&known.principal))
+    }
+
+    async fn known(&self, user: &DocumentId, session: &DocumentId, now: Timestamp) -> Result<Arc<Known>> {
         let known = match self.inner.sessions.get(session.as_str(), now) {
             Some(known) => known,
             None => self.read(user, session).await?,
@@ -75,7 +86,7 @@ impl UserPrincipals {
         if known.ends <= now {
             return Err(session_ended());
         }
-        Ok((Arc::clone(&known.principal), trusted.verified.expires_at().min(known.ends)))
+        Ok(known)
     }
 
     /// Forgets what a change of the log makes untrue.

@@ -11,7 +11,7 @@ use super::settings::AuthSettings;
 use super::signing_in::Method;
 use super::user::{self, User, new_user, own_fields, set_identifiers, set_last_login};
 use super::{Auth, Identifier, SignedIn, account, credential};
-use crate::common::names::USERS;
+use crate::common::names::{OWNED, USERS};
 use crate::common::{Device, Flow, NewPassword, Quota, Secret, Tx, network, refuse};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -56,11 +56,31 @@ impl Auth {
         let anonymous = caller.user().filter(|user| user.anonymous).map(|user| user.id.clone());
         let upgrades = anonymous.is_some();
         let id = anonymous.unwrap_or_else(|| self.parts.db.new_id());
+        let data = self.own_data(caller, &id, &input.identifiers, data).await?;
         let session = self.new_session(caller, device, id, Method::Password);
         let opened = session.clone();
         let decision = Decision { identifiers: input.identifiers, data, phc, session, upgrades, settings };
         let outcome = self.parts.commit_users(caller, move |tx, users| decision.decide(tx, users)).await?;
         self.signed_in(caller, opened, outcome).await
+    }
+
+    /// The user's own fields, and claims, as hooks leave them.
+    async fn own_data(
+        &self,
+        caller: &Caller,
+        id: &DocumentId,
+        identifiers: &[Identifier],
+        data: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
+        let mut next = new_user(false);
+        next.extend(data);
+        set_identifiers(&mut next, identifiers);
+        let mut made = self.before_create(caller, id, next).await?;
+        made.retain(|field, value| {
+            let given = field == "claims" && value.as_object().is_some_and(|claims| !claims.is_empty());
+            given || !OWNED.contains(&field.as_str())
+        });
+        Ok(made)
     }
 
     /// Counts a new account of the caller's network.

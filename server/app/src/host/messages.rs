@@ -56,7 +56,7 @@ pub(super) async fn send(mut call: Call<'_>) -> Result<HostReply> {
     });
     let enqueue = move |tx: &mut Tx<'_>| {
         let (key, run_at) = (None, tx.now());
-        tx.enqueue(NewJob { kind: MESSAGES, key, order_key: None, payload: payload.clone(), run_at });
+        tx.enqueue(NewJob { kind: MESSAGES.into(), key, order_key: None, payload: payload.clone(), run_at });
         Ok(())
     };
     db.commit(call.caller, enqueue).await?;

@@ -20,12 +20,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use basalt_core::principal::{Scope, ServicePrincipal};
 use basalt_core::{Caller, Code, DocumentId, Error, Principal, Result};
 use basalt_data::documents::Documents;
+use basalt_outbound::{Egress, Guarded};
 use basalt_runtime::{HostApi, HostError, HostReply, HostRequest, LogLine};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-pub use fetch::{Egress, FetchRequest, Fetched, Redirect};
 pub use functions::{Enqueue, Functions, Invoke};
 pub use messages::{MESSAGES, MessagesHandler, Outbox, OutboxPage};
 
@@ -47,15 +47,10 @@ pub struct HostParts {
     pub files: Files,
     pub realtime: Realtime,
     pub functions: Arc<dyn Functions>,
-    pub outside: Arc<dyn Outside>,
+    /// The way to other servers.
+    pub guarded: Guarded,
     /// `https://api.example.org`, for signed URLs.
     pub public_url: Option<String>,
-}
-
-/// The way to other servers.
-pub trait Outside: Send + Sync {
-    /// Only where `egress` allows it. An answer is at most `most` bytes.
-    fn fetch<'a>(&'a self, request: FetchRequest, egress: &'a Egress, most: usize) -> BoxFuture<'a, Result<Fetched>>;
 }
 
 /// The room; cheap to clone.

@@ -89,7 +89,8 @@ impl Album {
         for job in &jobs {
             assert_eq!(handler.run(job).await, Outcome::Done);
         }
-        store.complete_jobs(&jobs).await.unwrap();
+        let jobs: Vec<_> = jobs.into_iter().map(Arc::new).collect();
+        store.settle_jobs(&jobs, &[]).await.unwrap();
         jobs.len()
     }
 }

@@ -152,6 +152,7 @@ impl Node {
         let keyring = KeyRing::open(rooms.clone(), master, settings.clone()).await.expect("a key ring");
         let user_principals = UserPrincipals::new(rooms.clone(), keyring.clone(), settings.clone(), lag.clone());
         let auth = Auth::new(AuthParts {
+            hooks: Arc::new(basalt_app::auth::NoUserHooks),
             db: rooms.clone(),
             collections,
             keyring: keyring.clone(),

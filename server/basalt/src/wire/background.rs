@@ -19,6 +19,7 @@ const EXPIRED: Duration = Duration::from_secs(5);
 const HISTORY: Duration = Duration::from_secs(2);
 const AUDIT: Duration = Duration::from_secs(5);
 const LOG_METRICS: Duration = Duration::from_secs(15);
+const USAGE: Duration = Duration::from_secs(10);
 const METRICS: Duration = Duration::from_secs(5);
 
 fn gauges(rooms: &Rooms) -> Gauges {
@@ -43,7 +44,8 @@ impl Background {
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
         // Rights first: what live queries then ask about them is asked anew.
         let (since, follower) = (rooms.changes.end(), stopped.clone());
-        let rest = (rooms.webhooks.clone(), (rooms.realtime.feed(), rooms.changes.recent(since)));
+        let (registry, webhooks) = (rooms.functions.registry.clone(), rooms.webhooks.clone());
+        let rest = ((registry.follow(), webhooks), (rooms.realtime.feed(), rooms.changes.recent(since)));
         let mut readers = (rooms.principals.clone(), rest);
         background.tasks.spawn(async move {
             changes.follow(since, &mut readers, &*clock, &lag, follower).await;
@@ -52,6 +54,20 @@ impl Background {
         background.tasks.spawn(async move { realtime.run(stopping).await });
         let (jobs, stopped) = (rooms.jobs.clone(), background.stop.subscribe());
         background.tasks.spawn(async move { jobs.run(stopped).await });
+        let (triggers, stopped) = (rooms.triggers.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move { triggers.run(stopped).await });
+        let (schedules, stopped) = (rooms.schedules.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move { schedules.run(stopped).await });
+        let (triggers, known) = (rooms.triggers.clone(), Arc::default());
+        background.every(LOG_METRICS, "measuring the queues", move || {
+            let (triggers, known): (_, Arc<tokio::sync::Mutex<_>>) = (triggers.clone(), Arc::clone(&known));
+            async move { triggers.measure(&mut *known.lock().await).await }
+        });
+        let triggers = rooms.triggers.clone();
+        background.every(SWEEP, "sweeping dead letters", move || {
+            let triggers = triggers.clone();
+            async move { triggers.sweep().await }
+        });
         let (changes, clock) = (rooms.changes.clone(), Arc::clone(&rooms.clock));
         background.every(LOG_METRICS, "measuring the change log", move || {
             let (changes, clock) = (changes.clone(), Arc::clone(&clock));
@@ -102,6 +118,19 @@ impl Background {
                 // A sender that is gone can't say stop any more, which is one.
                 _ = stopped.changed() => {}
             }
+        });
+        let (registry, mut stopped) = (rooms.functions.registry.clone(), background.stop.subscribe());
+        background.tasks.spawn(async move {
+            tokio::select! {
+                () = registry.keep_up() => {}
+                // A sender that is gone can't say stop any more, which is one.
+                _ = stopped.changed() => {}
+            }
+        });
+        let registry = rooms.functions.registry.clone();
+        background.every(USAGE, "writing down what functions used", move || {
+            let registry = registry.clone();
+            async move { registry.flush_usage().await }
         });
         let auth = rooms.auth.clone();
         background.every(SWEEP, "sweeping sessions", move || {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use basalt_app::auth::{Auth, AuthParts, AuthSettings, KeyRing, UserPrincipals};
+use basalt_app::auth::{Auth, AuthParts, AuthSettings, KeyRing, UserHooks, UserPrincipals};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
 use basalt_app::{Db, Live, MasterSecret, PasswordCost, Passwords, Principals};
@@ -33,6 +33,7 @@ pub(super) struct Foundation {
     pub(super) collections: Collections,
     pub(super) master: MasterSecret,
     pub(super) lag: Lag,
+    pub(super) hooks: Arc<dyn UserHooks>,
 }
 
 pub(super) async fn wire(
@@ -41,7 +42,7 @@ pub(super) async fn wire(
     outside: &Outside,
     settings: AuthSettings,
 ) -> Result<Identity> {
-    let Foundation { db, collections, master, lag } = foundation;
+    let Foundation { db, collections, master, lag, hooks } = foundation;
     let settings = Live::new(settings);
     let keyring = KeyRing::open(db.clone(), master, settings.clone()).await?;
     // Half of the cores at most: hashing must not starve the other requests.
@@ -52,7 +53,7 @@ pub(super) async fn wire(
     let operators = Operators::new(db.clone(), passwords.clone(), lag);
     let principals = Principals::new(users.clone(), keys.clone(), operators.clone());
     let hashing = passwords.clone();
-    let parts = AuthParts { db, collections, keyring: keyring.clone(), passwords, principals: users, settings };
+    let parts = AuthParts { db, collections, keyring: keyring.clone(), passwords, principals: users, settings, hooks };
     Ok(Identity { auth: Auth::new(parts), keyring, keys, operators, principals, passwords: hashing })
 }
 

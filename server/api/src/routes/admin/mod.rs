@@ -4,17 +4,25 @@ mod audit;
 mod buckets;
 mod channels;
 mod collections;
+mod deadletters;
 mod deploy;
 mod deployments;
+mod functions;
+mod invocations;
 mod keys;
 mod login;
 mod logout;
+mod logs;
 mod me;
 mod operators;
+mod outbox;
 mod roles;
 mod rules;
+mod schedules;
+mod secrets;
 mod setup;
 mod shared;
+mod usage;
 mod users;
 mod webhooks;
 
@@ -72,5 +80,34 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(webhooks::deliveries::list),
     endpoint!(webhooks::deliveries::get),
     endpoint!(webhooks::deliveries::replay),
+    endpoint!(deadletters::list),
+    endpoint!(deadletters::get),
+    endpoint!(deadletters::replay),
+    endpoint!(deadletters::delete),
+    endpoint!(schedules::list),
+    endpoint!(schedules::get),
+    endpoint!(schedules::put),
+    endpoint!(schedules::delete),
+    endpoint!(schedules::run),
+    endpoint!(schedules::runs),
+    endpoint!(functions::list),
+    // Before the function of that name.
+    endpoint!(functions::deploy),
+    endpoint!(functions::get),
+    endpoint!(functions::delete),
+    endpoint!(functions::rollback),
+    endpoint!(functions::versions::list),
+    endpoint!(functions::versions::get),
+    endpoint!(functions::aliases::get),
+    endpoint!(functions::aliases::put),
+    endpoint!(functions::aliases::delete),
+    endpoint!(secrets::list),
+    endpoint!(secrets::put),
+    endpoint!(secrets::delete),
+    endpoint!(invocations::list),
+    endpoint!(invocations::get),
+    endpoint!(logs::read),
+    endpoint!(usage::read),
     endpoint!(audit),
+    endpoint!(outbox),
 ];

@@ -1,5 +1,7 @@
-//! `/v1/invocations`: what became of calls that nobody waited for.
+//! `/v1/invocations`: answers that wait for their callers.
 
-use super::endpoint::Endpoint;
+mod get;
 
-pub(super) const ENDPOINTS: &[Endpoint] = &[];
+use super::endpoint::{Endpoint, endpoint};
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[endpoint!(get)];

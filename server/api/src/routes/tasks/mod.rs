@@ -1,5 +1,9 @@
-//! `/v1/tasks`: calls of functions that are made later.
+//! `/v1/tasks`: calls of functions that nobody waits for.
 
-use super::endpoint::Endpoint;
+mod cancel;
+mod create;
+mod get;
 
-pub(super) const ENDPOINTS: &[Endpoint] = &[];
+use super::endpoint::{Endpoint, endpoint};
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[endpoint!(create), endpoint!(get), endpoint!(cancel)];

@@ -45,7 +45,7 @@ impl Users {
         };
         let trail = Trail::new(&parts.db, caller);
         let id = user.id.clone().unwrap_or_else(|| parts.db.new_id());
-        let data = first_data(&user)?;
+        let data = self.auth.before_create(caller, &id, first_data(&user)?).await?;
         let (identifiers, granted, times) = (user.identifiers, user.roles, user.times);
         let decide = move |tx: &mut Tx<'_>, users: &Compiled| {
             let claims = identifiers.iter().map(account::claim_read);

@@ -71,7 +71,7 @@ impl Users {
 }
 
 /// Roles and claims are in every token, so they are small.
-fn check_authority(roles: Option<&[String]>, claims: Option<&Map<String, Value>>) -> Result<()> {
+pub(super) fn check_authority(roles: Option<&[String]>, claims: Option<&Map<String, Value>>) -> Result<()> {
     let mut errors = Vec::new();
     let good = |role: &String| (1..=64).contains(&role.chars().count()) && !role.chars().any(char::is_control);
     if roles.is_some_and(|roles| roles.len() > MOST_ROLES || !roles.iter().all(good)) {

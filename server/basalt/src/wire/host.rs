@@ -1,0 +1,63 @@
+//! What functions may call, and the way from there back to functions.
+
+use std::sync::{Arc, OnceLock};
+
+use basalt_app::functions::{Call, Calls, HostCall, Hosts, Json, NewTask, When};
+use basalt_app::host::{Allowed, BoxFuture, Enqueue, Functions, Host, Invoke, Invoked};
+use basalt_core::{Caller, Code, DocumentId, Error, Result};
+use basalt_runtime::HostApi;
+use bytes::Bytes;
+
+/// Calls of functions, once they are wired: what stands below them asks through here.
+#[derive(Clone, Default)]
+pub(super) struct Late(Arc<OnceLock<Calls>>);
+
+impl Late {
+    pub(super) fn set(&self, calls: Calls) {
+        // Once only: a node is wired once.
+        let _ = self.0.set(calls);
+    }
+
+    pub(super) fn get(&self) -> Option<&Calls> {
+        self.0.get()
+    }
+
+    fn ready(&self) -> Result<&Calls> {
+        self.get().ok_or_else(|| Error::new(Code::Unavailable, "The server is starting; try again in a moment."))
+    }
+}
+
+impl Functions for Late {
+    fn invoke(&self, caller: Caller, invoke: Invoke) -> BoxFuture<'_, Result<Option<Bytes>>> {
+        Box::pin(async move {
+            let (calls, Invoke { name, input, alias }) = (self.ready()?, invoke);
+            let resolved = calls.resolve(&name, alias.as_deref())?;
+            let call = Call { resolved, input: Json::of(input), idempotency: None };
+            Ok(calls.call(&caller, call).await?.result)
+        })
+    }
+
+    fn enqueue(&self, caller: Caller, enqueue: Enqueue) -> BoxFuture<'_, Result<String>> {
+        Box::pin(async move {
+            let Enqueue { name, input, delay, run_at, key } = enqueue;
+            let when = When::parse(delay.as_ref(), run_at.as_deref())?;
+            let task = NewTask { function: name, input, when, key };
+            Ok(self.ready()?.enqueue(&caller, task, None).await?.to_string())
+        })
+    }
+
+    fn cancel(&self, caller: Caller, id: String) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { self.ready()?.cancel(&caller, &DocumentId::parse(&id)?).await })
+    }
+}
+
+/// The room of hosts, for the room of functions.
+pub(super) struct OfHost(pub(super) Host);
+
+impl Hosts for OfHost {
+    fn host(&self, call: HostCall) -> Arc<dyn HostApi> {
+        let HostCall { caller, function, reads_only, egress, traffic, log } = call;
+        let allowed = if reads_only { Allowed::Reading } else { Allowed::Everything };
+        self.0.open(Invoked { caller, function, allowed, egress, traffic, log })
+    }
+}
