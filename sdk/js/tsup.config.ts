@@ -5,6 +5,7 @@ export default defineConfig({
     index: "src/index.ts",
     admin: "src/admin/index.ts",
     files: "src/files/index.ts",
+    functions: "src/functions/index.ts",
     offline: "src/offline/index.ts",
   },
   format: ["esm", "cjs"],

@@ -2,7 +2,13 @@ import { OptionDefaults } from "typedoc";
 
 export default {
   name: "@basalt/client",
-  entryPoints: ["src/index.ts", "src/admin/index.ts", "src/files/index.ts", "src/offline/index.ts"],
+  entryPoints: [
+    "src/index.ts",
+    "src/admin/index.ts",
+    "src/files/index.ts",
+    "src/functions/index.ts",
+    "src/offline/index.ts",
+  ],
   tsconfig: "tsconfig.json",
   out: "../docs/client",
   readme: "none",
@@ -14,6 +20,19 @@ export default {
   // What the types made from the OpenAPI document are commented with.
   blockTags: [...OptionDefaults.blockTags, "@description"],
   // Helpers of types, which say nothing that their users don't.
-  intentionallyNotExported: ["Schemas", "OrDate", "Element", "PatchValue", "UserData", "Joint", "Surroundings"],
+  intentionallyNotExported: [
+    "Schemas",
+    "OrDate",
+    "Element",
+    "PatchValue",
+    "UserData",
+    "Joint",
+    "Surroundings",
+    "Arguments",
+    "InputOf",
+    "OutputOf",
+    "Declared",
+    "Inside",
+  ],
   validation: { notExported: true, invalidLink: true, notDocumented: false },
 };

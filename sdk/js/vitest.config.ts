@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@basalt\/client$/, replacement: source("./src/index.ts") },
-      { find: /^@basalt\/client\/(admin|offline)$/, replacement: source("./src/$1/index.ts") },
+      { find: /^@basalt\/client\/(admin|files|functions|offline)$/, replacement: source("./src/$1/index.ts") },
     ],
   },
   test: {

@@ -44,7 +44,14 @@ export interface ClientOptions {
 
 type UserData<Schema> = Schema extends { users: infer U extends object } ? U : Record<string, Json>;
 
-export interface Client<Schema extends SchemaOf<Schema> = AnySchema> {
+declare const functions: unique symbol;
+
+/** Which functions a client's app has. Said by types alone, for `withFunctions` of `@basalt/client/functions`. */
+export interface Functions<F> {
+  readonly [functions]?: F;
+}
+
+export interface Client<Schema extends SchemaOf<Schema> = AnySchema, F = unknown> extends Functions<F> {
   readonly url: string;
   readonly auth: Auth<UserData<Schema>>;
   readonly realtime: Realtime;
@@ -57,8 +64,10 @@ export interface Client<Schema extends SchemaOf<Schema> = AnySchema> {
   close(): Promise<void>;
 }
 
-export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(options: ClientOptions): Client<Schema> {
-  const { url, clock, storage, storageKey, timeout, transport, keeper, closeTabs } = foundation(options);
+export function createClient<Schema extends SchemaOf<Schema> = AnySchema, F = unknown>(
+  options: ClientOptions,
+): Client<Schema, F> {
+  const { url, clock, fetch, storage, storageKey, timeout, transport, keeper, closeTabs } = foundation(options);
   let realtime: Realtime | null = null;
   const live = () => {
     realtime ??= createRealtime({ transport, tokens: keeper, url, clock, WebSocket: webSocketOf(options) });
@@ -75,10 +84,11 @@ export function createClient<Schema extends SchemaOf<Schema> = AnySchema>(option
     storage,
     storageKey,
     timeout,
+    fetch,
     hasOwnFetch: !!options.fetch,
     userId: () => keeper.userId(),
   };
-  const client: Client<Schema> = {
+  const client: Client<Schema, F> = {
     url,
     auth: new Auth<UserData<Schema>>(keeper, transport, () => guard ?? null),
     get realtime() {
@@ -102,6 +112,7 @@ interface Foundation {
   storage: KeyValueStorage;
   storageKey: string;
   timeout: number;
+  fetch: Fetch;
   transport: Transport;
   keeper: SessionKeeper;
   closeTabs: () => void;
@@ -119,15 +130,16 @@ function foundation(options: ClientOptions): Foundation {
   // A server makes clients by the thousand, and has no tabs that could follow them.
   const inBrowser = typeof document !== "undefined" || "WorkerGlobalScope" in globalThis;
   const tabs = openTabs(storageKey, shared && inBrowser ? browserPlatform() : {}, clock);
+  const fetch = fetchOf(options);
   const transport: Transport = createTransport({
     url,
     clock,
-    fetch: fetchOf(options),
+    fetch,
     timeout,
     retry: { ...DEFAULT_RETRIES, retries: options.retries ?? DEFAULT_RETRIES.retries },
     tokens: () => keeper,
   });
   const refresh = (token: string) => refreshSession(transport, clock, token);
   const keeper = new SessionKeeper({ slot: new Slot(storage, storageKey), tabs, clock, refresh });
-  return { url, clock, storage, storageKey, timeout, transport, keeper, closeTabs: tabs.close };
+  return { url, clock, fetch, storage, storageKey, timeout, transport, keeper, closeTabs: tabs.close };
 }

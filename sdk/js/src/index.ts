@@ -1,6 +1,6 @@
 export type { Auth } from "./auth/auth.js";
 export type * from "./auth/types.js";
-export { type Client, type ClientOptions, createClient } from "./client.js";
+export { type Client, type ClientOptions, createClient, type Functions as HasFunctions } from "./client.js";
 export type { Aggregate, Bucket, Group, GroupBy, GroupPage, Measure } from "./documents/aggregate.js";
 export type { Collection, UpdateOptions, WriteOptions } from "./documents/collection.js";
 export type { DocumentRef, Version, VersionPage } from "./documents/document.js";

@@ -2,6 +2,7 @@
 import type { DocumentContext } from "./documents/context.js";
 import { badArgument } from "./errors.js";
 import type { KeyValueStorage } from "./storage/storage.js";
+import type { Fetch } from "./transport/types.js";
 
 export interface Inside extends DocumentContext {
   /** For what has to outlive the page. */
@@ -9,6 +10,8 @@ export interface Inside extends DocumentContext {
   storageKey: string;
   /** Milliseconds for one attempt of a call. */
   timeout: number;
+  /** What the transport goes out by. */
+  fetch: Fetch;
   /** The app brought a `fetch` of its own, which then is the only way out. */
   hasOwnFetch: boolean;
   /** Who is signed in; asks no server. */

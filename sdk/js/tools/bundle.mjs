@@ -8,14 +8,17 @@ const alias = {
   "@basalt/client": source("index.ts"),
   "@basalt/client/admin": source("admin/index.ts"),
   "@basalt/client/files": source("files/index.ts"),
+  "@basalt/client/functions": source("functions/index.ts"),
   "@basalt/client/offline": source("offline/index.ts"),
 };
 const ONLINE = 'export * from "@basalt/client";';
+const FUNCTIONS = 'export * from "@basalt/client/functions";';
 const FILES = 'export * from "@basalt/client/files";';
 
 /** All that the client exports, so that no app can load more; with each of the stores, of which an app has one. */
 export const LIMITS = [
   { name: "the client", code: ONLINE, limit: 25 * 1024 },
+  { name: "the client with functions", code: `${ONLINE} ${FUNCTIONS}`, limit: 25 * 1024 },
   { name: "the client with files", code: `${ONLINE} ${FILES}`, limit: 25 * 1024 },
   ...["indexedDb", "sqlite", "memory", "persistence"].map((store) => ({
     name: `the client with offline in ${store}`,

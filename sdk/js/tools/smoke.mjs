@@ -7,6 +7,7 @@ const ENTRIES = [
   ["@basalt/client", ["BasaltError", "createClient", "isBasaltError", "where", "cel"]],
   ["@basalt/client/admin", ["BasaltError", "createAdmin"]],
   ["@basalt/client/files", ["withFiles"]],
+  ["@basalt/client/functions", ["withFunctions"]],
   ["@basalt/client/offline", ["indexedDb", "memory", "sqlite"]],
 ];
 

@@ -2,12 +2,10 @@
 import type { Expression } from "../documents/expression.js";
 import { inlined } from "../documents/inline.js";
 import type { CallOptions } from "../documents/types.js";
-import { BasaltError, isBasaltError } from "../errors.js";
-import { readLines } from "../transport/lines.js";
-import { DEFAULT_RETRIES } from "../transport/retry.js";
 import type { Clock, Transport } from "../transport/types.js";
 import { segment } from "../transport/url.js";
 import { call, items } from "./call.js";
+import { goingOn } from "./events.js";
 import type { Change, ChangePage, Consumer } from "./types.js";
 
 export interface ChangeQuery {
@@ -27,9 +25,6 @@ export interface PageQuery extends ChangeQuery {
   wait?: string;
 }
 
-/** What heals by itself: the stream is asked for again. */
-const PASSING = ["network", "timeout", "unavailable", "overloaded", "rate_limited", "internal"];
-
 export class Changes {
   constructor(
     private readonly transport: Transport,
@@ -48,25 +43,16 @@ export class Changes {
     query: ChangeQuery = {},
     { signal }: { signal?: AbortSignal } = {},
   ): AsyncGenerator<Change, void, undefined> {
-    let last: string | null = null;
-    let failures = 0;
-    while (!signal?.aborted) {
-      try {
-        for await (const { id, change } of this.#stream(query, last, signal)) {
-          last = id;
-          failures = 0;
-          yield change;
-          // What has come already is not given to who has stopped.
-          if (signal?.aborted) return;
-        }
-      } catch (error) {
-        if (signal?.aborted) return;
-        if (!PASSING.some((code) => isBasaltError(error, code))) throw error;
-      }
-      const most = Math.min(DEFAULT_RETRIES.longestWait, DEFAULT_RETRIES.firstWait * 2 ** Math.min(failures, 10));
-      failures += 1;
-      await this.clock.sleep(this.clock.random() * most, signal).catch(() => {});
-    }
+    const open = (last: string | null) =>
+      this.transport.stream({
+        method: "GET",
+        path: "/v1/changes",
+        query: wire(query),
+        headers: last === null ? {} : { "last-event-id": last },
+        accept: "text/event-stream",
+        ...(signal && { signal }),
+      });
+    for await (const { data } of goingOn(this.clock, open, signal)) yield JSON.parse(data) as Change;
   }
 
   consumers(options?: CallOptions): Promise<Consumer[]> {
@@ -85,58 +71,8 @@ export class Changes {
   deleteConsumer(name: string, options?: CallOptions): Promise<null> {
     return call(this.transport, "DELETE", `/v1/changes/consumers/${segment(name)}`, {}, options);
   }
-
-  async *#stream(
-    query: ChangeQuery,
-    last: string | null,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<{ id: string; change: Change }, void, undefined> {
-    const stream = await this.transport.stream({
-      method: "GET",
-      path: "/v1/changes",
-      query: wire(query),
-      headers: last === null ? {} : { "last-event-id": last },
-      accept: "text/event-stream",
-      ...(signal && { signal }),
-    });
-    for await (const event of readServerEvents(readLines(stream))) {
-      if (event.type === "error") throw problem(event.data);
-      yield { id: event.id, change: JSON.parse(event.data) as Change };
-    }
-  }
 }
 
 function wire({ since, consumer, collections, where }: ChangeQuery): Record<string, string | undefined> {
   return { since, consumer, collection: collections?.join(","), filter: where && inlined(where) };
-}
-
-interface ServerEvent {
-  type: string;
-  id: string;
-  data: string;
-}
-
-/** `text/event-stream` as the HTML standard reads it: an event ends at an empty line, one without data is none. */
-async function* readServerEvents(lines: AsyncIterable<string>): AsyncGenerator<ServerEvent, void, undefined> {
-  let event: { type: string; data: string[] } = { type: "message", data: [] };
-  let id = "";
-  for await (const line of lines) {
-    if (line === "") {
-      if (event.data.length > 0) yield { type: event.type, id, data: event.data.join("\n") };
-      event = { type: "message", data: [] };
-      continue;
-    }
-    const colon = line.indexOf(":");
-    const name = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-    if (name === "data") event.data.push(value);
-    else if (name === "event") event.type = value;
-    else if (name === "id") id = value;
-  }
-}
-
-function problem(text: string): BasaltError {
-  const { code, detail, title, status } = JSON.parse(text) as Record<string, unknown>;
-  const message = String(detail ?? title ?? "The stream ended with an error.");
-  return new BasaltError({ code: String(code ?? "internal"), message, status: Number(status ?? 0) });
 }

@@ -20,8 +20,10 @@ import { serverUrl } from "../transport/url.js";
 import { call } from "./call.js";
 import { Changes } from "./changes.js";
 import { type Export, type ExportOptions, exportDocuments } from "./export.js";
+import { Deployments, Functions, InvocationRecords, Logs, Secrets } from "./functions.js";
 import { type ImportOptions, type ImportResult, type ImportSource, importLines } from "./import.js";
 import { Audit, Buckets, Channels, Collections, Keys, Operators, Roles, Rules } from "./rooms.js";
+import { DeadLetters, Schedules, Webhooks } from "./targets.js";
 import type { AdminPrincipal, OperatorSignedIn } from "./types.js";
 import { Users } from "./users.js";
 
@@ -50,6 +52,14 @@ export interface AdminClient<Schema extends SchemaOf<Schema> = AnySchema> {
   readonly rules: Rules;
   readonly audit: Audit;
   readonly changes: Changes;
+  readonly functions: Functions;
+  readonly secrets: Secrets;
+  readonly invocations: InvocationRecords;
+  readonly logs: Logs;
+  readonly schedules: Schedules;
+  readonly webhooks: Webhooks;
+  readonly deadLetters: DeadLetters;
+  readonly deployments: Deployments;
   readonly realtime: Realtime;
   /** Documents, past the rules: as far as the key's scopes go. */
   collection<N extends keyof Schema & string>(name: N): Collection<Schema[N]>;
@@ -78,10 +88,11 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
   const clock = options.clock ?? systemClock;
   const timeout = options.timeout ?? 30_000;
   const tokens = keySource(options.key ?? null);
+  const fetch = fetchOf(options);
   const transport = createTransport({
     url,
     clock,
-    fetch: fetchOf(options),
+    fetch,
     timeout,
     retry: { ...DEFAULT_RETRIES, retries: options.retries ?? DEFAULT_RETRIES.retries },
     tokens: () => tokens,
@@ -103,7 +114,7 @@ export function createAdmin<Schema extends SchemaOf<Schema> = AnySchema>(options
     close: () => realtime?.close(),
   };
   // A script that was ended begins its uploads anew.
-  const kept = { storage: memoryStorage(), storageKey: "admin", timeout, hasOwnFetch: !!options.fetch };
+  const kept = { storage: memoryStorage(), storageKey: "admin", timeout, fetch, hasOwnFetch: !!options.fetch };
   return withInside(client, { ...context, ...kept, userId: tokens.userId });
 }
 
@@ -119,6 +130,14 @@ function rooms(transport: Transport, clock: Clock) {
     rules: new Rules(transport),
     audit: new Audit(transport),
     changes: new Changes(transport, clock),
+    functions: new Functions(transport),
+    secrets: new Secrets(transport),
+    invocations: new InvocationRecords(transport),
+    logs: new Logs(transport, clock),
+    schedules: new Schedules(transport),
+    webhooks: new Webhooks(transport),
+    deadLetters: new DeadLetters(transport),
+    deployments: new Deployments(transport),
     export: <T>(collection: string, options?: ExportOptions) => exportDocuments<T>(transport, collection, options),
     import: (collection: string, source: ImportSource, options?: ImportOptions) =>
       importLines(transport, `/v1/collections/${checkCollection(collection)}/import`, source, options),

@@ -36,6 +36,7 @@ export function page(fetch: Fetch, storage: KeyValueStorage = memoryStorage()): 
     source: {} as Inside["source"],
     storageKey: "session",
     timeout: 30_000,
+    fetch,
     hasOwnFetch: true,
     userId: async () => who.id,
   };
