@@ -26,7 +26,7 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    pub(super) fn new(url: String, headers: HashMap<String, String>, resource: Resource) -> Result<Self> {
+    pub(super) fn new(url: String, headers: HashMap<String, String>, resource: &Resource) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the collector is named by who runs the server")]
         let builder = reqwest::Client::builder();
         let client = builder.tls_backend_preconfigured(tls::config()?).no_proxy().timeout(TIMEOUT).build();
@@ -38,7 +38,7 @@ impl Exporter {
             .with_headers(headers)
             .build();
         let mut exporter = exporter.map_err(Error::internal)?;
-        exporter.set_resource(&resource);
+        exporter.set_resource(resource);
         Ok(Self { exporter, told: None })
     }
 

@@ -46,7 +46,7 @@ struct Inner {
 impl OtlpSpans {
     pub fn start(options: OtlpOptions) -> Result<Self> {
         let gather = options.gather;
-        let exporter = Exporter::new(address(&options.url)?, options.headers, resource(options.instance))?;
+        let exporter = Exporter::new(address(&options.url)?, options.headers, &resource(options.instance))?;
         let (queue, spans) = mpsc::channel(QUEUE);
         #[expect(clippy::disallowed_methods, reason = "OtlpSpans owns it and awaits it when it is closed")]
         let task = tokio::spawn(exporter.serve(spans, gather));
