@@ -4,6 +4,8 @@
 
 mod accounts;
 mod anonymous;
+mod functions;
+mod events;
 mod guessing;
 mod keys;
 mod log_in;
@@ -12,8 +14,10 @@ mod operators;
 mod pictures;
 mod principals;
 mod refresh;
+mod schedules;
 mod secrets;
 mod sessions;
 mod sign_up;
 mod tokens;
+mod triggers;
 mod world;
