@@ -12,7 +12,7 @@ use super::{Known, Schedules, cron, definition, runs};
 use crate::common::{Cron, Tx, rights};
 
 /// How often it is looked what is due.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A tick that is decided later than this was missed.
 const LATE: Duration = Duration::from_mins(1);
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use basalt_core::Timestamp;
 use basalt_store::jobs::{Again, Job};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -27,14 +28,20 @@ impl Settling {
 pub(super) enum Ended {
     /// To be removed: it is done, or kept as a dead letter.
     Over,
-    Again(Again),
+    Again {
+        at: Timestamp,
+        error: String,
+    },
     /// It is another's by now, or what became of it can't be stored: its lease runs out, and it comes back.
     Left,
 }
 
 /// A job under way.
 struct Held {
+    /// As it was claimed last: its token is what it is settled with.
     job: Arc<Job>,
+    /// Which of the tries of this node.
+    serial: u64,
     /// Ends the try when it is dropped: the job is another's.
     _ours: oneshot::Sender<()>,
 }
@@ -42,11 +49,12 @@ struct Held {
 /// The jobs that are under way on a node.
 #[derive(Default)]
 pub(super) struct Flight {
-    tasks: JoinSet<(i64, i64, Ended)>,
-    /// By id and token.
-    held: HashMap<(i64, i64), Held>,
+    tasks: JoinSet<(i64, u64, Ended)>,
+    /// By id.
+    held: HashMap<i64, Held>,
     /// By kind.
     used: HashMap<String, usize>,
+    serial: u64,
 }
 
 impl Flight {
@@ -60,20 +68,24 @@ impl Flight {
     }
 
     pub(super) fn start(&mut self, job: Job, attempt: Attempt) {
+        if let Some(held) = self.held.get_mut(&job.id) {
+            // The lease ran out before it was renewed (the clock went on by much), and nobody else came: the try that
+            // is under way goes on under the new token.
+            held.job = Arc::new(Job { attempt: held.job.attempt, ..job });
+            return;
+        }
         let job = Arc::new(job);
         let (ours, lost) = oneshot::channel();
-        let place = (job.id, job.token);
-        // An earlier try of ours whose lease ran out: it is this one's now.
-        let before: Vec<(i64, i64)> = self.held.keys().filter(|(id, _)| *id == job.id).copied().collect();
-        before.into_iter().for_each(|place| self.forget(place));
+        self.serial += 1;
+        let (id, serial) = (job.id, self.serial);
         *self.used.entry(job.kind.clone()).or_default() += 1;
-        self.held.insert(place, Held { job: Arc::clone(&job), _ours: ours });
+        self.held.insert(id, Held { job: Arc::clone(&job), serial, _ours: ours });
         self.tasks.spawn(async move {
             let ended = tokio::select! {
                 ended = AssertUnwindSafe(attempt.settle(&job)).catch_unwind() => ended.unwrap_or(Ended::Left),
                 _ = lost => Ended::Left,
             };
-            (place.0, place.1, ended)
+            (id, serial, ended)
         });
     }
 
@@ -107,32 +119,34 @@ impl Flight {
 
     /// These are others' by now.
     pub(super) fn lost(&mut self, ids: &[i64]) {
-        let lost: Vec<(i64, i64)> = self.held.keys().filter(|(id, _)| ids.contains(id)).copied().collect();
-        for place in lost {
-            tracing::warn!(job = place.0, "a job was taken over");
-            self.forget(place);
+        for id in ids {
+            if let Some(held) = self.forget(*id) {
+                tracing::warn!(job = id, kind = held.job.kind, "a job was taken over");
+            }
         }
     }
 
-    fn ended(&mut self, (id, token, ended): (i64, i64, Ended), settling: &mut Settling) {
-        let Some(held) = self.held.get(&(id, token)) else { return };
-        let job = Arc::clone(&held.job);
-        self.forget((id, token));
+    fn ended(&mut self, (id, serial, ended): (i64, u64, Ended), settling: &mut Settling) {
+        if self.held.get(&id).is_none_or(|held| held.serial != serial) {
+            return;
+        }
+        let Some(Held { job, .. }) = self.forget(id) else { return };
         match ended {
             Ended::Over => settling.done.push(job),
-            Ended::Again(again) => settling.again.push(again),
+            Ended::Again { at, error } => settling.again.push(Again { job, at, error }),
             Ended::Left => {}
         }
     }
 
-    fn forget(&mut self, place: (i64, i64)) {
-        let Some(held) = self.held.remove(&place) else { return };
+    fn forget(&mut self, id: i64) -> Option<Held> {
+        let held = self.held.remove(&id)?;
         if let Some(used) = self.used.get_mut(&held.job.kind) {
             *used -= 1;
             if *used == 0 {
                 self.used.remove(&held.job.kind);
             }
         }
+        Some(held)
     }
 }
 

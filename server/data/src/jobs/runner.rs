@@ -6,7 +6,7 @@ use std::time::Duration;
 use basalt_core::random::Random;
 use basalt_core::{Clock, Result, Timestamp};
 use basalt_store::Store;
-use basalt_store::jobs::{Again, Job, Wanted};
+use basalt_store::jobs::{Job, Wanted};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 
@@ -178,7 +178,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) async fn settle(&self, job: &Arc<Job>) -> Ended {
+    pub(super) async fn settle(&self, job: &Job) -> Ended {
         let lane = self.lanes.lane(&self.name);
         let outcome = self.outcome(job, lane.timeout).await;
         metrics::counter!("basalt_jobs_total", "kind" => job.kind.clone(), "outcome" => label(&outcome)).increment(1);
@@ -188,7 +188,7 @@ impl Attempt {
             Outcome::Retry { at, error } if job.attempt < lane.tries => {
                 let at = at.unwrap_or_else(|| now.plus(backoff::pause(job.attempt, self.runner.random.as_ref())));
                 tracing::info!(job = job.id, kind = job.kind, attempt = job.attempt, %at, error, "a job is tried again");
-                Ended::Again(Again { job: Arc::clone(job), at, error })
+                Ended::Again { at, error }
             }
             Outcome::Retry { error, .. } | Outcome::Dead { error } => self.bury(job, error, now).await,
         }

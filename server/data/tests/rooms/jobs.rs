@@ -277,3 +277,30 @@ async fn a_slow_or_poisoned_lane_takes_no_slot_of_another() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_goes_on_though_the_clock_went_on_by_much() {
+    both(|db| async move {
+        let slow = Arc::new(Slow { started: Notify::new(), go: Notify::new(), done: AtomicUsize::new(0) });
+        let runner = runner(&db, Handlers::default().with("slow", slow.clone()));
+        let (stop, stopped) = watch::channel(false);
+        let running = runner.clone();
+        let task = tokio::spawn(async move { running.run(stopped).await });
+        enqueue(&db, "slow", None, json!(1)).await;
+        slow.started.notified().await;
+        db.clock.advance(Duration::from_hours(1));
+        // The runner looks again, and a later job is done: the first is claimed anew where leases run by this clock.
+        enqueue(&db, "slow", None, json!(2)).await;
+        slow.started.notified().await;
+        slow.go.notify_waiters();
+        stop.send(true).unwrap();
+        while slow.done.load(Ordering::SeqCst) < 2 {
+            slow.go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+        tokio::time::timeout(Duration::from_mins(1), task).await.unwrap().unwrap();
+        assert_eq!(slow.done.load(Ordering::SeqCst), 2, "each once");
+        assert_eq!(db.store.queues().await.unwrap(), []);
+    })
+    .await;
+}
