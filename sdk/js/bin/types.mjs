@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Writes the TypeScript types of a server's collections: `createClient<Schema>()` then knows their fields.
+ * Writes the TypeScript types of a server's collections and functions: `createClient<Schema, Functions>()` then knows them.
  *
  *   basalt-types --url http://localhost:7070 --out src/schema.ts      # a running server; the key is in BASALT_KEY
  *   basalt-types --app . --out src/schema.ts                          # what the app.toml of this folder declares
@@ -29,10 +29,10 @@ async function main() {
   if (values.help) return process.stdout.write(`${USAGE}\n`);
   if ((values.url === undefined) === (values.app === undefined)) throw new Error(`Say --url or --app.\n\n${USAGE}`);
   if (values.check && !values.out) throw new Error("--check needs --out.");
-  const collections = values.app
+  const { collections, functions } = values.app
     ? await declared(values.app, process.env.BASALT ?? "basalt")
     : await definitions(values.url, process.env.BASALT_KEY);
-  const text = typesOf(collections);
+  const text = typesOf(collections, functions);
   if (!values.out) return process.stdout.write(text);
   const former = await readFile(values.out, "utf8").catch(() => null);
   if (former === text) return;

@@ -1,9 +1,13 @@
-/** The collections of a running server: `{name, definition}` each. */
+/** What a running server has: collections (`{name, definition}` each) and functions (`{name, kind, input, output}`). */
 export async function definitions(url, key) {
+  const list = (room) => items(`${url.replace(/\/+$/, "")}/v1/admin/${room}`, key);
+  return { collections: await list("collections"), functions: await list("functions") };
+}
+
+async function items(address, key) {
   if (!key)
     throw new Error("BASALT_KEY has to hold a service key with the scope admin (basalt keys create --scopes admin).");
   const headers = { authorization: `Bearer ${key}`, accept: "application/json" };
-  const address = `${url.replace(/\/+$/, "")}/v1/admin/collections`;
   const answer = await fetch(address, { headers }).catch((error) => {
     throw new Error(`${address} can't be reached: ${error.cause?.message ?? error.message}`);
   });

@@ -3,5 +3,15 @@ export interface Declared {
   definition?: { schema?: unknown };
 }
 
-/** The text of a module with an interface `Schema` and a type for each collection. */
-export function typesOf(collections: readonly Declared[]): string;
+export interface DeclaredFunction {
+  name: string;
+  kind: string;
+  input?: unknown;
+  output?: unknown;
+}
+
+/**
+ * The text of a module with an interface `Schema` and a type for each collection, and where there are callables with an
+ * interface `Functions`.
+ */
+export function typesOf(collections: readonly Declared[], functions?: readonly DeclaredFunction[]): string;

@@ -1,4 +1,7 @@
-/** TypeScript from JSON Schema (draft 2020-12, the part that describes shapes). */
+/**
+ * TypeScript from JSON Schema (draft 2020-12, the part that describes shapes). `basalt types` writes the same text:
+ * tests/vectors/types.json holds both to it.
+ */
 
 /** The server's own fields, which `Document<T>` adds. */
 const SERVERS = new Set(["id", "rev", "createdAt", "updatedAt"]);
@@ -6,8 +9,9 @@ const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
 /** A schema that is deeper is taken for any JSON. */
 const DEEPEST = 32;
 
-export function typesOf(collections) {
-  const names = new Names(["Schema", "Json"]);
+/** Collections are `{name, definition}`, functions `{name, kind, input?, output?}`. */
+export function typesOf(collections, functions = []) {
+  const names = new Names(["Schema", "Functions", "Json"]);
   const sorted = [...collections].sort((a, b) => (a.name < b.name ? -1 : 1));
   const listed = sorted.map(({ name, definition }) => ({
     name,
@@ -16,11 +20,31 @@ export function typesOf(collections) {
   }));
   const parts = listed.map(({ type, schema }) => documentType(type, schema, names));
   const members = listed.map(({ name, type }) => `  ${property(name)}: ${type};`).join("\n");
+  const callables = functions.filter(({ kind }) => kind === "callable").sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (callables.length > 0) parts.push(functionsType(callables, names));
   const body = parts.join("\n");
   const head = "// Written by basalt-types: change the collections' schemas instead.\n";
   const needsJson = /\bJson\b/.test(body);
   const imported = needsJson ? 'import type { Json } from "@basalt/client";\n' : "";
   return `${head}${imported}\n/** The documents of each collection, for createClient<Schema>(). */\nexport interface Schema {\n${members}\n}\n\n${body}`;
+}
+
+/** What callables take and give. */
+function functionsType(functions, names) {
+  const written = [];
+  const side = (schema, prefix) => {
+    if (schema === undefined || schema === null) return "Json";
+    const context = { root: schema, names, prefix, references: new Map(), written: [] };
+    const shape = typeOf(schema, context, 0, "  ");
+    written.push(...context.written);
+    return group(shape);
+  };
+  const members = functions.map(({ name, input, output }) => {
+    const type = pascal(name);
+    return `  ${property(name)}: { input: ${side(input, `${type}Input`)}; output: ${side(output, `${type}Output`)} };`;
+  });
+  const head = "/** What functions take and give, for createClient<Schema, Functions>(). */\nexport interface Functions {";
+  return [`${head}\n${members.join("\n")}\n}\n`, ...written].join("\n");
 }
 
 /** Names of types, each given once. */
@@ -48,7 +72,7 @@ function documentType(type, schema, names) {
   const shape = typeOf(own, context, 0, "");
   const comment = jsdoc(schema.description, "");
   const text =
-    shape.startsWith("{") && !("allOf" in schema)
+    shape.startsWith("{") && shape.endsWith("}") && group(shape) === shape
       ? `export interface ${type} ${shape}\n`
       : `export type ${type} = ${shape};\n`;
   return [`${comment}${text}`, ...context.written].join("\n");

@@ -105,7 +105,7 @@ pub(super) async fn schedules(command: Schedules, server: &Server, output: &Outp
     match command {
         Schedules::List => {
             let listed = server.get("/v1/admin/schedules").await?;
-            output.result(&listed, || table(&listed["items"], &["name", "cron", "timezone", "function", "nextAt"]));
+            output.result(&listed, || table(&listed["items"], &["name", "cron", "timezone", "function", "nextRunAt", "enabled"]));
         }
         Schedules::Run { name } => {
             let answer = server.post(&format!("/v1/admin/schedules/{name}/run"), &json!({})).await?;

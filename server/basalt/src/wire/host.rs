@@ -7,6 +7,7 @@ use basalt_app::host::{Allowed, BoxFuture, Enqueue, Functions, Host, Invoke, Inv
 use basalt_core::{Caller, Code, DocumentId, Error, Result};
 use basalt_runtime::HostApi;
 use bytes::Bytes;
+use tokio::task::JoinSet;
 
 /// Calls of functions, once they are wired: what stands below them asks through here.
 #[derive(Clone, Default)]
@@ -30,10 +31,14 @@ impl Late {
 impl Functions for Late {
     fn invoke(&self, caller: Caller, invoke: Invoke) -> BoxFuture<'_, Result<Option<Bytes>>> {
         Box::pin(async move {
-            let (calls, Invoke { name, input, alias }) = (self.ready()?, invoke);
+            let (calls, Invoke { name, input, alias }) = (self.ready()?.clone(), invoke);
             let resolved = calls.resolve(&name, alias.as_deref())?;
             let call = Call { resolved, input: Json::of(input), idempotency: None };
-            Ok(calls.call(&caller, call).await?.result)
+            // A task of its own, which ends with this one: calls within calls would lie on one stack else.
+            let mut inner = JoinSet::new();
+            inner.spawn(async move { calls.call(&caller, call).await });
+            let answered = inner.join_next().await.ok_or_else(|| Error::internal("a call that did not begin"))?;
+            Ok(answered.map_err(Error::internal)??.result)
         })
     }
 

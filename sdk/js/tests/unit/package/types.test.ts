@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { typesOf } from "../../../bin/lib/types.mjs";
@@ -70,6 +71,15 @@ describe("types from schemas", () => {
     expect(written(schema)).toBe(
       "export interface Notes { root?: NotesTree; } export type NotesTree = { children?: NotesTree[]; };",
     );
+  });
+
+  it("are those that the server's own command writes", async () => {
+    const path = new URL("../../../../../tests/vectors/types.json", import.meta.url);
+    const { cases } = JSON.parse(await readFile(path, "utf8"));
+    for (const { name, collections, functions, text } of cases) {
+      expect(typesOf(collections, functions).split("\n"), name).toEqual(text);
+      expect(faults(text.join("\n")), name).toEqual([]);
+    }
   });
 
   it("are any JSON where there is no schema, and where one is too deep", () => {

@@ -47,7 +47,7 @@ pub(super) fn document_type(kind: &str, schema: &Value, names: &mut Names) -> St
     let mut context = Context::new(schema, names, kind.to_owned());
     let shape = type_of(&own, &mut context, 0, "");
     let comment = jsdoc(&schema["description"], "");
-    let is_interface = shape.starts_with('{') && !members.contains_key("allOf");
+    let is_interface = shape.starts_with('{') && shape.ends_with('}') && group(&shape) == shape;
     let text = if is_interface {
         format!("{comment}export interface {kind} {shape}\n")
     } else {

@@ -1,0 +1,174 @@
+//! `basalt dev`, without a browser: a file is edited, and the new answer is there.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use basalt_testing::{Client, binary};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const APP: &str =
+    "[functions.rules]\ninvoke = \"true\"\n[schedules.nightly]\ncron = \"0 3 * * *\"\nfunction = \"tidy\"\n";
+
+/// A run on a folder, and what it tells.
+struct Dev {
+    child: Child,
+    stdin: ChildStdin,
+    events: Receiver<Value>,
+}
+
+impl Dev {
+    fn start(folder: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["dev", "--listen", "127.0.0.1:0", "--json"]).args(flags).arg(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (sender, events) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let Ok(event) = serde_json::from_str(&line) else { continue };
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, stdin, events }
+    }
+
+    /// The next event of this kind; those before it are passed over.
+    fn next(&self, kind: &str) -> Value {
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no {kind}: {error}"));
+            if event["event"] == kind {
+                return event;
+            }
+        }
+    }
+
+    fn ready(&self) -> Client {
+        let ready = self.next("ready");
+        Client::new(ready["url"].as_str().unwrap()).with_token(ready["key"].as_str().unwrap())
+    }
+
+    /// A deploy that was applied.
+    fn applied(&self) -> Value {
+        loop {
+            let deployed = self.next("deployed");
+            if deployed["applied"] == true {
+                return deployed;
+            }
+        }
+    }
+
+    fn stop(mut self) {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // Where a test failed it runs on.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn write(folder: &TempDir, path: &str, text: &str) {
+    let path = folder.path().join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn adding(expression: &str) -> String {
+    format!(
+        "import {{ callable, onSchedule }} from \"basalt:functions\";\n\
+         export const add = callable(async (input: {{ a: number }}, ctx) => {{\n  ctx.log.info(\"adds\");\n  \
+         return {{ sum: {expression} }};\n}});\n\
+         export const tidy = callable(async (_: unknown, ctx) => {{ ctx.log.info(\"tidies\"); }});\n"
+    )
+}
+
+async fn sum(client: &Client) -> Value {
+    client.post("/v1/functions/add").json(&json!({"a": 1})).expect(200).await.at("/sum")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_saved_is_live_and_what_is_no_good_leaves_what_was() {
+    for flags in [&[][..], &["--poll"]] {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder, "app.toml", APP);
+        write(&folder, "functions/add.ts", &adding("input.a + 1"));
+        let dev = Dev::start(folder.path(), flags);
+        let client = dev.ready();
+        dev.next("deployed");
+        assert_eq!(sum(&client).await, 2);
+        write(&folder, "functions/add.ts", &adding("input.a + 2"));
+        let deployed = dev.applied();
+        assert_eq!(deployed["plan"]["functions"][0]["change"], "changed", "{deployed}");
+        assert_eq!(sum(&client).await, 3);
+        write(&folder, "functions/add.ts", &adding("input.a +"));
+        let failed = dev.next("failed");
+        let fault = &failed["errors"][0];
+        assert_eq!((&fault["file"], &fault["line"]), (&json!("functions/add.ts"), &json!(4)), "{failed}");
+        assert!(fault["column"].as_u64().is_some_and(|column| column > 1), "{failed}");
+        assert_eq!(sum(&client).await, 3, "the last good version stays");
+        write(&folder, "app.toml", "[functions.rules]\ninvok = \"true\"\n");
+        assert_eq!(dev.next("failed")["errors"][0]["file"], "app.toml");
+        write(&folder, "app.toml", APP);
+        write(&folder, "functions/add.ts", &adding("input.a + 3"));
+        dev.applied();
+        assert_eq!(sum(&client).await, 4);
+        dev.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_functions_do_is_shown_and_schedules_run_when_they_are_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "app.toml", APP);
+    write(&folder, "functions/add.ts", &adding("input.a"));
+    let types = folder.path().join("schema.ts");
+    let mut dev = Dev::start(folder.path(), &["--types", types.to_str().unwrap()]);
+    let client = dev.ready();
+    dev.next("deployed");
+    sum(&client).await;
+    let log = dev.next("log");
+    assert_eq!((&log["function"], &log["message"]), (&json!("add"), &json!("adds")), "{log}");
+    let call = dev.next("invocation");
+    assert_eq!(call["function"], "add", "{call}");
+    writeln!(dev.stdin, "run nightly").unwrap();
+    let log = dev.next("log");
+    assert_eq!(log["message"], "tidies", "{log}");
+    write(&folder, "app.toml", &format!("{APP}[collections.notes]\n"));
+    dev.applied();
+    // Written after the deploy that is told.
+    write(&folder, "functions/more.ts", &adding("input.a").replace("add ", "more ").replace("tidy ", "tidier "));
+    dev.applied();
+    let written = std::fs::read_to_string(&types).unwrap();
+    assert!(written.contains("notes: Notes;") && written.contains("add: { input: Json; output: Json };"), "{written}");
+    dev.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_is_no_good_at_first_is_developed_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "app.toml", APP);
+    write(&folder, "functions/add.ts", &adding("input.a +"));
+    let dev = Dev::start(folder.path(), &[]);
+    let client = dev.ready();
+    dev.next("failed");
+    client.post("/v1/functions/add").json(&json!({})).problem(404, "function_not_found").await;
+    write(&folder, "functions/add.ts", &adding("input.a"));
+    dev.applied();
+    assert_eq!(sum(&client).await, 1);
+    dev.stop();
+}
