@@ -12,8 +12,8 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
      upload-metadata, upload-offset, x-http-method-override, x-request-id",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "accept-ranges, basalt-file-id, basalt-seq, content-disposition, content-length, content-range, etag, \
-     idempotency-replayed, last-modified, location, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, \
+    "accept-ranges, basalt-file-id, basalt-invocation, basalt-seq, content-disposition, content-length, content-range, \
+     etag, idempotency-replayed, last-modified, location, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, \
      tus-resumable, tus-version, upload-expires, upload-length, upload-metadata, upload-offset, x-request-id",
 );
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
