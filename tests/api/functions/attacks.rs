@@ -75,7 +75,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
 fn corpus() -> String {
     let one = |(n, (attack, _)): (usize, &(&str, &[&str]))| {
         format!(
-            "export const attack{n} = callable({{ invoke: \"true\", timeout: \"400ms\", memory: \"16MB\" }}, \
+            "export const attack{n} = callable({{ invoke: \"true\", timeout: \"400ms\", memory: \"48MB\" }}, \
              async (_: unknown, ctx): Promise<any> => {{ {attack} }});\n"
         )
     };
@@ -231,7 +231,7 @@ async fn what_is_no_good_deploy_changes_nothing(server: TestServer) {
             assert!(answer.status < 500, "{answer}");
             continue;
         }
-        let _ = answer.problem(422, "invalid_definition");
+        assert_eq!((answer.status, answer.code().as_deref()), (422, Some("invalid_definition")), "{source}: {answer}");
     }
     let twice = format!("{import}export const same = callable(async () => 1);");
     let body = files(&[("functions/a.ts", &twice), ("functions/b.ts", &twice)]);

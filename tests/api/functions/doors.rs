@@ -1,11 +1,11 @@
 //! Every door of functions and what belongs to them: nobody, somebody else, and who may.
 
-use basalt_testing::{Call, Client, TestServer, on_both_engines};
+use basalt_testing::{Call, Client, Receiver, TestServer, on_both_engines};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::support::{call, define_closed, deploy, eventually, function};
-use crate::support::define_open;
+use crate::support::{create, define_open};
 
 on_both_engines! {
     who_is_no_operator_gets_nothing_of_the_administration,
@@ -22,20 +22,29 @@ on_both_engines! {
 
 struct Door {
     method: Method,
-    path: &'static str,
+    path: String,
     body: Value,
     /// Whether a viewer may.
     reads: bool,
 }
 
-fn door(method: Method, path: &'static str, body: Value) -> Door {
+fn door(method: Method, path: &str, body: Value) -> Door {
     let reads = method == Method::GET;
-    Door { method, path, body, reads }
+    Door { method, path: path.to_owned(), body, reads }
 }
 
-/// All doors of the administration, each with what is there: see [`prepare`]. Reading comes first.
-fn doors() -> Vec<Door> {
-    let read = |path| door(Method::GET, path, Value::Null);
+/// What is there, by the ids that the server gave it.
+struct There {
+    _receiver: Receiver,
+    invocation: String,
+    delivery: String,
+    letters: [String; 2],
+}
+
+/// All doors of the administration, each with what is there. Reading comes first.
+fn doors(there: &There) -> Vec<Door> {
+    let read = |path: &str| door(Method::GET, path, Value::Null);
+    let There { invocation, delivery, letters: [first, second], .. } = there;
     let module = "import { callable } from \"basalt:functions\"; export const more = callable(async () => 1);";
     vec![
         read("functions"),
@@ -45,16 +54,24 @@ fn doors() -> Vec<Door> {
         read("functions/add/aliases/live"),
         read("secrets"),
         read("invocations"),
+        read(&format!("invocations/{invocation}")),
         read("logs"),
         read("usage"),
         read("deadletters"),
+        read(&format!("deadletters/{first}")),
+        read("outbox"),
         read("schedules"),
         read("schedules/nightly"),
         read("schedules/nightly/runs"),
         read("webhooks"),
         read("webhooks/crm"),
         read("webhooks/crm/deliveries"),
+        read(&format!("webhooks/crm/deliveries/{delivery}")),
         read("deployments"),
+        door(Method::POST, &format!("webhooks/crm/deliveries/{delivery}/replay"), json!({})),
+        door(Method::POST, &format!("deadletters/{first}/replay"), json!({})),
+        door(Method::DELETE, &format!("deadletters/{second}"), Value::Null),
+        door(Method::POST, "webhooks/crm/test", json!({})),
         door(Method::POST, "functions/deploy", json!({"files": {"functions/more.ts": module}})),
         door(Method::PUT, "functions/add/aliases/staging", json!({"versions": [{"version": 1, "weight": 100}]})),
         door(Method::DELETE, "functions/add/aliases/staging", Value::Null),
@@ -76,17 +93,36 @@ fn doors() -> Vec<Door> {
     ]
 }
 
-async fn prepare(server: &TestServer) {
+async fn prepare(server: &TestServer) -> There {
     define_open(server).await;
     define_closed(server, "seen").await;
     let source = r#"
         export const add = callable({ invoke: "auth != null" }, async (input: any, ctx) => { ctx.log.info("add"); return input; });
         export const nightly = onSchedule("0 3 * * *", async () => {});
+        export const broken = onDocument("open", { on: ["create"], retries: 0 }, async () => { throw new Error("broken"); });
     "#;
     deploy(server, source).await;
-    let hook = json!({"name": "crm", "url": "https://hooks.example.com/a", "events": "collection == 'nothing'"});
+    let receiver = Receiver::start().await;
+    let hook = json!({"name": "crm", "url": receiver.url("/"), "events": "collection == 'open' && doc.n == 1"});
     let answer = server.owner().post("/v1/admin/webhooks").json(&hook).send().await;
     assert!([200, 201].contains(&answer.status), "{answer}");
+    for n in [1, 2] {
+        create(&server.visitor(), "open", json!({ "n": n })).await;
+    }
+    let called = call(server.service(), "add", &json!({})).expect(200).await;
+    let ids = |path: &'static str, count: usize| async move {
+        eventually(path, || async {
+            let ids = server.owner().get(&format!("/v1/admin/{path}")).expect(200).await.column("id");
+            let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            (ids.len() >= count).then_some(ids)
+        })
+        .await
+    };
+    let [delivery] = &ids("webhooks/crm/deliveries", 1).await[..] else { panic!("one delivery") };
+    let [first, second] = &ids("deadletters", 2).await[..] else { panic!("two dead letters") };
+    ids("invocations?function=add", 1).await;
+    let invocation = called.header("basalt-invocation").expect("its id");
+    There { _receiver: receiver, invocation, delivery: delivery.clone(), letters: [first.clone(), second.clone()] }
 }
 
 fn ask(client: &Client, door: &Door) -> Call {
@@ -97,7 +133,7 @@ fn ask(client: &Client, door: &Door) -> Call {
 /// What of the server a stranger could have changed.
 async fn state(server: &TestServer) -> Vec<Value> {
     let mut state = Vec::new();
-    for path in ["functions", "secrets", "schedules", "webhooks", "deployments"] {
+    for path in ["functions", "secrets", "schedules", "webhooks", "deployments", "deadletters"] {
         let answer = server.owner().get(&format!("/v1/admin/{path}")).expect(200).await;
         let names = answer
             .items()
@@ -110,10 +146,10 @@ async fn state(server: &TestServer) -> Vec<Value> {
 }
 
 async fn who_is_no_operator_gets_nothing_of_the_administration(server: TestServer) {
-    prepare(&server).await;
+    let there = prepare(&server).await;
     let before = state(&server).await;
     let ann = server.user("ann").await;
-    for door in doors() {
+    for door in doors(&there) {
         let answer = ask(&server.visitor(), &door).problem(401, "unauthenticated").await;
         assert!(!answer.text().contains("crm"), "{answer}");
         let answer = ask(&ann, &door).expect(403).await;
@@ -123,10 +159,10 @@ async fn who_is_no_operator_gets_nothing_of_the_administration(server: TestServe
 }
 
 async fn a_viewer_reads_and_changes_nothing(server: TestServer) {
-    prepare(&server).await;
+    let there = prepare(&server).await;
     let before = state(&server).await;
     let viewer = server.operator("viewer").await;
-    for door in doors() {
+    for door in doors(&there) {
         if door.reads {
             ask(&viewer, &door).expect(200).await;
         } else {
@@ -137,8 +173,8 @@ async fn a_viewer_reads_and_changes_nothing(server: TestServer) {
 }
 
 async fn an_operator_reads_everything(server: TestServer) {
-    prepare(&server).await;
-    for door in doors() {
+    let there = prepare(&server).await;
+    for door in doors(&there) {
         let answer = ask(server.owner(), &door).send().await;
         assert!((200..300).contains(&answer.status), "{answer}");
         if door.reads {
@@ -148,22 +184,22 @@ async fn an_operator_reads_everything(server: TestServer) {
 }
 
 async fn a_key_needs_the_scope_of_the_administration(server: TestServer) {
-    prepare(&server).await;
+    let there = prepare(&server).await;
     let before = state(&server).await;
     let narrow = server.key(&["functions:write", "functions:read", "documents:read", "documents:write"]).await;
-    for door in doors() {
+    for door in doors(&there) {
         let _ = ask(&narrow, &door).problem(403, "scope_missing").await;
     }
     assert_eq!(state(&server).await, before);
     let wide = server.key(&["admin"]).await;
-    for door in doors() {
+    for door in doors(&there) {
         let answer = ask(&wide, &door).send().await;
         assert!((200..300).contains(&answer.status), "{answer}");
     }
 }
 
 async fn what_is_not_there_is_not_found(server: TestServer) {
-    prepare(&server).await;
+    let _there = prepare(&server).await;
     let owner = server.owner();
     for (method, path, code) in [
         (Method::GET, "functions/nobody", "function_not_found"),
@@ -199,7 +235,7 @@ async fn what_is_not_there_is_not_found(server: TestServer) {
 }
 
 async fn unknown_words_are_refused(server: TestServer) {
-    prepare(&server).await;
+    let _there = prepare(&server).await;
     let owner = server.owner();
     for path in
         ["functions", "invocations", "logs", "usage", "deadletters", "schedules", "webhooks", "secrets", "deployments"]
@@ -250,7 +286,7 @@ async fn unknown_words_are_refused(server: TestServer) {
 }
 
 async fn an_answer_that_waits_is_its_callers(server: TestServer) {
-    prepare(&server).await;
+    let _there = prepare(&server).await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
     let asked = call(&ann, "add", &json!({"n": 1})).header("prefer", "respond-async").expect(202).await;
     let place = asked.header("location").expect("a place");
@@ -275,7 +311,7 @@ async fn an_answer_that_waits_is_its_callers(server: TestServer) {
 }
 
 async fn a_task_is_its_callers(server: TestServer) {
-    prepare(&server).await;
+    let _there = prepare(&server).await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
     let body = json!({"function": "add", "input": {"n": 1}, "delay": "1h", "key": "once"});
     server.visitor().post("/v1/tasks").json(&body).problem(401, "unauthenticated").await;
@@ -324,14 +360,14 @@ async fn a_task_that_runs_is_not_cancelled(server: TestServer) {
 }
 
 async fn changes_are_in_the_audit(server: TestServer) {
-    prepare(&server).await;
-    for door in doors() {
+    let there = prepare(&server).await;
+    for door in doors(&there) {
         let answer = ask(server.owner(), &door).send().await;
         assert!((200..300).contains(&answer.status), "{answer}");
     }
     let text = eventually("the audit", || async {
         let audit = server.owner().get("/v1/admin/audit?limit=500").expect(200).await.text();
-        ["add", "crm", "NEW", "more"].iter().all(|name| audit.contains(&format!("\"{name}"))).then_some(audit)
+        ["add", "crm", "NEW", "more"].iter().all(|name| audit.contains(name)).then_some(audit)
     })
     .await;
     assert!(!text.contains("whsec_") && !text.contains("\"value\":\"v\""), "no secret is kept: {text}");

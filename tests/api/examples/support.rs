@@ -1,0 +1,53 @@
+//! The folders of `examples/`, deployed as `basalt deploy` deploys them.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use basalt_testing::{Answer, TestServer};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// What an app's folder is deployed with; the rest of it is the front end's.
+const PARTS: [&str; 3] = ["functions", "schemas", "templates"];
+
+fn folder(example: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example)
+}
+
+/// Brings an example to a server, and fails the test when it isn't applied.
+pub(crate) async fn deploy(server: &TestServer, example: &str) -> Answer {
+    let body = zipped(&folder(example));
+    let answer = server.owner().post("/v1/admin/deploy").body("application/zip", body).expect(200).await;
+    assert_eq!(answer.at("/applied"), true, "{answer}");
+    answer
+}
+
+fn zipped(folder: &Path) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut add = |path: &Path| {
+        let name = path.strip_prefix(folder).expect("a path within it").to_string_lossy().into_owned();
+        archive.start_file(name, SimpleFileOptions::default()).expect("an entry");
+        archive.write_all(&std::fs::read(path).expect("a file")).expect("its bytes");
+    };
+    add(&folder.join("app.toml"));
+    for part in PARTS {
+        files(&folder.join(part)).iter().for_each(|path| add(path));
+    }
+    archive.finish().expect("an archive").into_inner()
+}
+
+/// All files below a folder; none where it isn't there.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut all = Vec::new();
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            all.push(path);
+        }
+    }
+    all.sort();
+    all
+}
