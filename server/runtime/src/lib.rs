@@ -4,11 +4,15 @@
 //! and within its memory, and no other function's call suffers; bytecode is made here and never taken from outside.
 
 mod bundle;
+mod cache;
 pub mod compile;
 mod host;
 mod invocation;
 pub mod prelude;
 mod report;
+mod runtimes;
+#[cfg(feature = "wasm")]
+mod wasm;
 mod wire;
 pub mod worker;
 mod workers;
@@ -23,6 +27,9 @@ pub use bundle::{Code, CodeId, Declaration, Kind, Prepared, Sources};
 pub use host::{HostApi, HostError, HostReply, HostRequest};
 pub use invocation::{Context, HttpHead, HttpInput, Input, Invocation, Isolation, Limits};
 pub use report::{LogLevel, LogLine, Outcome, Report, RuntimeStats, Thrown};
+pub use runtimes::Runtimes;
+#[cfg(feature = "wasm")]
+pub use wasm::Guests;
 pub use workers::{Workers, WorkersOptions};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,6 +1,6 @@
 //! What became of a call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use basalt_core::Timestamp;
 use bytes::Bytes;
@@ -19,6 +19,14 @@ pub struct Report {
     pub host_calls: u32,
     /// Lines that were over the limit.
     pub logs_dropped: u32,
+}
+
+impl Report {
+    /// Of a call that never reached the code.
+    pub(crate) fn without_call(started: Instant, outcome: Outcome) -> Self {
+        let (wall, cpu) = (started.elapsed(), Duration::ZERO);
+        Self { outcome, cold: false, wall, cpu, peak_memory: 0, host_calls: 0, logs_dropped: 0 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,6 @@
 //! The server side of `worker`: a pool of processes, a thread that keeps them to their limits ([`keeper`]), and a future
 //! for each call. What goes wrong in a worker is a call's outcome, never the server's fault.
 
-mod bundles;
 mod call;
 mod compiling;
 mod hub;
@@ -16,16 +15,16 @@ mod worker;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use basalt_core::{Clock, Error, Result};
 use bytes::Bytes;
 
 pub use options::WorkersOptions;
 
+use crate::cache::Cache;
 use crate::report::{Outcome, Report, RuntimeStats, Thrown};
 use crate::{BoxFuture, Code, CodeId, FunctionRuntime, HostApi, Invocation, Prepared, Sources, compile};
-use bundles::Bundles;
 use hub::Hub;
 use keeper::{Errand, Keeper};
 use pool::Key;
@@ -36,7 +35,7 @@ const COMPILERS: usize = 2;
 /// Runs [`Code::Script`].
 pub struct Workers {
     hub: Arc<Hub>,
-    bundles: Bundles,
+    bundles: Cache<Bytes>,
     compilers: tokio::sync::Semaphore,
     keeper: Option<JoinHandle<()>>,
 }
@@ -45,7 +44,7 @@ impl Workers {
     /// Starts the keeper; the first worker starts with the first call. Tasks run in the runtime of the caller.
     pub fn start(options: WorkersOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let (send, errands) = mpsc::channel();
-        let bundles = Bundles::new(options.bytecode);
+        let bundles = Cache::new(options.bytecode);
         let hub = Arc::new(Hub::new(options, clock, send));
         let runtime = tokio::runtime::Handle::try_current().map_err(Error::internal)?;
         let keeper = Keeper::new(Arc::clone(&hub), runtime);
@@ -67,13 +66,13 @@ impl Workers {
     async fn run(&self, invocation: Invocation, host: &dyn HostApi) -> Report {
         let started = Instant::now();
         let code = Arc::clone(&invocation.code);
-        let made = async { self.compile(&code, false).await.map(|(bundle, _)| bundle) };
+        let made = async { self.compile(&code, false).await.map(|(bundle, _)| sized(bundle)) };
         let bundle = match self.bundles.get(code.id(), made).await {
             Ok(bundle) => bundle,
-            Err(error) => return failed(started, Outcome::Threw(not_loaded(&error))),
+            Err(error) => return Report::without_call(started, Outcome::Threw(not_loaded(&error))),
         };
         let key: Key = format!("{}\n{}", invocation.instance, code.id()).into();
-        let Some(place) = self.hub.place(&key).await else { return failed(started, Outcome::Overloaded) };
+        let Some(place) = self.hub.place(&key).await else { return Report::without_call(started, Outcome::Overloaded) };
         let mut report = call::run(&self.hub, place, &bundle, invocation, host).await;
         if let Outcome::Threw(Thrown { stack: Some(stack), .. }) = &mut report.outcome {
             *stack = compile::original_stack(&code, stack);
@@ -88,7 +87,8 @@ impl FunctionRuntime for Workers {
             let stripped = tokio::task::spawn_blocking(move || compile::strip(&sources));
             let code = stripped.await.map_err(Error::internal)??;
             let (bundle, declarations) = self.compile(&code, true).await?;
-            self.bundles.put(code.id(), bundle);
+            let (bundle, size) = sized(bundle);
+            self.bundles.put(code.id(), bundle, size);
             Ok(Prepared { code, declarations })
         })
     }
@@ -126,16 +126,9 @@ impl Drop for Workers {
     }
 }
 
-fn failed(started: Instant, outcome: Outcome) -> Report {
-    Report {
-        outcome,
-        cold: false,
-        wall: started.elapsed(),
-        cpu: Duration::ZERO,
-        peak_memory: 0,
-        host_calls: 0,
-        logs_dropped: 0,
-    }
+fn sized(bundle: Bytes) -> (Bytes, usize) {
+    let size = bundle.len();
+    (bundle, size)
 }
 
 /// Code that was prepared once can't be loaded any longer.

@@ -1,0 +1,7 @@
+//! WebAssembly, by guests written by hand.
+
+#![cfg(feature = "wasm")]
+
+mod calls;
+mod limits;
+mod support;
