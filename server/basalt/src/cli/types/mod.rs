@@ -129,7 +129,7 @@ fn functions_type(functions: &[Value], names: &mut Names) -> String {
         members.push(format!("  {}: {{ input: {input}; output: {output} }};", property(name)));
     }
     let head =
-        "/** What functions take and give, for createClient<Schema, Functions>(). */\nexport interface Functions {";
+        "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
     let interface = format!("{head}\n{}\n}}\n", members.join("\n"));
     std::iter::once(interface).chain(written).collect::<Vec<_>>().join("\n")
 }
