@@ -16,6 +16,8 @@ mod functions;
 mod http;
 mod realtime;
 mod rules;
+mod schedules;
 mod support;
 mod transactions;
+mod triggers;
 mod webhooks;
