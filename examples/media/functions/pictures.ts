@@ -1,5 +1,5 @@
 import { type Event, type FileFields, onFile } from "basalt:functions";
-import { averageOf, hex, nameOf } from "./lib/colour.ts";
+import { nameOf } from "./lib/colour.ts";
 
 const IS_NEW = { on: ["create" as const] };
 const SIZE = 320;
@@ -25,14 +25,13 @@ export const thumbnail = onFile("pictures", IS_NEW, async (event, ctx) => {
 /** Size, shape and colour. The server has looked at the picture already: nothing is decoded here. */
 export const describe = onFile("pictures", IS_NEW, async (event, ctx) => {
   const { image, size, contentType } = event.doc;
-  if (!image?.blurhash) {
+  if (image === undefined) {
     ctx.log.warn("nothing is known of this picture", { path: event.doc.path });
     return;
   }
-  const { width, height, blurhash } = image;
-  const colour = averageOf(blurhash);
+  const { width, height, blurhash, color: colour } = image;
   const shape = width === height ? "square" : width > height ? "landscape" : "portrait";
-  const facts = { width, height, shape, blurhash, colour: hex(colour), colourName: nameOf(colour), size, contentType };
+  const facts = { width, height, shape, blurhash, colour, colourName: nameOf(colour), size, contentType };
   await ctx
     .asService()
     .db.collection("metadata")

@@ -143,8 +143,8 @@ export default function context(internal) {
     }
 
     /** A page of metadata: `{ prefix, filter, vars, sort, limit, cursor }`. */
-    list(query = {}) {
-      return this.#ask("files.list", query);
+    list({ sort, ...query } = {}) {
+      return this.#ask("files.list", { ...query, sort: typeof sort === "string" ? sort.split(",") : sort });
     }
     metadata(path) {
       return this.#ask("files.metadata", { path });

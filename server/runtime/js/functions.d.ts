@@ -118,7 +118,7 @@ declare module "basalt:functions" {
     owner: string | null;
     data: Record<string, any>;
     /** Of pictures. */
-    image?: { width: number; height: number; blurhash?: string; [more: string]: unknown };
+    image?: { width: number; height: number; blurhash: string; color: string };
   }
   export interface UserFields {
     email?: string | null;

@@ -14,24 +14,11 @@ const NAMES = {
   brown: [120, 75, 40],
 } as const;
 
-const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-
-export type Colour = [red: number, green: number, blue: number];
-
-/** The average colour of a blurhash: its characters 3 to 6 are a number in base 83, which is the colour in 24 bits. */
-export function averageOf(blurhash: string): Colour {
-  const value = [...blurhash.slice(2, 6)].reduce((sum, digit) => sum * 83 + DIGITS.indexOf(digit), 0);
-  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
-}
-
-export function hex(colour: Colour): string {
-  return `#${colour.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** Of the names the one that is nearest. */
-export function nameOf(colour: Colour): string {
+/** Of `#rrggbb` the name that is nearest. */
+export function nameOf(colour: string): string {
+  const parts = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   const distance = (other: readonly number[]) =>
-    colour.reduce((sum, part, index) => sum + (part - (other[index] ?? 0)) ** 2, 0);
+    parts.reduce((sum, part, index) => sum + (part - (other[index] ?? 0)) ** 2, 0);
   const [name] = Object.entries(NAMES).reduce((best, one) => (distance(one[1]) < distance(best[1]) ? one : best));
   return name;
 }

@@ -15,6 +15,7 @@ const paths = {
   "@basalt/client": [at("src/index.ts")],
   "@basalt/client/admin": [at("src/admin/index.ts")],
   "@basalt/client/files": [at("src/files/index.ts")],
+  "@basalt/client/functions": [at("src/functions/index.ts")],
   "@basalt/client/offline": [at("src/offline/index.ts")],
   "@basalt/react": [at("../react/src/index.ts")],
 };
