@@ -92,22 +92,29 @@ declare module "basalt:functions" {
     type: string;
     id?: string | null;
   }
-  /** Something that happened; at least once, with the same `id` on every try. */
-  export interface Event<T = Record<string, any>> {
+  interface Happened<D> {
+    /** The same on every try. */
     id: string;
-    seq: string;
     /** `basalt.document.created`, … */
     type: string;
+    /** `/v1/collections/notes`, … */
+    source: string;
+    /** The document's id, the file's path, … */
+    subject: string;
+    doc: D;
+    actor: Actor;
+    requestId: string;
+    at: string;
+    /** 1 on the first try. */
+    attempt: number;
+  }
+  /** A document that was written; `doc` is as it now is, of a deletion as it was. */
+  export interface Event<T = Record<string, any>> extends Happened<Document<T>> {
+    seq: string;
     op: Op;
     collection: string;
-    /** As it is now; of a deletion: as it was. */
-    doc: Document<T>;
     /** Of an update: what the fields that have changed were. Else null. */
     before: Partial<Document<T>> | null;
-    actor: Actor;
-    requestId: string | null;
-    at: string;
-    attempt: number;
   }
   export interface FileFields {
     bucket: string;
@@ -145,23 +152,16 @@ declare module "basalt:functions" {
     doc: (UserFields & DocumentFields) | null;
     next: UserFields | null;
   }
-  export interface Tick {
-    id: string;
-    schedule: string;
-    /** The time that it is for, which may be past. */
-    scheduledAt: string;
-    [more: string]: unknown;
-  }
-  export interface ChannelMessage {
-    id: string;
+  /** A schedule's time; `scheduledAt` may be past. */
+  export type Tick = Happened<{ schedule: string; scheduledAt: string; input?: any }>;
+  export type ChannelMessage = Happened<{
     channel: string;
     event: string;
-    data: Json;
+    data: any;
     userId: string | null;
+    id: string;
     at: string;
-    params?: Record<string, string>;
-    [more: string]: unknown;
-  }
+  }>;
 
   // ---- kinds
 
@@ -221,7 +221,7 @@ declare module "basalt:functions" {
   ): Declared<Handler<UserChange, Changed<UserFields>>>;
   export function onSchedule(cron: string, handler: Handler<Tick>): Declared<Handler<Tick>>;
   export function onSchedule(cron: string, options: ScheduleOptions, handler: Handler<Tick>): Declared<Handler<Tick>>;
-  /** `room:*`, or `room:{room}` for `params`. */
+  /** `room:*` */
   export function onMessage(channel: string, handler: Handler<ChannelMessage>): Declared<Handler<ChannelMessage>>;
   export function onMessage(
     channel: string,

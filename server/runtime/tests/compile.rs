@@ -139,7 +139,12 @@ fn stacks_are_told_in_the_places_of_the_sources() {
     let line = text.lines().position(|line| line.contains("throw")).unwrap() + 1;
     let column = text.lines().nth(line - 1).unwrap().find("new Error").unwrap() + 1;
     assert_ne!(line, 6);
-    let stack = format!("    at f (functions/a.ts:{line}:{column})\n    at native\n    at g (other.ts:1:1)");
+    let stack = format!(
+        "    at f (functions/a.ts:{line}:{column})\n    at native\n    at g (other.ts:1:1)\n    at apply (native)\n    at invoke (basalt:internal/start:225:71)"
+    );
     let told = compile::original_stack(&code, &stack);
-    assert_eq!(told, "    at f (functions/a.ts:6:9)\n    at native\n    at g (other.ts:1:1)");
+    assert_eq!(
+        told,
+        "    at f (functions/a.ts:6:9)\n    at native\n    at g (other.ts:1:1)\n    at apply (native)\n    at invoke (basalt:internal/start:225:71)"
+    );
 }

@@ -12,7 +12,13 @@ pub fn original_stack(code: &Code, stack: &str) -> String {
         return stack.to_owned();
     };
     // One frame after the other; what isn't one (a message) stays.
-    stack.lines().map(|line| frame(maps, line)).collect::<Vec<_>>().join("\n")
+    let lines = stack.lines().filter(|line| !is_ours(line)).map(|line| frame(maps, line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A frame of the prelude, or of the call by which it reaches the function: nobody's fault is there.
+fn is_ours(line: &str) -> bool {
+    line.contains("(basalt:internal/") || line.trim() == "at apply (native)"
 }
 
 fn frame(maps: &BTreeMap<String, String>, line: &str) -> String {
