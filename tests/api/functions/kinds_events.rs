@@ -5,7 +5,7 @@ use std::time::Duration;
 use basalt_testing::{TestServer, on_both_engines};
 use serde_json::{Value, json};
 
-use super::support::{collected, define_closed, deploy, eventually};
+use super::support::{as_time_passes, collected, define_closed, deploy, eventually};
 use crate::files::support::{define_bucket, file, open, put};
 use crate::support::{create, define_open, document};
 
@@ -164,8 +164,7 @@ async fn prepare_failing(server: &TestServer) {
 
 /// Lets the clock go on until there are so many tries.
 async fn tries(server: &TestServer, count: usize) -> Vec<Value> {
-    eventually(&format!("{count} tries"), || async {
-        server.clock().advance(Duration::from_mins(1));
+    as_time_passes(server, Duration::from_mins(40), &format!("{count} tries"), || async {
         Some(collected(server, "tries", 1).await).filter(|tries| tries.len() >= count)
     })
     .await
@@ -176,8 +175,7 @@ async fn what_fails_comes_again_as_the_same_event(server: TestServer) {
     create(&server.visitor(), "open", json!({"id": "d1", "bad": true})).await;
     let first = tries(&server, 3).await;
     create(server.service(), "mended", json!({"of": "d1"})).await;
-    eventually("the end", || async {
-        server.clock().advance(Duration::from_mins(1));
+    as_time_passes(&server, Duration::from_mins(40), "the end", || async {
         let listed = server.service().get(&crate::support::documents("seen")).expect(200).await;
         (!listed.items().is_empty()).then_some(())
     })
@@ -195,8 +193,7 @@ async fn what_fails_for_good_is_a_dead_letter(server: TestServer) {
         create(&server.visitor(), "open", json!({"id": id, "bad": true})).await;
     }
     let path = "/v1/admin/deadletters";
-    let letters = eventually("two dead letters", || async {
-        server.clock().advance(Duration::from_hours(1));
+    let letters = as_time_passes(&server, Duration::from_mins(40), "two dead letters", || async {
         Some(server.owner_again().await.get(path).expect(200).await.items()).filter(|items| items.len() == 2)
     })
     .await;
@@ -327,8 +324,7 @@ async fn a_schedule_ticks_once(server: TestServer) {
     // 2026-11-22T08:00Z is 16:00 there: the next is at 19:00Z.
     let mut seen = Vec::new();
     for day in 1..=2 {
-        seen = eventually("a tick", || async {
-            server.clock().advance(Duration::from_mins(30));
+        seen = as_time_passes(&server, Duration::from_hours(3), "a tick", || async {
             let listed = server.service().get(&crate::support::documents("seen")).expect(200).await;
             Some(listed.items()).filter(|items| items.len() >= day)
         })

@@ -71,6 +71,27 @@ where
     }
 }
 
+/// The same while the server's clock goes on: by leaps, with time between them for what is under way to end.
+pub(crate) async fn as_time_passes<T, F>(
+    server: &TestServer,
+    leap: Duration,
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let mut looks = 0_u32;
+    eventually(what, || {
+        looks += 1;
+        if looks.is_multiple_of(40) {
+            server.clock().advance(leap);
+        }
+        look()
+    })
+    .await
+}
+
 /// Waits until a collection has so many documents and hands them back, oldest first.
 pub(crate) async fn collected(server: &TestServer, collection: &str, count: usize) -> Vec<Value> {
     let path = crate::support::documents(collection);

@@ -48,8 +48,13 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
     let parent = delivered.header("traceparent").unwrap_or_default().to_owned();
     assert!(parent.contains(TRACE), "the webhook goes on with the trace: {parent}");
 
-    let wanted =
-        ["POST /v1/collections/{collection}/documents", "hook stamp", "function copy", "function inner", "webhook crm"];
+    let wanted = [
+        "POST /v1/collections/{collection}/documents",
+        "before stamp",
+        "function copy",
+        "function inner",
+        "webhook crm",
+    ];
     let has = |spans: &[CollectedSpan], name: &str| spans.iter().any(|span| span.name == name);
     let spans = collector.trace(TRACE, |spans| wanted.iter().all(|name| has(spans, name))).await;
     let one = |name: &str| {
