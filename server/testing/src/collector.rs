@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::receiver::{Receiver, Reply};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Less than the receiver waits, so that what has come is told.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Collector {
     receiver: Receiver,

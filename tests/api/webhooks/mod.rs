@@ -6,3 +6,4 @@ mod log;
 mod manage;
 mod rotate;
 mod support;
+mod trace;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use basalt_core::{Caller, Code, DocumentId, Error, Result};
+use basalt_core::{Caller, Code, Document, DocumentId, Error, Result};
 use basalt_outbound::SigningSecret;
 use basalt_store::Read;
 use serde_json::{Map, Value};
@@ -154,7 +154,8 @@ pub(super) fn put(tx: &mut Tx<'_>, ready: &Ready, sealer: &Sealer) -> Flow<bool>
     let (name, key) = (&ready.name, secrets::key(&ready.name));
     let former = tx.document(&WEBHOOKS, name)?;
     let sealed = tx.cell(&key)?.map(Sealed::read).transpose()?.unwrap_or_default();
-    let opened = if former.is_some() { sealed.open(name, sealer)? } else { Opened::default() };
+    // What can't be opened (another master secret) differs from whatever is given.
+    let opened = sealed.open(name, sealer).unwrap_or_default();
     let difference = ready.difference(former.as_ref().map(|document| &document.data), &opened);
     let (is_new, headers, secret) = match difference {
         None => return Ok(false),
@@ -169,13 +170,11 @@ pub(super) fn put(tx: &mut Tx<'_>, ready: &Ready, sealer: &Sealer) -> Flow<bool>
     if let Some((_, text)) = ready.headers.as_ref().filter(|_| headers) {
         next = next.with_headers(text.clone());
     }
-    let mark = former.as_ref().and_then(|document| document.data.get(stored::SEALED).cloned());
-    let mark = if headers || secret { Some(tx.draw_rev().as_str().into()) } else { mark };
     tx.put_cell(&key, next.to_value(), None);
-    let names = ready.headers.as_ref().map(|(headers, _)| headers.keys().cloned().collect());
-    let names = names.unwrap_or_else(|| former.as_ref().map(|old| stored::header_names(&old.data)).unwrap_or_default());
-    let mut data = to_data(&ready.definition, &names);
-    data.extend(mark.map(|mark| (stored::SEALED.to_owned(), mark)));
+    let mut data = data_of(ready, former.as_deref(), secret);
+    if headers || secret {
+        data.insert(stored::SEALED.to_owned(), tx.draw_rev().as_str().into());
+    }
     let before = former.as_ref().map(|document| told(&document.data));
     match &former {
         Some(former) => drop(tx.update(&WEBHOOKS, former, data.clone())),
@@ -183,6 +182,17 @@ pub(super) fn put(tx: &mut Tx<'_>, ready: &Ready, sealer: &Sealer) -> Flow<bool>
     }
     ready.trail.note(tx, entry("webhooks.put", name, before, Some(told(&data))))?;
     Ok(is_new)
+}
+
+/// What is said of it, with what stays of what was there.
+fn data_of(ready: &Ready, former: Option<&Document>, new_secret: bool) -> Map<String, Value> {
+    let names = ready.headers.as_ref().map(|(headers, _)| headers.keys().cloned().collect());
+    let names = names.or_else(|| former.map(|former| stored::header_names(&former.data))).unwrap_or_default();
+    let mut data = to_data(&ready.definition, &names);
+    let kept: &[&str] = if new_secret { &[stored::SEALED] } else { &[stored::SEALED, stored::OVERLAP] };
+    let kept = kept.iter().filter_map(|name| Some(((*name).to_owned(), former?.data.get(*name)?.clone())));
+    data.extend(kept);
+    data
 }
 
 /// Whether there was one.

@@ -64,7 +64,8 @@ impl Sealed {
         Self { headers: Some(headers), ..self }
     }
 
-    /// Fails where the master secret is another one than that it was sealed under.
+    /// Fails where the master secret is another one than that the present secret was sealed under; one before it that
+    /// can't be opened signs no more.
     pub(super) fn open(&self, name: &DocumentId, sealer: &Sealer) -> Result<Opened> {
         let unreadable = || Error::internal(format!("the secrets of the webhook {name} can't be opened"));
         let open = |text: &str| sealer.open(name.as_str(), text).ok_or_else(unreadable);
@@ -76,7 +77,14 @@ impl Sealed {
             Some(sealed) => serde_json::from_str(open(sealed)?.expose()).map_err(Error::internal)?,
             None => BTreeMap::new(),
         };
-        Ok(Opened { secrets: self.secrets.iter().map(secret).collect::<Result<_>>()?, headers })
+        let mut secrets = Vec::with_capacity(self.secrets.len());
+        for (n, sealed) in self.secrets.iter().enumerate() {
+            match secret(sealed) {
+                Err(error) if n == 0 => return Err(error),
+                opened => secrets.extend(opened.ok()),
+            }
+        }
+        Ok(Opened { secrets, headers })
     }
 }
 

@@ -105,6 +105,7 @@ async fn open(world: &World, collections: &Collections, folder: &std::path::Path
         cursor_key: [7; 32],
         behaviours: behaviours(),
         hooks: Arc::new(NoHooks),
+        spans: Arc::new(basalt_core::trace::NoSpans),
     });
     Files::new(FilesParts {
         db: Db::new(world.db.store.clone(), clock, random),

@@ -13,6 +13,7 @@ use basalt_data::documents::{Documents, Hooks, Parts, RELEASE, Release, history_
 use basalt_data::jobs::{Handlers, Runner, RunnerOptions};
 use basalt_store::Store;
 
+use super::tracing::Tracing;
 use crate::outside::Outside;
 
 pub(super) async fn collections(store: &Store) -> Result<Collections> {
@@ -27,6 +28,7 @@ pub(super) fn documents(
     collections: &Collections,
     master: &MasterSecret,
     hooks: Arc<dyn Hooks>,
+    tracing: &Tracing,
     outside: &Outside,
 ) -> Documents {
     Documents::new(Parts {
@@ -37,6 +39,7 @@ pub(super) fn documents(
         cursor_key: master.derive("cursors", ""),
         behaviours: basalt_app::behaviours(),
         hooks,
+        spans: Arc::clone(&tracing.spans),
     })
 }
 

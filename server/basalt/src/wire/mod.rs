@@ -111,7 +111,8 @@ async fn wire(
     let master = identity::master(configuration, outside)?;
     let late = host::Late::default();
     let hooks = Arc::new(late.clone());
-    let documents = documents::documents(&store, &collections, &master, hooks, outside);
+    let tracing = tracing::Tracing::start(configuration, outside)?;
+    let documents = documents::documents(&store, &collections, &master, hooks, &tracing, outside);
     // The reader of the history stands in the log before the first write comes.
     documents.follow_history().await?;
     let db = Db::new(store.clone(), Arc::clone(&outside.clock), Arc::clone(&outside.random));
@@ -123,7 +124,7 @@ async fn wire(
     };
     let files = files::wire(foundation, configuration, outside).await?;
     let (audit, deployments) = (Audit::new(db.clone()), Deployments::new(db.clone()));
-    let (tracing, guarded) = (tracing::Tracing::start(configuration, outside)?, outbound::guarded(configuration)?);
+    let guarded = outbound::guarded(configuration)?;
     let webhooks = webhooks::wire(db.clone(), master.clone(), guarded.clone(), &tracing).await?;
     let foundation = identity::Foundation {
         db: db.clone(),

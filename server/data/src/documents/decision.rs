@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use basalt_core::{Code, Document, Error, Timestamp};
+use basalt_core::{Code, Document, Error, Timestamp, Trace};
 use basalt_expr::Expression;
 use basalt_store::{Catalog, Decide, Origin, Read, Step, View, Writes};
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub(super) struct Request {
     /// A transaction's failure says which operation failed.
     pub form: Form,
     pub hooks: HookUse,
+    /// The span that the write's own lies in: what hooks do is beside it.
+    pub outer: Option<Trace>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

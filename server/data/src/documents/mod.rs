@@ -37,6 +37,7 @@ mod search;
 mod service;
 mod sort;
 mod state;
+mod traced;
 mod transaction;
 mod write;
 

@@ -13,6 +13,7 @@ use super::idempotency::{Claim, Kept};
 use super::input::Idempotency;
 use super::reads::{Reads, TRIES, too_deep};
 use super::service::Documents;
+use super::traced::Traced;
 use super::write::{Effect, EffectKind, Operation, Pin};
 use crate::rules::Binding;
 
@@ -36,9 +37,16 @@ impl Documents {
         hooks: HookUse,
     ) -> Result<Outcome> {
         let claim = idempotency.map(|request| Claim::new(caller, request)).transpose()?;
-        let binding = Binding::new(caller.clone());
-        let request = Arc::new(Request { binding, now: self.0.clock.now(), operations, claim, form, hooks });
-        with_fresh(&self.0.store, || self.decide(&request)).await
+        let now = self.0.clock.now();
+        let traced = Traced::begin(self, caller, &operations, now);
+        let binding = Binding::new(traced.as_ref().map_or_else(|| caller.clone(), |traced| traced.caller(caller)));
+        let outer = caller.request.trace;
+        let request = Arc::new(Request { binding, now, operations, claim, form, hooks, outer });
+        let outcome = with_fresh(&self.0.store, || self.decide(&request)).await;
+        if let Some(traced) = traced {
+            traced.end(self, outcome.as_ref().err());
+        }
+        outcome
     }
 
     async fn decide(&self, request: &Arc<Request>) -> Result<Outcome> {
@@ -117,9 +125,11 @@ impl Documents {
             }
         }
         let effects = drafted.ok_or_else(too_deep)?;
+        let mut caller = request.binding.caller().clone();
+        caller.request.trace = request.outer;
         let mut pins = Vec::with_capacity(effects.len());
         for (index, (effect, operation)) in effects.into_iter().zip(&request.operations).enumerate() {
-            let pin = self.ask_hook(request.binding.caller(), &operation.collection, effect).await;
+            let pin = self.ask_hook(&caller, &operation.collection, effect).await;
             pins.push(pin.map_err(|error| request.form.locate(error, index))?);
         }
         Ok(Asked::Pins(pins))

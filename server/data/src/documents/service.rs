@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use basalt_core::principal::Access;
 use basalt_core::random::{self, Random, base32hex};
-use basalt_core::{Caller, Clock, CollectionName, Document, DocumentId, Error, Result};
+use basalt_core::{Caller, Clock, CollectionName, Document, DocumentId, Error, Result, Spans};
 use basalt_store::Store;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,8 @@ pub struct Parts {
     pub cursor_key: [u8; 32],
     pub behaviours: Behaviours,
     pub hooks: Arc<dyn Hooks>,
+    /// Where the spans of writes go.
+    pub spans: Arc<dyn Spans>,
 }
 
 /// The use cases; cheap to clone.
@@ -52,17 +54,19 @@ pub(super) struct Inner {
     pub random: Arc<dyn Random>,
     pub behaviours: Behaviours,
     pub hooks: Arc<dyn Hooks>,
+    pub spans: Arc<dyn Spans>,
     /// Which node this is, among those that take turns.
     pub node: String,
 }
 
 impl Documents {
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, collections, clock, random, cursor_key, behaviours, hooks } = parts;
+        let Parts { store, collections, clock, random, cursor_key, behaviours, hooks, spans } = parts;
         let cursor_key = CursorKey::new(cursor_key);
         let filters = Filters::default();
         let node = base32hex(&random::bytes::<10>(&*random));
-        Self(Arc::new(Inner { store, collections, cursor_key, filters, clock, random, behaviours, hooks, node }))
+        let inner = Inner { store, collections, cursor_key, filters, clock, random, behaviours, hooks, spans, node };
+        Self(Arc::new(inner))
     }
 
     /// A new document. A body's `id` is the client's choice; the server's other fields in it are ignored.

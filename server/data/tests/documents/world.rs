@@ -78,6 +78,7 @@ impl World {
             cursor_key: [7; 32],
             behaviours: Behaviours::new([(users, Arc::new(UsersBehaviour) as Arc<_>)]),
             hooks,
+            spans: Arc::new(basalt_core::trace::NoSpans),
         });
         let world = Self { db, collections, documents };
         world.define(definitions).await;
