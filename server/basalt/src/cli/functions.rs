@@ -105,7 +105,9 @@ pub(super) async fn schedules(command: Schedules, server: &Server, output: &Outp
     match command {
         Schedules::List => {
             let listed = server.get("/v1/admin/schedules").await?;
-            output.result(&listed, || table(&listed["items"], &["name", "cron", "timezone", "function", "nextRunAt", "enabled"]));
+            output.result(&listed, || {
+                table(&listed["items"], &["name", "cron", "timezone", "function", "nextRunAt", "enabled"])
+            });
         }
         Schedules::Run { name } => {
             let answer = server.post(&format!("/v1/admin/schedules/{name}/run"), &json!({})).await?;
@@ -137,8 +139,7 @@ pub(super) async fn logs(wanted: Logs, server: &Server, output: &Output) -> Resu
         return server.follow(&path, |line| show(&line)).await;
     }
     let listed = server.get(&path).await?;
-    // Newest first on the wire; people read downwards.
-    listed["items"].as_array().into_iter().flatten().rev().for_each(show);
+    listed["items"].as_array().into_iter().flatten().for_each(show);
     Ok(())
 }
 

@@ -106,7 +106,7 @@ impl Server {
         if (200..300).contains(&status) { Ok(value) } else { Err(problem(status, &value)) }
     }
 
-    /// An event stream; each of its `data` lines is handed on until the other side ends it.
+    /// A stream of lines that were logged; each is handed on until the other side ends it.
     pub(super) async fn follow(&self, path: &str, mut each: impl FnMut(Value)) -> Result<()> {
         let caps = Caps { time: LONG, body_bytes: usize::MAX, ..Caps::default() };
         let mut answer = self.request("GET", path, None, &[("accept", "text/event-stream")], caps).await?;
@@ -119,8 +119,10 @@ impl Server {
             held.extend_from_slice(&piece);
             while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = held.drain(..=end).collect();
-                let data = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
-                data.into_iter().for_each(&mut each);
+                let data: Option<Value> =
+                    line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
+                // A problem ends the stream, and is no line.
+                data.into_iter().filter(|data| data["level"].is_string()).for_each(&mut each);
             }
         }
         Ok(())

@@ -77,7 +77,8 @@ impl Show {
 
     pub(super) fn mail(&self, mail: &Value) {
         self.event("mail", mail, || {
-            let word = |name: &str| match &mail[name] {
+            let of = |name: &str| mail["message"].get(name).unwrap_or(&mail[name]).clone();
+            let word = |name: &str| match &of(name) {
                 Value::String(text) => plain(text),
                 Value::Null => "-".to_owned(),
                 other => other.to_string(),

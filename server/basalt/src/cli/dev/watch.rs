@@ -21,6 +21,8 @@ pub(super) struct Watch {
     watcher: Box<dyn Watcher + Send>,
     watched: BTreeSet<PathBuf>,
     told: mpsc::Receiver<()>,
+    /// Whether a change was told that nobody was handed yet.
+    pending: bool,
 }
 
 impl Watch {
@@ -41,22 +43,24 @@ impl Watch {
     }
 
     fn on(folder: &Path, watcher: Box<dyn Watcher + Send>, told: mpsc::Receiver<()>) -> Result<Self> {
-        let mut watch = Self { folder: folder.to_owned(), watcher, watched: BTreeSet::new(), told };
+        let mut watch = Self { folder: folder.to_owned(), watcher, watched: BTreeSet::new(), told, pending: false };
         watch.watcher.watch(folder, RecursiveMode::NonRecursive).map_err(Error::internal)?;
         watch.look_below()?;
         Ok(watch)
     }
 
-    /// Waits until something changed, and until it is quiet again.
+    /// Waits until something changed, and until it is quiet again. Who stops waiting misses nothing.
     pub(super) async fn changed(&mut self) {
-        if self.told.recv().await.is_none() {
+        if !self.pending && self.told.recv().await.is_none() {
             // Nobody tells any more: what was saved is found at the next start.
             std::future::pending::<()>().await;
         }
+        self.pending = true;
         let quiet =
             async { while tokio::time::timeout(QUIET, self.told.recv()).await.is_ok_and(|told| told.is_some()) {} };
         // More changes only come on top.
         let _ = tokio::time::timeout(LONGEST, quiet).await;
+        self.pending = false;
         if let Err(error) = self.look_below() {
             tracing::warn!(?error, "a folder can't be watched");
         }

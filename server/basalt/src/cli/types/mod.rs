@@ -128,8 +128,7 @@ fn functions_type(functions: &[Value], names: &mut Names) -> String {
         let (input, output) = (side("input", "Input"), side("output", "Output"));
         members.push(format!("  {}: {{ input: {input}; output: {output} }};", property(name)));
     }
-    let head =
-        "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
+    let head = "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
     let interface = format!("{head}\n{}\n}}\n", members.join("\n"));
     std::iter::once(interface).chain(written).collect::<Vec<_>>().join("\n")
 }

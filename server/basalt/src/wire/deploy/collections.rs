@@ -45,7 +45,7 @@ pub(super) fn check(
         let what = if let Action::Changed(what) = &item.action { what.clone() } else { Vec::new() };
         Item { what, ..Item::new(item.name.as_str(), word(&item.action)) }
     }));
-    told.buckets = buckets(collections, declared, options)?;
+    told.buckets = buckets(collections, &definitions, options)?;
     Ok(Wanted { definitions, options: plan_options })
 }
 

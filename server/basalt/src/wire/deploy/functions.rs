@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use basalt_app::deployments::Origin;
 use basalt_app::functions::{AliasName, DeployPlan, DeployRequest, DeployedBy, Registry};
-use basalt_core::{Caller, Result};
+use basalt_core::{Caller, Code, Error, Result};
 use basalt_data::manifest::Manifest;
+use basalt_data::rules::InvokeRule;
 use serde_json::{Map, json};
 
 use super::options::{Acknowledged, Kind, Options};
@@ -19,6 +20,7 @@ pub(super) async fn check(
     (options, alias, origin): (&Options, AliasName, Origin),
     told: &mut Told,
 ) -> Result<DeployPlan> {
+    check_default(manifest)?;
     let deployed = registry.deployed();
     let mut request = DeployRequest {
         files: manifest.sources.iter().map(|(path, bytes)| (path.clone(), bytes.clone().into())).collect(),
@@ -40,6 +42,13 @@ pub(super) async fn check(
     }
     tell(&plan, told);
     Ok(plan)
+}
+
+/// The rule of functions without their own is good also where there are none yet.
+fn check_default(manifest: &Manifest) -> Result<()> {
+    let Some(rule) = &manifest.functions.invoke else { return Ok(()) };
+    let refused = |faults| Error::new(Code::InvalidDefinition, "app.toml is not valid.").with_errors(faults);
+    InvokeRule::compile(rule, "/functions/rules/invoke").map(drop).map_err(refused)
 }
 
 /// As functions' own deploys name it.
