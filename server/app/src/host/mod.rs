@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_core::principal::{Scope, ServicePrincipal};
-use basalt_core::{Caller, Code, DocumentId, Error, Principal, Result};
+use basalt_core::{Caller, Code, DocumentId, Error, Principal, Result, Spans};
 use basalt_data::documents::Documents;
 use basalt_outbound::{Egress, Guarded};
 use basalt_runtime::{HostApi, HostError, HostReply, HostRequest, LogLine};
@@ -49,6 +49,7 @@ pub struct HostParts {
     pub functions: Arc<dyn Functions>,
     /// The way to other servers.
     pub guarded: Guarded,
+    pub spans: Arc<dyn Spans>,
     /// `https://api.example.org`, for signed URLs.
     pub public_url: Option<String>,
 }

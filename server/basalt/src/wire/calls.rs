@@ -16,7 +16,7 @@ use basalt_core::{Caller, ChangeOp, CollectionName, DocumentId, Result};
 use basalt_data::documents::{BeforeWrite, Documents, HookFuture, Hooks, Verdict};
 use basalt_data::jobs::Handlers;
 use basalt_outbound::Guarded;
-use basalt_runtime::{FunctionRuntime, Workers, WorkersOptions};
+use basalt_runtime::{FunctionRuntime, Runtimes, WorkersOptions};
 use serde_json::{Map, Value};
 
 use super::host::{Late, OfHost};
@@ -53,7 +53,7 @@ pub(super) async fn wire(
 ) -> Result<Functions> {
     let Foundation { db, master, documents, files, realtime, principals, guarded, late } = foundation;
     let options = WorkersOptions::new(outside.worker.clone());
-    let runtime: Arc<dyn FunctionRuntime> = Arc::new(Workers::start(options, Arc::clone(&outside.clock))?);
+    let runtime: Arc<dyn FunctionRuntime> = Arc::new(Runtimes::start(options, Arc::clone(&outside.clock))?);
     let registry = Registry::open(RegistryParts { db: db.clone(), master, runtime: Arc::clone(&runtime) }).await?;
     let host = Host::new(HostParts {
         db: db.clone(),
@@ -62,6 +62,7 @@ pub(super) async fn wire(
         realtime,
         functions: Arc::new(late.clone()),
         guarded: guarded.clone(),
+        spans: Arc::clone(&tracing.spans),
         public_url: configuration.public_url.clone(),
     });
     let calls = Calls::new(CallsParts {

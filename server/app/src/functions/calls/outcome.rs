@@ -7,6 +7,7 @@ use basalt_runtime::{Outcome, Thrown};
 use serde_json::Value;
 
 use super::gate;
+use crate::functions::Redactor;
 use crate::functions::records::{InvocationOutcome, RecordedError};
 
 /// The members of a problem document that a function's details don't replace.
@@ -36,6 +37,20 @@ pub(super) fn error(outcome: Outcome, function: &str, invocation: &DocumentId) -
         }
         Outcome::Overloaded => gate::busy(function),
     })
+}
+
+/// Without the secrets that the function was given, wherever it put them.
+pub(super) fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
+    match outcome {
+        Outcome::Threw(Thrown { refusal, name, message, stack }) => Outcome::Threw(Thrown {
+            refusal: refusal.map(|(code, status, details)| (code, status, redactor.value(details))),
+            name: redactor.text(&name).into_owned(),
+            message: redactor.text(&message).into_owned(),
+            stack: stack.map(|stack| redactor.text(&stack).into_owned()),
+        }),
+        Outcome::BadResult(why) => Outcome::BadResult(redactor.text(&why).into_owned()),
+        other => other,
+    }
 }
 
 /// Tells nothing but where to look.

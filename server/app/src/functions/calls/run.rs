@@ -96,13 +96,8 @@ impl Calls {
         outcome: Outcome,
         (took, recorder): (Took, Recorder),
     ) -> Result<Option<Bytes>> {
-        let (kind, mut told) = outcome::recorded(&outcome);
-        if let Some(error) = &mut told {
-            let secrets = self.registry.secrets(&resolved.alias);
-            let redactor = secrets.redactor();
-            error.message = redactor.text(&error.message).into_owned();
-            error.stack = error.stack.as_deref().map(|stack| redactor.text(stack).into_owned());
-        }
+        let outcome = outcome::redacted(outcome, self.registry.secrets(&resolved.alias).redactor());
+        let (kind, told) = outcome::recorded(&outcome);
         if matches!(kind, InvocationOutcome::Failed | InvocationOutcome::WorkerLost) {
             tracing::info!(function = %resolved.version.function, invocation = %id, error = ?told, "a function failed");
         }

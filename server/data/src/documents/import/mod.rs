@@ -299,7 +299,10 @@ impl Import {
 
 /// What is no fault of the document: the import stops, and can go on from there later.
 fn ends(error: &Error) -> bool {
-    matches!(error.code().status(), 500..) || error.code() == Code::CollectionNotFound
+    // A hook that fails, or is over its time, fails for this document.
+    let of_hook = [Code::FunctionFailed, Code::FunctionResultInvalid, Code::FunctionTimeout, Code::FunctionOutOfMemory];
+    let status = error.code().status();
+    (status >= 500 && !of_hook.contains(&error.code())) || error.code() == Code::CollectionNotFound
 }
 
 fn time(body: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>> {

@@ -11,7 +11,7 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     pub status: u16,
-    pub code: &'static str,
+    pub code: String,
     pub detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -29,8 +29,8 @@ pub struct Summary {
 
 impl Failure {
     pub(super) fn new(line: u64, id: Option<String>, error: &Error) -> Self {
-        let (code, detail) = (error.code(), error.detail().to_owned());
-        Self { line, id, status: code.status(), code: code.as_str(), detail, errors: error.errors().to_vec() }
+        let (code, detail) = (error.code_text().to_owned(), error.detail().to_owned());
+        Self { line, id, status: error.status(), code, detail, errors: error.errors().to_vec() }
     }
 }
 
@@ -43,8 +43,7 @@ impl Summary {
     /// The last line of one that had to stop: it can go on after `lastLine`.
     pub fn stopped(self, error: &Error) -> Value {
         let mut told = self.told(false);
-        let code = error.code();
-        told["error"] = json!({ "status": code.status(), "code": code.as_str(), "detail": error.detail() });
+        told["error"] = json!({ "status": error.status(), "code": error.code_text(), "detail": error.detail() });
         told
     }
 
