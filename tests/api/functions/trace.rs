@@ -51,7 +51,9 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
     let wanted = [
         "POST /v1/collections/{collection}/documents",
         "before stamp",
+        "write open",
         "function copy",
+        "write copies",
         "function inner",
         "webhook crm",
     ];
@@ -62,14 +64,20 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
         assert_eq!(found.len(), 1, "{name}: {spans:#?}");
         found[0]
     };
-    let [request, hook, function, inner, webhook] = wanted.map(one);
+    let [request, hook, write, function, copies, inner, webhook] = wanted.map(one);
     assert_eq!((request.kind, request.parent.as_deref()), ("server", Some(SPAN)));
-    assert_eq!((hook.kind, hook.parent.as_deref()), ("internal", Some(request.id.as_str())));
+    // A rule was asked, a hook was, and then it was written.
+    assert!(hook.kind == "internal" && is_below(&spans, hook, request), "{spans:#?}");
+    assert_eq!((write.kind, write.parent.as_deref()), ("internal", Some(request.id.as_str())));
+    assert_eq!(write.attributes["basalt.rule"], "asked", "{write:?}");
+    // What follows lies below the write that it follows from.
     assert_eq!(function.kind, "consumer");
-    assert!(is_below(&spans, function, request), "{spans:#?}");
+    assert!(is_below(&spans, function, write), "{spans:#?}");
+    assert_eq!(copies.parent.as_deref(), Some(function.id.as_str()), "{spans:#?}");
+    assert_eq!(copies.attributes["basalt.rule"], "passed over", "{copies:?}");
     assert_eq!(inner.parent.as_deref(), Some(function.id.as_str()), "{spans:#?}");
     assert_eq!(webhook.kind, "client");
-    assert!(is_below(&spans, webhook, function), "{spans:#?}");
+    assert!(is_below(&spans, webhook, copies), "{spans:#?}");
     assert!(parent.contains(&webhook.id), "the receiver goes on below the delivery: {parent}");
     assert_eq!(function.attributes["basalt.function"], "copy");
     for span in &spans {
