@@ -32,7 +32,6 @@ export default {
     "InputOf",
     "OutputOf",
     "Declared",
-    "Inside",
   ],
   validation: { notExported: true, invalidLink: true, notDocumented: false },
 };
