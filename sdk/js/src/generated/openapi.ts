@@ -250,6 +250,299 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/deadletters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List dead letters
+         * @description Events that a function or a webhook did not take in all tries, and other work that failed for good; the newest first.
+         *     The newest 10,000 are kept.
+         */
+        get: operations["adminDeadlettersList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/deadletters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a dead letter
+         * @description With the whole event.
+         */
+        get: operations["adminDeadlettersGet"];
+        put?: never;
+        post?: never;
+        /** Drop a dead letter */
+        delete: operations["adminDeadlettersDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/deadletters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a dead letter again
+         * @description From its first try on, behind what is on its way for the same document. The event is the same, and so is its id. The
+         *     letter is gone; if it fails again there is another.
+         */
+        post: operations["adminDeadlettersReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/deploy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deploy an app
+         * @description The body is a zip of the app's folder: `app.toml`, `functions/`, schemas. Everything is checked before anything is
+         *     written. What isn't in it is kept; the same app again changes nothing. A deploy that a crash broke off is finished when
+         *     the server starts, or by the same deploy again.
+         */
+        post: operations["adminDeploy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was deployed
+         * @description Whole apps, newest first. Functions that were deployed by themselves are among the versions of those.
+         */
+        get: operations["adminDeployments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List functions
+         * @description All that is deployed, by name, with what types are made of.
+         */
+        get: operations["adminFunctionsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/deploy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deploy functions
+         * @description Every file directly in `functions/` is a module (or a WebAssembly module) whose functions are deployed; it may import
+         *     the other files. Everything is checked before anything is written, and takes effect at once. The same again changes
+         *     nothing; functions that are not in it are kept.
+         */
+        post: operations["adminFunctionsDeploy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/{function}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a function */
+        get: operations["adminFunctionsGet"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a function
+         * @description With all its versions and aliases. Calls under way end as they would; events that wait for it are dropped.
+         */
+        delete: operations["adminFunctionsDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/{function}/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an alias */
+        get: operations["adminFunctionsAliasesGet"];
+        /**
+         * Let an alias lead to versions
+         * @description To several by weights that make 100: a new version gets a tenth of the calls first. It is made where there is none.
+         */
+        put: operations["adminFunctionsAliasesPut"];
+        post?: never;
+        /**
+         * Delete an alias
+         * @description Nobody calls the function by it any more. A function without any alias is gone, with its versions.
+         */
+        delete: operations["adminFunctionsAliasesDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/{function}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll a function back
+         * @description Holds here at once, and on every node as soon as the change log tells of it.
+         */
+        post: operations["adminFunctionsRollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/{function}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a function's versions
+         * @description Those that are kept: the last twenty, and those that aliases lead to.
+         */
+        get: operations["adminFunctionsVersionsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/functions/{function}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a version
+         * @description With its sources as they were deployed.
+         */
+        get: operations["adminFunctionsVersionsGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/invocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List calls of functions
+         * @description The newest first. They are written down within a second, and may be lost where there are too many.
+         */
+        get: operations["adminInvocationsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/invocations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a call of a function
+         * @description With what it logged, at most 1,000 lines.
+         */
+        get: operations["adminInvocationsGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/keys": {
         parameters: {
             query?: never;
@@ -325,6 +618,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what functions logged
+         * @description The newest lines, the oldest of them first; or those that come from now on, as server-sent events whose `data` is a
+         *     line, from all nodes, within a second.
+         */
+        get: operations["adminLogsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/me": {
         parameters: {
             query?: never;
@@ -383,6 +697,26 @@ export interface paths {
          * @description The last owner stays one.
          */
         patch: operations["adminOperatorsUpdate"];
+        trace?: never;
+    };
+    "/v1/admin/outbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What functions sent
+         * @description E-mail, push and SMS, newest first, the last 1,000: they are written down here, and delivered nowhere.
+         */
+        get: operations["adminOutbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/admin/roles": {
@@ -471,6 +805,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schedules
+         * @description Those that are declared, and those that functions bring along; by name.
+         */
+        get: operations["adminSchedulesList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a schedule */
+        get: operations["adminSchedulesGet"];
+        /**
+         * Declare a schedule
+         * @description Or change it: the same content changes nothing. The body is the entry of `app.toml` in JSON: `cron`, `function`, and
+         *     `timezone`, `input`, `catchUp`, `overlap`, `enabled` where they aren't the usual. Under a new `cron` or `timezone`
+         *     ticks count from now on.
+         */
+        put: operations["adminSchedulesPut"];
+        post?: never;
+        /**
+         * Remove a schedule
+         * @description With what is known of its runs. A function's own goes with the function.
+         */
+        delete: operations["adminSchedulesDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a schedule now
+         * @description Whatever its times are and whatever else goes on, also while it is switched off.
+         */
+        post: operations["adminSchedulesRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/schedules/{name}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a schedule's runs
+         * @description The last 100, the newest first; skipped ones among them.
+         */
+        get: operations["adminSchedulesRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets
+         * @description Their names; values are told to functions alone.
+         */
+        get: operations["adminSecretsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set a secret
+         * @description Functions see it in `ctx.secrets` from their next call on. It is kept sealed, never shown again, and replaced by
+         *     `[secret]` in what functions log.
+         */
+        put: operations["adminSecretsPut"];
+        post?: never;
+        /** Delete a secret */
+        delete: operations["adminSecretsDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/setup": {
         parameters: {
             query?: never;
@@ -485,6 +948,26 @@ export interface paths {
          * @description By the one-time token alone, and only while there is no operator. Signs in by cookie.
          */
         post: operations["adminSetup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what functions used
+         * @description Per function and day. The last ten seconds are not all in it.
+         */
+        get: operations["adminUsageRead"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -573,6 +1056,151 @@ export interface paths {
         post?: never;
         /** End all of a user's sessions */
         delete: operations["adminUsersSessionsEnd"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhooks */
+        get: operations["adminWebhooksList"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Events from now on are delivered to it, each at least once, signed as Standard Webhooks has it.
+         */
+        post: operations["adminWebhooksCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a webhook */
+        get: operations["adminWebhooksGet"];
+        /**
+         * Declare a webhook
+         * @description Or change it: the same content changes nothing. Holds here at once and on every node within a second; switches one on
+         *     that the server has switched off.
+         */
+        put: operations["adminWebhooksPut"];
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description Nothing is delivered to it any more, what waits for another try included.
+         */
+        delete: operations["adminWebhooksDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was delivered
+         * @description Every try with what was sent and what was answered, newest first. Kept as long as other records are.
+         */
+        get: operations["adminWebhooksDeliveriesList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a delivery */
+        get: operations["adminWebhooksDeliveriesGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}/deliveries/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event again
+         * @description As it was, under the same `webhook-id`, to where the webhook points now; also to one that is switched off.
+         */
+        post: operations["adminWebhooksDeliveriesReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret
+         * @description Deliveries carry a signature by each of both secrets until the overlap ends, so that the receiver may change in
+         *     between.
+         */
+        post: operations["adminWebhooksRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhooks/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a sample event
+         * @description Of the type `basalt.webhook.test`, once and at once; what the receiver answered is in the answer.
+         */
+        post: operations["adminWebhooksTest"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1289,6 +1917,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/functions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get of an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        get: operations["functionsHttpGet"];
+        /**
+         * Put to an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        put: operations["functionsHttpPut"];
+        /**
+         * Call a function
+         * @description A callable: its input is the body, its result the answer. With `Prefer: respond-async` it runs later, and its answer
+         *     is found at `Location` for a day. An `http` function gets the request as it is, and answers as it likes.
+         */
+        post: operations["functionsCall"];
+        /**
+         * Delete by an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        delete: operations["functionsHttpDelete"];
+        options?: never;
+        head?: never;
+        /**
+         * Patch by an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        patch: operations["functionsHttpPatch"];
+        trace?: never;
+    };
+    "/v1/functions/{name}/{tail}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get below an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        get: operations["functionsTailGet"];
+        /**
+         * Put below an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        put: operations["functionsTailPut"];
+        /**
+         * Post below an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        post: operations["functionsTailPost"];
+        /**
+         * Delete below an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        delete: operations["functionsTailDelete"];
+        options?: never;
+        head?: never;
+        /**
+         * Patch below an `http` function
+         * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
+         *      this server's is passed on, and the caller is a visitor then.
+         */
+        patch: operations["functionsTailPatch"];
+        trace?: never;
+    };
+    "/v1/invocations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the answer of a call
+         * @description Of one with `Prefer: respond-async`: for the user who made it, and for services with `functions:read`; for a day after
+         *     it is over.
+         */
+        get: operations["invocationsGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1343,6 +2074,51 @@ export interface paths {
          */
         post: operations["realtimeSse"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a function called later
+         * @description The right to call it is asked for now, with the input; it runs without a caller (`ctx.auth` is null), is tried again
+         *     when it fails, and is a dead letter in the end.
+         */
+        post: operations["tasksCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See a task
+         * @description For the user who asked for it, and for services with `functions:read`; for a day after it is over.
+         */
+        get: operations["tasksGet"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a task
+         * @description As long as it hasn't begun.
+         */
+        delete: operations["tasksCancel"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1591,6 +2367,78 @@ export interface components {
             /** @description The key itself, in this answer alone. */
             key: string;
         };
+        /** @description A webhook whose secret was made or given just now. */
+        CreatedWebhook: components["schemas"]["Webhook"] & {
+            /** @description `whsec_…`: what its signatures are checked by, in this answer alone. */
+            secret: string;
+        };
+        /** @description Work that nobody tries any more. */
+        DeadLetter: {
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            diedAt: string;
+            /** Format: date-time */
+            enqueuedAt: string;
+            /** @description Of the last try. */
+            error: string;
+            /** @description The event, in a list without its documents; of other work what was to be done. */
+            event: Record<string, never>;
+            id: string;
+            /** @description What kind of work it was: `event/function/wordCount`, `schedule/nightly`, `task/report`. */
+            kind: string;
+            target?: components["schemas"]["EventTarget"] | null;
+        };
+        DeadLetterList: {
+            items: components["schemas"]["DeadLetter"][];
+            nextCursor?: string | null;
+        };
+        /** @description What a deploy does, or would do. */
+        Deploy: {
+            applied: boolean;
+            /** @description `{"thing","path","code","message"}`: what has to be acknowledged. */
+            breaking: {
+                [key: string]: unknown;
+            }[];
+            /** @description Whether it changes anything. */
+            changes: boolean;
+            /** @description `{"id","at","by"}`; null where nothing was applied. */
+            deployment?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description `collections`, `buckets`, `channels`, `roles`, `functions`, `schedules`, `webhooks`: of each a list of
+             *     `{"name","change","what"?}`, where a change is `added`, `changed`, `unchanged`, `kept` or `removed`. `access`: who
+             *     can do what, before and after, where that changes. `warnings`: what looks like a mistake.
+             */
+            plan: {
+                [key: string]: unknown;
+            };
+            /** @description Why it can't be applied as it is. */
+            refusals: {
+                [key: string]: unknown;
+            }[];
+        };
+        /** @description One deploy of an app. */
+        Deployment: {
+            at: string;
+            /** @description `{"type","id"}` */
+            by: Record<string, never>;
+            error?: string | null;
+            /** @description `deploy`, or `start` where a server was started with a folder. */
+            from: string;
+            /** @description The same files have the same one. */
+            hash: string;
+            id: string;
+            /** @description What it changed. */
+            plan: Record<string, never>;
+            /** @description `applying`, `applied`, `failed` or `superseded`. */
+            state: string;
+        };
+        DeploymentPage: {
+            items: components["schemas"]["Deployment"][];
+            nextCursor?: string | null;
+        };
         /** @description A document: one flat object. `id`, `rev`, `createdAt` and `updatedAt` are the server's, the rest is the app's own. */
         Document: {
             /** Format: date-time */
@@ -1650,6 +2498,12 @@ export interface components {
             subscriptions?: {
                 [key: string]: unknown;
             }[];
+        };
+        /** @description Who was to take an event. */
+        EventTarget: {
+            /** @description `function` or `webhook`. */
+            kind: string;
+            name: string;
         };
         /** @description How a query is served. */
         Explanation: {
@@ -1733,6 +2587,210 @@ export interface components {
             sha256?: string | null;
             verdict: components["schemas"]["ScanVerdict"];
         };
+        /** @description A function, as its live version has it (or its newest, where there is no live one). */
+        Function: {
+            /** @description What aliases lead to. */
+            aliases: Record<string, never>;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description The last changes of aliases, the newest first. */
+            history: components["schemas"]["FunctionAliasChange"][];
+            /** @description The schema of its input, where it has one. */
+            input?: Record<string, never> | null;
+            /** @description Who may call it, in CEL; null: services and operators. */
+            invoke?: string | null;
+            /** @description `callable`, `http`, `onDocument` and so on. */
+            kind: string;
+            limits: components["schemas"]["FunctionLimits"];
+            name: string;
+            output?: Record<string, never> | null;
+            /** @description What it runs at: a collection, a bucket, a channel, a schedule; null where it is called. */
+            trigger?: Record<string, never> | null;
+            /** Format: date-time */
+            updatedAt: string;
+            /**
+             * Format: int32
+             * @description The version that all of this is said of.
+             */
+            version?: number | null;
+            /** @description The versions that are kept, the oldest first. */
+            versions: number[];
+        };
+        /** @description What an alias leads to. */
+        FunctionAlias: {
+            versions: components["schemas"]["FunctionShare"][];
+        };
+        /** @description An alias was let lead elsewhere. */
+        FunctionAliasChange: {
+            alias: string;
+            /** Format: date-time */
+            at: string;
+            by: Record<string, never>;
+            /** @description Empty where it was made. */
+            from: components["schemas"]["FunctionShare"][];
+            /** @description Empty where it was taken away. */
+            to: components["schemas"]["FunctionShare"][];
+        };
+        /** @description Where `ctx.fetch` may go. */
+        FunctionEgress: {
+            /** @description Hosts; null: every public one. */
+            allow?: string[] | null;
+            /** @description Whether those may lie at private addresses. */
+            private: boolean;
+        };
+        /** @description What its calls are held to. */
+        FunctionLimits: {
+            /**
+             * Format: int32
+             * @description Calls at once on a node, and those that wait for them.
+             */
+            concurrency: number;
+            /** Format: int64 */
+            cpuMs: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            memory: number;
+            /** Format: int32 */
+            queue: number;
+            /**
+             * Format: int32
+             * @description Tries after the first, of events, ticks and tasks.
+             */
+            retries: number;
+            /** Format: int64 */
+            timeoutMs: number;
+        };
+        FunctionList: {
+            items: components["schemas"]["Function"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @enum {string} */
+        FunctionLogLevel: "debug" | "info" | "warn" | "error";
+        /** @description A line that a function logged. */
+        FunctionLogLine: {
+            alias: string;
+            /** Format: date-time */
+            at: string;
+            /** @description What was logged beside it. */
+            fields?: Record<string, never> | null;
+            function: string;
+            /** @description The call's id. */
+            invocation: string;
+            level: components["schemas"]["FunctionLogLevel"];
+            message: string;
+            /** @description The trace's id. */
+            trace?: string | null;
+            /** Format: int32 */
+            version: number;
+        };
+        FunctionLogPage: {
+            items: components["schemas"]["FunctionLogLine"][];
+            /** @description Null where that was all. A page may be short, or empty, and yet not the last. */
+            nextCursor?: string | null;
+        };
+        /** @description Where to go back to. */
+        FunctionRollback: {
+            /** @description `live` where nothing is said. */
+            alias?: string | null;
+            /**
+             * Format: int32
+             * @description A version; where nothing is said, what the alias led to before its last change.
+             */
+            version?: number | null;
+        };
+        /** @description How much of an alias' calls a version gets. */
+        FunctionShare: {
+            /** Format: int32 */
+            version: number;
+            /**
+             * Format: int32
+             * @description Of 100; those of one alias make 100 together.
+             */
+            weight: number;
+        };
+        /** @description What one function used on one day. */
+        FunctionUsage: {
+            /** Format: double */
+            cpuMs: number;
+            /** @description Of UTC. */
+            day: string;
+            /** Format: int64 */
+            egressBytes: number;
+            /** Format: int64 */
+            errors: number;
+            function: string;
+            /**
+             * Format: double
+             * @description Memory that its calls were given, for as long as they took.
+             */
+            gigabyteSeconds: number;
+            /** Format: int64 */
+            invocations: number;
+        };
+        /** @description A version, which never changes. */
+        FunctionVersion: {
+            /** @description Those that lead to it. */
+            aliases: string[];
+            by: Record<string, never>;
+            /** @description The same for the same code. */
+            code?: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            egress: components["schemas"]["FunctionEgress"];
+            env: Record<string, never>;
+            export?: string | null;
+            kind: string;
+            /** @description Its options as they hold: those of its code and of the app's settings, put together. */
+            options: Record<string, never>;
+            /** @description Its file, or its URL. */
+            source: string;
+            /** @description What was deployed, by path; of one version alone. */
+            sources?: Record<string, never> | null;
+            /** @description What it is about: a collection, a bucket, a cron expression, a channel pattern. */
+            subject?: string | null;
+            /** Format: int32 */
+            version: number;
+        };
+        FunctionVersionList: {
+            items: components["schemas"]["FunctionVersion"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @description Functions by their files. */
+        FunctionsDeploy: {
+            /** @description What is known to be dangerous, such as `add.invoke`. */
+            acknowledge?: string[];
+            /** @description What shall lead to the new versions; `live` where nothing is said. */
+            alias?: string | null;
+            /** @description By path: `{"functions/add.ts": "export const add = …"}`; bytes as `{"base64": "…"}`. */
+            files?: Record<string, never>;
+            /** @description Shows what would be done and changes nothing. */
+            plan?: boolean;
+            /** @description Functions that the alias shall no longer lead to. */
+            remove?: string[];
+            /** @description `[functions]` of `app.toml`, in JSON. */
+            settings?: Record<string, never> | null;
+        };
+        /** @description What a deploy did, or would do. */
+        FunctionsPlan: {
+            /** @description What has to be acknowledged before it is done. */
+            acknowledge: string[];
+            applied: boolean;
+            plan: components["schemas"]["FunctionsPlanItem"][];
+            warnings: string[];
+        };
+        FunctionsPlanItem: {
+            /** @description What may break who uses it. */
+            breaking: string[];
+            /** @description `added`, `changed`, `removed`, `kept` or `unchanged`. */
+            change: string;
+            function: string;
+            /** Format: int32 */
+            version: number;
+        };
         /**
          * @description A line of the answer: a failure (`line`, `id`, `status`, `code`, `detail`, `errors`), or the last line (`done`,
          *     `created`, `replaced`, `failed`, `lastLine`; where `done` is false `error` says why it stopped).
@@ -1759,6 +2817,95 @@ export interface components {
             replaced?: number | null;
             /** Format: int32 */
             status?: number | null;
+        };
+        /** @description A call whose answer waits. */
+        Invocation: {
+            /** Format: int64 */
+            durationMs?: number | null;
+            /** @description `{"status","code","message"}` of one that failed. */
+            error?: {
+                [key: string]: unknown;
+            } | null;
+            function: string;
+            id: string;
+            /** @description Of one that succeeded, where it returned something. */
+            result?: unknown;
+            /** Format: date-time */
+            startedAt?: string | null;
+            /** @description `queued`, `running`, `succeeded` or `failed`. */
+            status: string;
+            /** Format: int32 */
+            version?: number | null;
+        };
+        /** @description What a call ended with. */
+        InvocationError: {
+            code: string;
+            message: string;
+            stack?: string | null;
+        };
+        /**
+         * @description What became of a call: `refused` is an answer of the function's own.
+         * @enum {string}
+         */
+        InvocationOutcome: "succeeded" | "refused" | "failed" | "timedOut" | "outOfMemory" | "badResult" | "workerLost" | "busy";
+        /** @description A call of a function that is over. */
+        InvocationRecord: {
+            alias: string;
+            /**
+             * Format: int32
+             * @description 1 on the first try.
+             */
+            attempt: number;
+            /** @description Whether an instance was made for it. */
+            cold: boolean;
+            /**
+             * Format: double
+             * @description Time on a processor.
+             */
+            cpuMs: number;
+            /** Format: double */
+            durationMs: number;
+            /** Format: int64 */
+            egressBytes: number;
+            error?: components["schemas"]["InvocationError"] | null;
+            function: string;
+            /** Format: int32 */
+            hostCalls: number;
+            id: string;
+            kind: string;
+            /**
+             * Format: int32
+             * @description Lines of its log that were over the limit.
+             */
+            logsDropped: number;
+            outcome: components["schemas"]["InvocationOutcome"];
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            peakMemory: number;
+            /** Format: date-time */
+            startedAt: string;
+            /** @description The trace's id. */
+            trace?: string | null;
+            /** @description Why it ran: `call`, `http`, `event`, `schedule`, `task` or `hook`. */
+            trigger: string;
+            /** Format: int32 */
+            version: number;
+        };
+        InvocationRecordPage: {
+            items: components["schemas"]["InvocationRecord"][];
+            /** @description Null where that was all. A page may be short, or empty, and yet not the last. */
+            nextCursor?: string | null;
+        };
+        /** @description A call whose answer waits. */
+        InvocationStarted: {
+            id: string;
+        };
+        /** @description A call, and what it logged. */
+        InvocationWithLogs: components["schemas"]["InvocationRecord"] & {
+            /** @description The oldest line first. */
+            logs: components["schemas"]["FunctionLogLine"][];
         };
         /** @description A service key, without the key itself. */
         Key: {
@@ -1818,6 +2965,21 @@ export interface components {
             /** @description Other roles whose rights its holders have, too. */
             inherits?: string[];
         };
+        /** @description What is to be done. */
+        NewTask: {
+            /** @description `"90s"`, or milliseconds. */
+            delay?: unknown;
+            /** @description A callable. */
+            function: string;
+            input?: unknown;
+            /** @description Unique among the caller's pending tasks of the function: the same again is the same task. */
+            key?: string | null;
+            /**
+             * Format: date-time
+             * @description When; at once where neither this nor `delay` is said.
+             */
+            runAt?: string | null;
+        };
         NewUser: {
             claims?: {
                 [key: string]: unknown;
@@ -1838,6 +3000,31 @@ export interface components {
             phone?: string | null;
             roles?: string[];
             username?: string | null;
+        };
+        NewWebhook: {
+            description?: string | null;
+            /** @description True where nothing is said. */
+            enabled?: boolean | null;
+            /** @description CEL over the event, such as `collection == 'orders' && op == 'create'`; without it all events. */
+            events?: string | null;
+            /** @description Sent with every delivery, and shown to nobody. */
+            headers?: Record<string, never> | null;
+            /** @description 1 to 64 of `A-Z a-z 0-9 _ -`; without it one is made. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description 7 where nothing is said; 20 at most.
+             */
+            retries?: number | null;
+            /**
+             * Format: password
+             * @description `whsec_…` where the receiver has one already; without it one is made.
+             */
+            secret?: string | null;
+            /** @description `15s` where nothing is said; 25 seconds at most. */
+            timeout?: string | null;
+            /** @description `https://…`; one of a private network only where the deployment allows it. */
+            url: string;
         };
         /** @description One operation. */
         Operation: {
@@ -1934,7 +3121,7 @@ export interface components {
              * @description Stable; what programs go by.
              * @enum {string}
              */
-            code: "account_disabled" | "bad_cursor" | "bad_expression" | "bad_filter" | "bad_image" | "bad_json" | "bad_parameter" | "bad_patch" | "bad_request" | "bad_signature" | "bucket_full" | "bucket_not_empty" | "bucket_not_found" | "channel_not_found" | "checksum_mismatch" | "collection_not_found" | "condition_failed" | "consumer_not_found" | "cursor_expired" | "document_exists" | "document_not_found" | "email_not_verified" | "field_protected" | "file_exists" | "file_not_found" | "file_type_refused" | "forbidden" | "format_not_available" | "headers_too_large" | "id_mismatch" | "idempotency_in_progress" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invalid_definition" | "invalid_token" | "key_not_found" | "method_disabled" | "method_not_allowed" | "not_acceptable" | "not_available" | "not_searchable" | "offset_mismatch" | "operator_not_found" | "operator_role_missing" | "operator_type_mismatch" | "origin_refused" | "outcome_unknown" | "overflow" | "overloaded" | "patch_failed" | "plan_refused" | "precondition_failed" | "quota_exceeded" | "range_not_satisfiable" | "rate_limited" | "reauthentication_required" | "referenced" | "result_too_large" | "role_not_found" | "route_not_found" | "rule_denied" | "rule_missing" | "schema_violation" | "scope_missing" | "service_key_in_browser" | "session_ended" | "session_not_found" | "setup_done" | "sign_up_disabled" | "signature_expired" | "size_not_allowed" | "storage_full" | "subscription_not_found" | "timeout" | "token_expired" | "too_large" | "tus_version" | "unauthenticated" | "unavailable" | "unique_conflict" | "unknown_field" | "unknown_parameter" | "unsupported_media_type" | "upgrade_required" | "upload_expired" | "upload_locked" | "upload_not_found" | "user_not_found" | "weak_password";
+            code: "account_disabled" | "address_refused" | "alias_not_found" | "bad_cursor" | "bad_expression" | "bad_filter" | "bad_image" | "bad_json" | "bad_parameter" | "bad_patch" | "bad_request" | "bad_signature" | "bucket_full" | "bucket_not_empty" | "bucket_not_found" | "call_depth_exceeded" | "channel_not_found" | "checksum_mismatch" | "collection_not_found" | "condition_failed" | "consumer_not_found" | "cursor_expired" | "dead_letter_not_found" | "delivery_not_found" | "document_exists" | "document_not_found" | "email_not_verified" | "field_protected" | "file_exists" | "file_not_found" | "file_type_refused" | "forbidden" | "format_not_available" | "function_busy" | "function_error" | "function_failed" | "function_not_found" | "function_out_of_memory" | "function_result_invalid" | "function_timeout" | "function_worker_lost" | "headers_too_large" | "id_mismatch" | "idempotency_in_progress" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invalid_definition" | "invalid_token" | "invocation_not_found" | "key_not_found" | "method_disabled" | "method_not_allowed" | "not_acceptable" | "not_available" | "not_searchable" | "offset_mismatch" | "operator_not_found" | "operator_role_missing" | "operator_type_mismatch" | "origin_refused" | "outcome_unknown" | "overflow" | "overloaded" | "patch_failed" | "plan_refused" | "precondition_failed" | "quota_exceeded" | "range_not_satisfiable" | "rate_limited" | "reauthentication_required" | "referenced" | "result_too_large" | "role_not_found" | "route_not_found" | "rule_denied" | "rule_missing" | "schedule_not_found" | "schema_violation" | "scope_missing" | "secret_not_found" | "service_key_in_browser" | "session_ended" | "session_not_found" | "setup_done" | "sign_up_disabled" | "signature_expired" | "size_not_allowed" | "storage_full" | "subscription_not_found" | "task_not_found" | "task_started" | "timeout" | "token_expired" | "too_large" | "tus_version" | "unauthenticated" | "unavailable" | "unique_conflict" | "unknown_field" | "unknown_parameter" | "unsupported_media_type" | "upgrade_required" | "upload_expired" | "upload_locked" | "upload_not_found" | "user_not_found" | "version_not_found" | "weak_password" | "webhook_not_found";
             /** @description For people. */
             detail: string;
             errors?: {
@@ -2020,8 +3207,94 @@ export interface components {
             /** @description Always null: there is one page. */
             nextCursor?: string | null;
         };
+        RotatedWebhook: {
+            /** Format: date-time */
+            overlapUntil: string;
+            /** @description In this answer alone. */
+            secret: string;
+        };
         /** @enum {string} */
         ScanVerdict: "clean" | "infected";
+        /** @description A function that runs at times. */
+        Schedule: {
+            /** @description What becomes of ticks that no server was there for: `one` run makes up for all, or `none`. */
+            catchUp: string;
+            /**
+             * Format: date-time
+             * @description Null of a function's own.
+             */
+            createdAt?: string | null;
+            /** @example 0 3 * * * */
+            cron: string;
+            enabled: boolean;
+            function: string;
+            /** @description What the function gets. */
+            input?: Record<string, never> | null;
+            lastRun?: components["schemas"]["ScheduleRun"] | null;
+            name: string;
+            /**
+             * Format: date-time
+             * @description Null while it is switched off.
+             */
+            nextRunAt?: string | null;
+            /** @description What a tick does while the run before goes on: `skip` or `allow`. */
+            overlap: string;
+            /** @description `declared` by app.toml or this API, or the `function`'s own. */
+            source: string;
+            /** @example Asia/Shanghai */
+            timezone: string;
+            /** Format: date-time */
+            updatedAt?: string | null;
+        };
+        ScheduleList: {
+            items: components["schemas"]["Schedule"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @description A run of a schedule. */
+        ScheduleRun: {
+            /** Format: int32 */
+            attempts: number;
+            error?: string | null;
+            /** Format: date-time */
+            finishedAt?: string | null;
+            /** @description Also the id of the event that the function gets. */
+            id: string;
+            /** @description The invocation of its last try. */
+            invocation?: string | null;
+            /** @description Whether somebody asked for it. */
+            manual: boolean;
+            /** @description `queued`, `running`, `succeeded`, `failed` or `skipped`. */
+            outcome: string;
+            /** Format: date-time */
+            scheduledAt: string;
+            /** Format: date-time */
+            startedAt?: string | null;
+        };
+        ScheduleRunList: {
+            items: components["schemas"]["ScheduleRun"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @description A secret; its value is never told. */
+        Secret: {
+            /** @description Null: for every alias without its own. */
+            alias?: string | null;
+            name: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        SecretList: {
+            items: components["schemas"]["Secret"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @description A secret's value. */
+        SecretValue: {
+            /** @description For this alias alone; where nothing is said, for every alias without its own. */
+            alias?: string | null;
+            value: string;
+        };
         /** @description The tokens of a session. The refresh token is good for one use. */
         Session: {
             accessToken: string;
@@ -2149,6 +3422,30 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        StartedRun: {
+            /** @description As the list of runs names it. */
+            id: string;
+        };
+        /** @description A call that nobody waits for. */
+        Task: {
+            /** Format: int32 */
+            attempts: number;
+            /** @description `{"status","code","message"}` of the last try. */
+            error?: {
+                [key: string]: unknown;
+            } | null;
+            function: string;
+            id: string;
+            /** @description Of one that succeeded, where it returned something. */
+            result?: unknown;
+            /** Format: date-time */
+            runAt: string;
+            /** @description `pending`, `running`, `succeeded`, `failed` or `canceled`. */
+            status: string;
+        };
+        TaskStarted: {
+            id: string;
+        };
         /** @description Up to 500 operations, each seeing those before it. */
         Transaction: {
             operations: components["schemas"]["Operation"][];
@@ -2158,6 +3455,11 @@ export interface components {
             results: unknown[];
             /** @description Where all of it is contained; null where nothing was written. */
             seq?: string | null;
+        };
+        UsageList: {
+            items: components["schemas"]["FunctionUsage"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
         };
         /** @description What is not sent stays as it is. */
         UserChange: {
@@ -2181,6 +3483,116 @@ export interface components {
             phone?: string | null;
             roles?: string[] | null;
             username?: string | null;
+        };
+        /** @description An endpoint outside that events are delivered to. */
+        Webhook: {
+            /** Format: date-time */
+            createdAt: string;
+            description?: string | null;
+            /** Format: date-time */
+            disabledAt?: string | null;
+            /** @description Why the server has switched it off: it is gone, or has only failed for days. Writing it anew switches it on. */
+            disabledReason?: string | null;
+            enabled: boolean;
+            /** @description CEL over the event; null: all events. */
+            events?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when every try has failed.
+             */
+            failingSince?: string | null;
+            /** @description The names of the headers that go with every delivery; their values are not shown. */
+            headers: string[];
+            name: string;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the present one signs, too.
+             */
+            overlapUntil?: string | null;
+            /**
+             * Format: int32
+             * @description Further tries, with growing pauses, before an event is a dead letter.
+             */
+            retries: number;
+            /**
+             * @description For one try.
+             * @example 15s
+             */
+            timeout: string;
+            /** Format: date-time */
+            updatedAt: string;
+            url: string;
+        };
+        /** @description What is said of a webhook, the whole of it but for what is written only. */
+        WebhookDefinition: {
+            description?: string | null;
+            /** @description True where nothing is said. */
+            enabled?: boolean | null;
+            /** @description CEL over the event, such as `collection == 'orders' && op == 'create'`; without it all events. */
+            events?: string | null;
+            /** @description Sent with every delivery, and shown to nobody; without them they stay as they are. */
+            headers?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description 7 where nothing is said; 20 at most.
+             */
+            retries?: number | null;
+            /**
+             * Format: password
+             * @description `whsec_…` where the receiver has one already; without it one is made for a new webhook, and stays for others.
+             */
+            secret?: string | null;
+            /** @description `15s` where nothing is said; 25 seconds at most. */
+            timeout?: string | null;
+            /** @description `https://…`; one of a private network only where the deployment allows it. */
+            url: string;
+        };
+        /** @description One try to deliver an event. */
+        WebhookDelivery: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int32 */
+            attempt: number;
+            /** Format: int64 */
+            durationMs: number;
+            error?: string | null;
+            /** @description The same at every try, and in `webhook-id`. */
+            event: string;
+            id: string;
+            /** @description `delivered`, `failed` (to be tried again), `refused` (the address may not be reached) or `gone` (410). */
+            outcome: string;
+            /** @description The delivery that it repeats. */
+            replayOf?: string | null;
+            request: components["schemas"]["WebhookRequest"];
+            response?: components["schemas"]["WebhookResponse"] | null;
+            trace?: string | null;
+            type: string;
+            webhook: string;
+        };
+        WebhookDeliveryList: {
+            items: components["schemas"]["WebhookDelivery"][];
+            nextCursor?: string | null;
+        };
+        WebhookList: {
+            items: components["schemas"]["Webhook"][];
+            /** @description Always null: there is one page. */
+            nextCursor?: string | null;
+        };
+        /** @description Without its signature and without the values of headers that were set. */
+        WebhookRequest: {
+            /** @description Its first 64 KiB. */
+            body: string;
+            headers: Record<string, never>;
+            url: string;
+        };
+        WebhookResponse: {
+            /** @description Its first 16 KiB. */
+            body: string;
+            headers: Record<string, never>;
+            /** Format: int32 */
+            status: number;
+            /** @description Whether there was more. */
+            truncated: boolean;
         };
     };
     responses: {
@@ -3185,6 +4597,1180 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    adminDeadlettersList: {
+        parameters: {
+            query?: {
+                /** @description Only what this target did not take: `function/wordCount`, `webhook/crm`; or a kind of work: `schedule/nightly`. */
+                target?: string;
+                /** @description Dead since then: a time in RFC 3339. */
+                from?: string;
+                /** @description Dead before then. */
+                to?: string;
+                /** @description 1 to 500, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminDeadlettersGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The letter. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminDeadlettersDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Dropped. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminDeadlettersReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminDeploy: {
+        parameters: {
+            query?: {
+                /** @description Shows what would be done and changes nothing. */
+                plan?: boolean;
+                /**
+                 * @description What may be taken away, separated by commas: `collection:notes` (with its documents), `field:notes.secret` (what
+                 *     guards it), `bucket:`, `channel:`, `role:`, `function:`, `schedule:`, `webhook:`.
+                 */
+                remove?: string;
+                /** @description Whose breaking changes and open rules are meant, separated by commas: `collection:notes`, `function:add`. */
+                acknowledge?: string;
+                /** @description The alias that new versions of functions are put behind; `live` where it isn't given. */
+                alias?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": number[];
+            };
+        };
+        responses: {
+            /** @description What was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deploy"];
+                };
+            };
+            /** @description `bad_parameter`, `not_available`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_refused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminDeployments: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentPage"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsDeploy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunctionsDeploy"];
+            };
+        };
+        responses: {
+            /** @description What was done, or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionsPlan"];
+                };
+            };
+            /** @description `bad_json`, `not_available`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_refused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`, `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The function. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Function"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsAliasesGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+                /** @description The alias' name. */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it leads to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionAlias"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsAliasesPut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+                /** @description The alias' name. */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunctionAlias"];
+            };
+        };
+        responses: {
+            /** @description What it leads to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionAlias"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsAliasesDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+                /** @description The alias' name. */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsRollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunctionRollback"];
+            };
+        };
+        responses: {
+            /** @description What the alias leads to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionAlias"];
+                };
+            };
+            /** @description `bad_json`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsVersionsList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionVersionList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminFunctionsVersionsGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The function's name. */
+                function: string;
+                /** @description The version's number. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionVersion"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_not_found`, `version_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminInvocationsList: {
+        parameters: {
+            query?: {
+                /** @description Of this function. */
+                function?: string;
+                outcome?: "succeeded" | "refused" | "failed" | "timedOut" | "outOfMemory" | "badResult" | "workerLost" | "busy";
+                /** @description Of the trace with this id: 32 hexadecimal digits. */
+                trace?: string;
+                /** @description Begun at this time or later. */
+                from?: string;
+                /** @description Begun before this time. */
+                to?: string;
+                /** @description 1 to 500, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvocationRecordPage"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminInvocationsGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The call. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvocationWithLogs"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invocation_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     adminKeysList: {
         parameters: {
             query?: never;
@@ -3449,6 +6035,83 @@ export interface operations {
             };
             /** @description `origin_refused` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminLogsRead: {
+        parameters: {
+            query?: {
+                /** @description Of this function. */
+                function?: string;
+                /** @description Of this call. */
+                invocation?: string;
+                /** @description Of this level, and of those above it. */
+                level?: "debug" | "info" | "warn" | "error";
+                /** @description A text that the message or its fields hold, whatever the case of its letters. */
+                filter?: string;
+                /** @description Logged at this time or later. */
+                from?: string;
+                /** @description Logged before this time. */
+                to?: string;
+                /** @description 1 to 500, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before: older lines. */
+                cursor?: string;
+                /** @description The lines as they come, as a stream; so it is with `Accept: text/event-stream`, too. */
+                follow?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, or a stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionLogPage"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded` */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3852,6 +6515,59 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    adminOutbox: {
+        parameters: {
+            query?: {
+                /** @description 1 to 500, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentPage"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     adminRolesList: {
         parameters: {
             query?: never;
@@ -4227,6 +6943,563 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    adminSchedulesList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSchedulesGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schedule_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSchedulesPut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Declared. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description `bad_json`, `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSchedulesDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schedule_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `referenced` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSchedulesRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRun"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schedule_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSchedulesRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that are kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRunList"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `schedule_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSecretsList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSecretsPut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret's name. */
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretValue"];
+            };
+        };
+        responses: {
+            /** @description Set. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminSecretsDelete: {
+        parameters: {
+            query?: {
+                /** @description The one of this alias; where nothing is said, the one for every alias without its own. */
+                alias?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The secret's name. */
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `secret_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     adminSetup: {
         parameters: {
             query?: never;
@@ -4314,6 +7587,61 @@ export interface operations {
             };
             /** @description `rate_limited` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminUsageRead: {
+        parameters: {
+            query?: {
+                /** @description The first day, of UTC: `2026-11-22`, or a time of it; 30 days ago where nothing is said. */
+                from?: string;
+                /** @description The last day; today where nothing is said. */
+                to?: string;
+                /** @description Of this function. */
+                function?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By day, then by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageList"];
+                };
+            };
+            /** @description `bad_parameter`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4903,6 +8231,689 @@ export interface operations {
                 };
             };
             /** @description `user_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks by name, without their secrets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Made; keep its secret, it is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `document_exists` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, without its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksPut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookDefinition"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Made; keep its secret, it is not shown again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_definition` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksDeliveriesList: {
+        parameters: {
+            query?: {
+                /** @description Only those that came to this. */
+                outcome?: "delivered" | "failed" | "refused" | "gone";
+                /** @description 1 to 100, 30 where it isn't given. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryList"];
+                };
+            };
+            /** @description `bad_cursor`, `bad_parameter`, `bad_request`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksDeliveriesGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One try. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `delivery_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksDeliveriesReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came of it, well or not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description `bad_request`, `not_available` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `delivery_not_found`, `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksRotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Keep it, it is not shown again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedWebhook"];
+                };
+            };
+            /** @description `bad_json`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    adminWebhooksTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came of it, well or not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, `operator_role_missing`, `origin_refused`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook_not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9304,6 +13315,1550 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    functionsHttpGet: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsHttpPut: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsCall: {
+        parameters: {
+            query?: {
+                /** @description Of a callable: the alias that is meant, else `live`. */
+                alias?: string;
+            };
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description The input: any JSON. */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description The result; `Basalt-Invocation` names the call. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It runs later. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvocationStarted"];
+                };
+            };
+            /** @description It returned nothing. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_json`, `bad_request`, `function_error`, `result_too_large`, `unknown_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`, `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsHttpDelete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsHttpPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsTailGet: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsTailPut: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsTailPost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsTailDelete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    functionsTailPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: the answer waits at the place that is named. */
+                Prefer?: string;
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the function answers, with any status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `alias_not_found`, `function_not_found`, `route_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method_not_allowed` */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_busy`, `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_failed`, `function_result_invalid` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_out_of_memory`, `function_worker_lost` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_timeout` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `call_depth_exceeded` */
+            508: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    invocationsGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invocation"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invocation_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     openapiDocument: {
         parameters: {
             query?: never;
@@ -9467,6 +15022,242 @@ export interface operations {
             };
             /** @description `overloaded` */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tasksCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Of a signed-in caller: the same key with the same request within 24 hours has one effect, and is answered alike with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description It waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskStarted"];
+                };
+            };
+            /** @description `bad_json`, `bad_parameter`, `bad_request`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired`, `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `rule_denied`, `rule_missing`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `function_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`, `schema_violation` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tasksGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `task_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tasksCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will not run. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_token`, `session_ended`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_disabled`, `scope_missing`, `service_key_in_browser` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `task_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `task_started` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
