@@ -32,6 +32,7 @@ export default {
     "InputOf",
     "OutputOf",
     "Declared",
+    "JsonMap",
   ],
   validation: { notExported: true, invalidLink: true, notDocumented: false },
 };

@@ -1,5 +1,9 @@
 /** What the admin API says of functions and of what runs them. */
 import type { Json } from "../documents/types.js";
+import type { components } from "../generated/openapi.js";
+
+type Schemas = components["schemas"];
+type JsonMap = { [key: string]: Json };
 
 export type FunctionKind =
   | "callable"
@@ -13,57 +17,46 @@ export type FunctionKind =
   | "onMessage";
 
 /** How much of an alias' calls a version gets; the weights of one alias make 100. */
-export interface FunctionShare {
-  version: number;
-  weight: number;
-}
+export type FunctionShare = Schemas["FunctionShare"];
+export type FunctionAlias = Schemas["FunctionAlias"];
+export type FunctionAliasChange = Omit<Schemas["FunctionAliasChange"], "by"> & { by: Json };
+export type FunctionLimits = Schemas["FunctionLimits"];
 
-export interface FunctionAlias {
-  versions: FunctionShare[];
-}
-
-export interface FunctionInfo {
-  name: string;
+export type FunctionInfo = Omit<
+  Schemas["Function"],
+  "kind" | "aliases" | "input" | "output" | "trigger" | "history" | "limits"
+> & {
   kind: FunctionKind;
-  /** The version that all of this is said of. */
-  version: number | null;
   aliases: Record<string, FunctionShare[]>;
-  /** The versions that are kept, the oldest first. */
-  versions: number[];
-  /** JSON Schemas. */
+  /** JSON Schemas, where it has some. */
   input: Json;
   output: Json;
-  /** Who may call it, in CEL. */
-  invoke: string | null;
-  /** What it runs at. */
+  /** What it runs at; null where it is called. */
   trigger: Json;
-  limits: {
-    timeoutMs: number;
-    cpuMs: number;
-    memory: number;
-    concurrency: number;
-    queue: number;
-    retries: number;
-  };
-  history: { alias: string; from: FunctionShare[]; to: FunctionShare[]; at: string; [more: string]: unknown }[];
-  createdAt: string;
-  updatedAt: string;
-}
+  limits: FunctionLimits;
+  /** Newest first. */
+  history: FunctionAliasChange[];
+};
 
-export interface FunctionVersion {
-  version: number;
+export type FunctionEgress = Schemas["FunctionEgress"];
+export type FunctionVersion = Omit<
+  Schemas["FunctionVersion"],
+  "kind" | "by" | "env" | "options" | "sources" | "egress"
+> & {
   kind: FunctionKind;
-  createdAt: string;
+  by: Json;
+  env: Record<string, string>;
+  options: JsonMap;
+  egress: FunctionEgress;
   /** What was deployed, by path; of one version alone. */
-  sources?: Record<string, string>;
-  [more: string]: unknown;
-}
+  sources?: Record<string, string> | null;
+};
 
 export interface FunctionsDeploy {
   /** By path: text, or bytes in base 64. */
   files: Record<string, string | { base64: string }>;
   /** `[functions]` of `app.toml`, in JSON. */
-  settings?: Record<string, Json>;
+  settings?: JsonMap;
   /** `live` where nothing is said. */
   alias?: string;
   /** Functions that the alias shall no longer lead to. */
@@ -72,48 +65,25 @@ export interface FunctionsDeploy {
   acknowledge?: string[];
 }
 
-export interface FunctionsPlan {
-  plan: {
-    function: string;
-    change: "added" | "changed" | "removed" | "kept" | "unchanged";
-    version: number | null;
-    breaking: string[];
-  }[];
-  applied: boolean;
-  warnings: string[];
-  acknowledge?: string[];
-}
+export type FunctionsPlanItem = Omit<Schemas["FunctionsPlanItem"], "change"> & {
+  change: "added" | "changed" | "removed" | "kept" | "unchanged";
+};
+export type FunctionsPlan = Omit<Schemas["FunctionsPlan"], "plan"> & { plan: FunctionsPlanItem[] };
 
-export interface SecretInfo {
-  name: string;
-  /** Null: for every alias without its own. */
-  alias: string | null;
-  updatedAt: string;
-}
+/** A secret's name, never its value. */
+export type SecretInfo = Schemas["Secret"];
 
-export interface InvocationRecord {
-  id: string;
-  function: string;
-  version: number;
-  alias: string;
+export type InvocationOutcome = Schemas["InvocationOutcome"];
+export type InvocationError = Schemas["InvocationError"];
+export type InvocationRecord = Omit<Schemas["InvocationRecord"], "kind" | "outcome" | "error"> & {
   kind: FunctionKind;
-  /** Why it ran: `call`, `http`, `event`, `schedule`, `task` or `hook`. */
-  trigger: string;
-  startedAt: string;
-  durationMs: number;
-  cpuMs: number;
-  peakMemory: number;
-  outcome: string;
-  error?: { code: string; message: string; stack?: string };
-  trace: string | null;
-  cold: boolean;
-  attempt: number;
-  [more: string]: unknown;
-}
+  outcome: InvocationOutcome;
+  error?: InvocationError | null;
+};
 
 export interface InvocationQuery {
   function?: string;
-  outcome?: string;
+  outcome?: InvocationOutcome;
   /** The trace's id. */
   trace?: string;
   from?: string;
@@ -122,19 +92,11 @@ export interface InvocationQuery {
   cursor?: string;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
-
-export interface LogLine {
-  at: string;
+export type LogLevel = Schemas["FunctionLogLevel"];
+export type LogLine = Omit<Schemas["FunctionLogLine"], "fields" | "level"> & {
   level: LogLevel;
-  message: string;
-  fields?: Record<string, Json>;
-  function: string;
-  version: number;
-  alias: string;
-  invocation: string;
-  trace: string | null;
-}
+  fields?: JsonMap | null;
+};
 
 export interface LogQuery {
   function?: string;
@@ -150,37 +112,17 @@ export interface LogQuery {
 }
 
 /** What one function used on one day of UTC. */
-export interface Usage {
-  day: string;
-  function: string;
-  invocations: number;
-  errors: number;
-  gigabyteSeconds: number;
-  cpuMs: number;
-  egressBytes: number;
-  [more: string]: unknown;
-}
+export type Usage = Schemas["FunctionUsage"];
 
-export interface Deployment {
-  id: string;
-  at: string;
-  by: { type: string; id?: string | null };
+export type Deployment = Omit<Schemas["Deployment"], "by" | "from" | "plan" | "state"> & {
+  by: Json;
   from: "deploy" | "start";
+  plan: JsonMap;
   state: "applying" | "applied" | "failed" | "superseded";
-  hash: string;
-  plan: Json;
-  error: string | null;
-}
+};
 
 /** What a deploy of an app's folder does, or would do. */
-export interface AppPlan {
-  plan: Record<string, Json>;
-  breaking: Record<string, Json>[];
-  refusals: Record<string, Json>[];
-  changes: boolean;
-  applied: boolean;
-  deployment: { id: string; at: string; by: Json } | null;
-}
+export type AppPlan = Schemas["Deploy"];
 
 export interface DeployOptions {
   /** Shows what would be done and changes nothing. */

@@ -1,6 +1,10 @@
 /** What the admin API says of who events go to: schedules, webhooks, dead letters. */
 import type { Json } from "../documents/types.js";
+import type { components } from "../generated/openapi.js";
 
+type Schemas = components["schemas"];
+
+/** A schedule's entry of `app.toml`, in JSON. */
 export interface ScheduleDefinition {
   cron: string;
   function: string;
@@ -12,92 +16,54 @@ export interface ScheduleDefinition {
   enabled?: boolean;
 }
 
-export interface ScheduleRun {
-  id: string;
-  scheduledAt: string;
-  /** Whether somebody asked for it. */
-  manual: boolean;
+export type ScheduleRun = Omit<Schemas["ScheduleRun"], "outcome"> & {
   outcome: "queued" | "running" | "succeeded" | "failed" | "skipped";
-  attempts: number;
-  startedAt: string | null;
-  finishedAt: string | null;
-  invocation: string | null;
-  error: string | null;
-}
-
-export interface Schedule extends Required<Omit<ScheduleDefinition, "input">> {
-  name: string;
-  input: Json;
+};
+export type Schedule = Omit<Schemas["Schedule"], "catchUp" | "overlap" | "input" | "lastRun" | "source"> & {
+  catchUp: "one" | "none";
+  overlap: "skip" | "allow";
+  input?: Json;
+  lastRun?: ScheduleRun | null;
+  /** Declared by `app.toml` or this API, or the function's own. */
   source: "declared" | "function";
-  nextRunAt: string | null;
-  lastRun: ScheduleRun | null;
-  createdAt: string | null;
-  updatedAt: string | null;
-}
+};
 
+/** A webhook's entry of `app.toml`, in JSON. */
 export interface WebhookDefinition {
   url: string;
   /** CEL over the event; all events where nothing is said. */
   events?: string;
   description?: string;
   enabled?: boolean;
-  /** Sent with every delivery, and shown to nobody. */
+  /** Sent with every delivery, and shown to nobody; without them they stay as they are. */
   headers?: Record<string, string>;
   timeout?: string;
   retries?: number;
-}
-
-export interface NewWebhook extends WebhookDefinition {
-  name?: string;
   /** `whsec_…`, where the receiver has one already. */
   secret?: string;
 }
 
-export interface Webhook {
-  name: string;
-  url: string;
-  events: string | null;
-  description: string | null;
-  enabled: boolean;
-  /** Why the server has switched it off. */
-  disabledReason: string | null;
-  disabledAt: string | null;
-  failingSince: string | null;
-  /** The headers' names. */
-  headers: string[];
-  timeout: string;
-  retries: number;
-  overlapUntil: string | null;
-  createdAt: string;
-  updatedAt: string;
+export interface NewWebhook extends WebhookDefinition {
+  name?: string;
 }
 
+export type Webhook = Schemas["Webhook"];
 /** The secret is in the answer of a creation alone. */
 export type CreatedWebhook = Webhook & { secret: string };
+export type RotatedSecret = Schemas["RotatedWebhook"];
 
-export interface RotatedSecret {
-  secret: string;
-  overlapUntil: string;
-}
+/** What was sent, without its signature. */
+export type DeliveryRequest = Omit<Schemas["WebhookRequest"], "headers"> & { headers: Record<string, string> };
+export type DeliveryResponse = Omit<Schemas["WebhookResponse"], "headers"> & { headers: Record<string, string> };
+/** One try. */
+export type Delivery = Omit<Schemas["WebhookDelivery"], "outcome" | "request" | "response"> & {
+  outcome: "delivered" | "failed" | "refused" | "gone";
+  request: DeliveryRequest;
+  response?: DeliveryResponse | null;
+};
 
-/** One try, with what was sent and what was answered. */
-export interface Delivery {
-  id: string;
-  outcome: string;
-  [more: string]: unknown;
-}
-
-export interface DeadLetter {
-  id: string;
-  /** `event/function/wordCount`, `schedule/nightly`, `task/report`. */
-  kind: string;
-  target: { kind: "function" | "webhook"; name: string } | null;
-  event: Json;
-  attempts: number;
-  error: string;
-  enqueuedAt: string;
-  diedAt: string;
-}
+export type EventTarget = Schemas["EventTarget"];
+export type DeadLetter = Omit<Schemas["DeadLetter"], "event" | "target"> & { target?: EventTarget | null; event: Json };
 
 export interface DeadLetterQuery {
   /** `function/wordCount`, `webhook/crm`, `schedule/nightly`. */

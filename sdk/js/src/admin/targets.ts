@@ -93,7 +93,7 @@ export class Webhooks {
   /** Every try, newest first. */
   deliveries(
     name: string,
-    query: { outcome?: string; limit?: number; cursor?: string } = {},
+    query: { outcome?: Delivery["outcome"]; limit?: number; cursor?: string } = {},
     options?: CallOptions,
   ): Promise<Page<Delivery>> {
     return call(this.transport, "GET", `${webhook(name)}/deliveries`, { query }, options);
