@@ -52,6 +52,19 @@ impl Dev {
         }
     }
 
+    /// The next event of each of these kinds, in whatever order they come.
+    fn both(&self, kinds: [&str; 2]) -> [Value; 2] {
+        let mut found = [Value::Null, Value::Null];
+        while found.iter().any(Value::is_null) {
+            let event = self.events.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no {kinds:?}: {error}"));
+            let place = kinds.iter().position(|kind| event["event"] == *kind);
+            if let Some(place) = place.filter(|place| found[*place].is_null()) {
+                found[place] = event;
+            }
+        }
+        found
+    }
+
     fn ready(&self) -> Client {
         let ready = self.next("ready");
         Client::new(ready["url"].as_str().unwrap()).with_token(ready["key"].as_str().unwrap())
@@ -93,7 +106,8 @@ fn adding(expression: &str) -> String {
         "import {{ callable, onSchedule }} from \"basalt:functions\";\n\
          export const add = callable(async (input: {{ a: number }}, ctx) => {{\n  ctx.log.info(\"adds\");\n  \
          return {{ sum: {expression} }};\n}});\n\
-         export const tidy = callable(async (_: unknown, ctx) => {{ ctx.log.info(\"tidies\"); }});\n"
+         export const tidy = callable(async (_: unknown, ctx) => {{ ctx.log.info(\"tidies\");\n  \
+         await ctx.email.send({{ to: \"ann@example.com\", subject: \"Tidy\", text: \"All is.\" }}); }});\n"
     )
 }
 
@@ -141,13 +155,13 @@ async fn what_functions_do_is_shown_and_schedules_run_when_they_are_told_to() {
     let client = dev.ready();
     dev.next("deployed");
     sum(&client).await;
-    let log = dev.next("log");
+    let [log, call] = dev.both(["log", "invocation"]);
     assert_eq!((&log["function"], &log["message"]), (&json!("add"), &json!("adds")), "{log}");
-    let call = dev.next("invocation");
     assert_eq!(call["function"], "add", "{call}");
     writeln!(dev.stdin, "run nightly").unwrap();
-    let log = dev.next("log");
+    let [log, mail] = dev.both(["log", "mail"]);
     assert_eq!(log["message"], "tidies", "{log}");
+    assert_eq!(mail["message"]["content"]["subject"], "Tidy", "{mail}");
     write(&folder, "app.toml", &format!("{APP}[collections.notes]\n"));
     dev.applied();
     // Written after the deploy that is told.

@@ -19,4 +19,4 @@ mod wire;
 pub use configuration::Configuration;
 pub use node::{Node, RunningNode, assemble};
 pub use outside::Outside;
-pub use wire::Rooms;
+pub use wire::{Functions, Rooms};

@@ -7,6 +7,7 @@ mod pack;
 mod unpack;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use basalt_core::{Error, Result};
 use basalt_data::manifest::Files;
@@ -26,6 +27,17 @@ impl Bundle {
         };
         self.0.retain(|path, _| read(path));
         self
+    }
+
+    /// Writes it into a folder, which may be new.
+    pub(crate) fn lay_out(&self, folder: &Path) -> Result<()> {
+        let failed = |error: std::io::Error| Error::internal(format!("{}: {error}", folder.display()));
+        for (path, bytes) in &self.0 {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(failed)?;
+            std::fs::write(path, bytes).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// As bytes that [`unpack`] reads again; the same files are the same bytes.

@@ -182,4 +182,27 @@ mod tests {
         bundle.0.insert("functions/a.ts".into(), b"import x from \"./x\";".to_vec());
         assert_eq!(bundle_packages(folder.path(), &mut bundle).unwrap(), Vec::<String>::new());
     }
+
+    #[test]
+    fn a_module_with_packages_becomes_what_esbuild_makes_of_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let tool = folder.path().join("node_modules/.bin/esbuild");
+        std::fs::create_dir_all(tool.parent().unwrap()).unwrap();
+        std::fs::write(&tool, "#!/bin/sh\necho \"// $1 by $2\"\n").unwrap();
+        std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let app = folder.path().join("app");
+        std::fs::create_dir(&app).unwrap();
+        let mut bundle = Bundle::default();
+        bundle.0.insert("functions/a.ts".into(), b"import zod from \"zod\";".to_vec());
+        bundle.0.insert("functions/b.ts".into(), b"export {};".to_vec());
+        assert_eq!(bundle_packages(&app, &mut bundle).unwrap(), ["functions/a.ts"]);
+        assert_eq!(bundle.0.keys().collect::<Vec<_>>(), ["functions/a.js", "functions/b.ts"]);
+        assert_eq!(bundle.0["functions/a.js"], b"// functions/a.ts by --bundle\n");
+        std::fs::write(&tool, "#!/bin/sh\necho 'zod is not there' >&2; exit 1\n").unwrap();
+        bundle.0.insert("functions/a.ts".into(), b"import zod from \"zod\";".to_vec());
+        let error = bundle_packages(&app, &mut bundle).unwrap_err();
+        assert!(error.detail().contains("zod is not there"), "{}", error.detail());
+    }
 }

@@ -10,7 +10,7 @@ use basalt_core::{Caller, Error, Result};
 
 use super::bundling::bundle_packages;
 use super::server::Server;
-use crate::bundle::{Bundle, pack_folder};
+use crate::bundle::pack_folder;
 use crate::configuration::Configuration;
 use crate::node::{RunningNode, assemble};
 use crate::outside::Outside;
@@ -37,7 +37,7 @@ impl Local {
         let caller = Caller::system(outside.clock.now());
         let started = async {
             // As it is deployed: packages are in it.
-            lay_out(&bundle.deployed(), &folder.join("app")).map_err(Error::internal)?;
+            bundle.deployed().lay_out(&folder.join("app"))?;
             let running = assemble(configuration.clone(), outside.clone()).await?.start().await?;
             let new = NewKey { name: "command line".to_owned(), scopes: vec![Scope::All], expires_at: None };
             let (_, key) = running.rooms().keys.create(&caller, new).await?;
@@ -66,15 +66,6 @@ impl Local {
         self.running.stop().await;
         remove(&self.folder);
     }
-}
-
-fn lay_out(bundle: &Bundle, folder: &Path) -> std::io::Result<()> {
-    for (path, bytes) in &bundle.0 {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        std::fs::write(path, bytes)?;
-    }
-    Ok(())
 }
 
 fn remove(folder: &Path) {

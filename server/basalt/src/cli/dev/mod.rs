@@ -63,7 +63,8 @@ pub(super) async fn run(command: Dev, configuration: Configuration, outside: Out
 
 /// With what the folder says of sign-in and limits; where it can't be used yet, without it.
 async fn start(configuration: &Configuration, outside: &Outside, folder: &Path, show: &Show) -> Result<RunningNode> {
-    let with_app = Configuration { app: Some(folder.to_owned()), single_node: true, ..configuration.clone() };
+    let app = started_with(folder, &configuration.data)?;
+    let with_app = Configuration { app: Some(app), single_node: true, ..configuration.clone() };
     let node = match assemble(with_app, outside.clone()).await {
         Err(error) if is_of_the_app(&error) => {
             show.note("The app can't be used as it is; [auth], [cors] and [limits] will be read at the next start.");
@@ -73,6 +74,20 @@ async fn start(configuration: &Configuration, outside: &Outside, folder: &Path, 
         assembled => assembled?,
     };
     node.start().await
+}
+
+/// The folder itself; where its functions import packages, a copy with these in it, beside the data.
+fn started_with(folder: &Path, data: &Path) -> Result<PathBuf> {
+    let Ok(mut bundle) = pack_folder(folder) else { return Ok(folder.to_owned()) };
+    if bundle_packages(folder, &mut bundle).map_or(true, |bundled| bundled.is_empty()) {
+        return Ok(folder.to_owned());
+    }
+    let copy = data.join("app");
+    if copy.exists() {
+        std::fs::remove_dir_all(&copy).map_err(Error::internal)?;
+    }
+    bundle.deployed().lay_out(&copy)?;
+    Ok(copy)
 }
 
 fn is_of_the_app(error: &Error) -> bool {

@@ -76,17 +76,28 @@ impl Show {
     }
 
     pub(super) fn mail(&self, mail: &Value) {
-        self.event("mail", mail, || {
-            let of = |name: &str| mail["message"].get(name).unwrap_or(&mail[name]).clone();
-            let word = |name: &str| match &of(name) {
-                Value::String(text) => plain(text),
-                Value::Null => "-".to_owned(),
-                other => other.to_string(),
-            };
-            let body = word("text").lines().map(|line| format!("\n    {line}")).collect::<String>();
-            format!("  ✉ {} to {}: {}{body}", word("channel"), word("to"), word("subject"))
-        });
+        self.event("mail", mail, || told_mail(mail));
     }
+}
+
+/// `✉ email to ann@example.com: Welcome`, and the text below.
+fn told_mail(mail: &Value) -> String {
+    let content = &mail["message"]["content"];
+    let text = |name: &str| content[name].as_str().map(plain);
+    let (mut to, mut open) = (Vec::new(), vec![&mail["message"]["to"]]);
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(one) => to.push(plain(one)),
+            Value::Array(some) => open.extend(some.iter().rev()),
+            Value::Object(some) => open.extend(some.values()),
+            _ => {}
+        }
+    }
+    let channel = mail["channel"].as_str().unwrap_or("message");
+    let subject = text("subject").or_else(|| text("title")).map(|subject| format!(": {subject}")).unwrap_or_default();
+    let body = text("text").or_else(|| text("body")).unwrap_or_default();
+    let body = body.lines().map(|line| format!("\n    {line}")).collect::<String>();
+    format!("  ✉ {channel} to {}{subject}{body}", to.join(", "))
 }
 
 /// A fault with the file that it is in, and the lines around it.
@@ -115,6 +126,13 @@ fn placed(fault: &FieldError, bundle: Option<&Bundle>) -> (Value, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mails_are_told_with_whom_they_go_to() {
+        let mail = json!({"channel": "email", "message": {"to": {"emails": ["a@example.com", "b@example.com"]},
+            "content": {"subject": "Hi", "text": "one\ntwo"}}});
+        assert_eq!(told_mail(&mail), "  ✉ email to a@example.com, b@example.com: Hi\n    one\n    two");
+    }
 
     #[test]
     fn faults_are_placed_in_their_file() {
