@@ -223,7 +223,7 @@ async fn nothing_of_the_host_is_reached(server: TestServer) {
     let dynamic = "export const load = callable(async (input: { name: string }) => import(input.name));";
     let answer = try_deploy(&server, &module(dynamic)).await.problem(422, "invalid_definition");
     assert_eq!(answer.at("/errors/0/code"), "dynamic_import", "{answer}");
-    invoke(&visitor, "build", json!({})).await;
+    assert_eq!(invoke(&visitor, "build", json!({})).await, json!(["refused", "refused", "refused"]));
     let told = invoke(&visitor, "proto", json!({"n": 1})).await;
     assert_eq!(told, json!({"it": "is", "list": [1, 2], "input": {"n": 1}}), "answers are made by what it can't touch");
     assert_eq!(invoke(&visitor, "other", json!({})).await, json!({"polluted": null, "mapped": [2]}));
