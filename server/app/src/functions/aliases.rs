@@ -18,7 +18,7 @@ use crate::common::{Trail, Tx, rights};
 /// Versions of one alias.
 const MOST: usize = 10;
 /// How often a change is thought out anew because something was deployed meanwhile.
-const TRIES: u32 = 4;
+const TRIES: u32 = 8;
 
 /// Where to go back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,7 @@ impl Registry {
     /// Takes a function away with all its versions.
     pub async fn delete_function(&self, caller: &Caller, name: &FunctionName) -> Result<()> {
         rights::admin_own(caller)?;
+        let _alone = self.deploying().await;
         for _ in 0..TRIES {
             let (name, by, trail) = (name.clone(), caller.actor(), Trail::new(self.db(), caller));
             let decide = move |tx: &mut Tx<'_>| {
@@ -118,6 +119,7 @@ impl Registry {
         think: impl Fn(&Function) -> Result<Vec<Share>>,
     ) -> Result<Vec<Share>> {
         rights::admin_own(caller)?;
+        let _alone = self.deploying().await;
         for _ in 0..TRIES {
             self.reload().await?;
             let deployed = self.deployed();

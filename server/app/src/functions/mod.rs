@@ -39,7 +39,7 @@ pub use calls::{
 pub use aliases::Rollback;
 pub use catalog::{Deployed, Function, Resolved, Scheduled, Version, Weighted, sticky};
 pub use config::{CatchUp, FunctionConfig, Overlap, Remote, Schedule, Source, Trigger, UserEvent, ValueSchema};
-pub use deploy::{ChangeOfFunction, DeployPlan, DeployRequest, DeployedBy, PlannedFunction};
+pub use deploy::{ChangeOfFunction, DeployPlan, DeployRequest, DeployedBy, PlannedFunction, SETTINGS};
 pub use hooks::{DocumentHooks, UserHooks};
 pub use names::{AliasName, FunctionName, LIVE, SecretName, not_found};
 pub use records::{
@@ -77,6 +77,8 @@ struct Inner {
     secrets: RwLock<Arc<Opened>>,
     codes: Codes,
     usage: Usage,
+    /// Deploys of one node come one after the other: each is decided on what the one before did.
+    deploying: tokio::sync::Mutex<()>,
     /// The log says that something was deployed, or that a secret was changed.
     news: Notify,
     stale: std::sync::Mutex<Stale>,
@@ -103,6 +105,7 @@ impl Registry {
                 secrets: RwLock::default(),
                 codes: Codes::new(),
                 usage: Usage::default(),
+                deploying: tokio::sync::Mutex::default(),
                 news: Notify::new(),
                 stale: std::sync::Mutex::default(),
             }),
@@ -232,6 +235,11 @@ impl Registry {
 
     fn opened(&self) -> Arc<Opened> {
         Arc::clone(&self.inner.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Held while what is deployed is changed.
+    async fn deploying(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.deploying.lock().await
     }
 
     fn runtime(&self) -> &dyn FunctionRuntime {

@@ -17,7 +17,7 @@ use super::names::{AliasName, FunctionName, LIVE, not_found};
 use super::stored::{Egress, Kept, Moved, Share};
 
 pub(super) use follow::Follow;
-pub(super) use load::{documents, load};
+pub(super) use load::{MOST_FUNCTIONS, documents, load};
 pub use pick::sticky;
 
 /// All functions, of one moment.

@@ -22,7 +22,10 @@ pub(super) use commit::{deletion, moved, outdated};
 pub use plan::{ChangeOfFunction, DeployPlan, PlannedFunction};
 
 /// How often a plan is made anew because something was deployed meanwhile.
-const TRIES: u32 = 4;
+const TRIES: u32 = 8;
+
+/// Where the settings stand in a deploy of functions alone.
+pub const SETTINGS: &str = "/settings";
 
 /// What is to be deployed.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ impl Registry {
     pub async fn apply(&self, caller: &Caller, plan: DeployPlan) -> Result<DeployPlan> {
         rights::admin_own(caller)?;
         let mut plan = plan;
+        let _alone = self.deploying().await;
         for _ in 0..TRIES {
             plan.check_acknowledged()?;
             if plan.is_settled() {
@@ -85,7 +89,10 @@ impl Registry {
             DeployedBy::Call => BTreeMap::new(),
             DeployedBy::Manifest => commit::applied(self.db()).await?,
         };
-        plan::plan(prepared, &self.deployed(), &applied)
+        let mut plan = plan::plan(prepared, &self.deployed(), &applied)?;
+        plan.warn_of_collections(&self.db().store().catalog());
+        plan.warn_of_secrets(|name, alias| self.secret(name, alias).is_some());
+        Ok(plan)
     }
 }
 

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{Code, Error, FieldError, Result, Rev};
 use basalt_runtime::CodeId;
+use basalt_store::Catalog;
 
+use super::DeployedBy;
 use super::breaking::breaking;
 use super::prepare::{Prepared, Wanted};
-use crate::functions::catalog::{Deployed, Function};
-use crate::functions::names::{AliasName, FunctionName};
+use crate::functions::catalog::{Deployed, Function, MOST_FUNCTIONS};
+use crate::functions::config::{Remote, Source, Trigger};
+use crate::functions::names::{AliasName, FunctionName, SecretName};
 
 /// A deploy that was checked, and what it changes.
 #[derive(Clone, Debug)]
@@ -91,7 +94,7 @@ impl DeployPlan {
 
     /// Whether applying it writes nothing at all.
     pub(super) fn is_settled(&self) -> bool {
-        self.changes_nothing() && self.prepared.by == super::DeployedBy::Call
+        self.changes_nothing() && self.prepared.by == DeployedBy::Call
     }
 
     /// The codes that its new versions need.
@@ -108,6 +111,7 @@ impl DeployPlan {
 pub(super) fn plan(prepared: Prepared, deployed: &Deployed, applied: &BTreeMap<String, String>) -> Result<DeployPlan> {
     let mut plan = DeployPlan { items: Vec::new(), warnings: Vec::new(), unacknowledged: Vec::new(), prepared };
     check_removals(&plan.prepared, deployed)?;
+    check_count(&plan.prepared, deployed)?;
     for (index, wanted) in plan.prepared.functions.clone().iter().enumerate() {
         let function = deployed.function(wanted.name.as_str());
         let item = match function {
@@ -152,6 +156,15 @@ fn check_removals(prepared: &Prepared, deployed: &Deployed) -> Result<()> {
     Err(Error::new(Code::InvalidDefinition, "Some functions can't be removed, see errors.").with_errors(faults))
 }
 
+fn check_count(prepared: &Prepared, deployed: &Deployed) -> Result<()> {
+    let new = prepared.functions.iter().filter(|wanted| deployed.function(wanted.name.as_str()).is_none()).count();
+    let most = usize::try_from(MOST_FUNCTIONS).unwrap_or(usize::MAX);
+    if new == 0 || deployed.functions().count() + new <= most {
+        return Ok(());
+    }
+    Err(Error::new(Code::QuotaExceeded, format!("There are at most {most} functions.")))
+}
+
 impl DeployPlan {
     fn change(&mut self, wanted: &Wanted, index: usize, function: &Function) -> PlannedFunction {
         let (alias, kept) = (&self.prepared.alias, &function.kept);
@@ -175,6 +188,35 @@ impl DeployPlan {
         let planned = PlannedFunction::new(wanted, index, known.unwrap_or(next), change);
         let place = if known.is_some() { Place::Known } else { planned.place };
         PlannedFunction { seen, breaking: broken, place, ..planned }
+    }
+
+    /// Nothing ever happens in a collection that isn't there. What a manifest declares beside is not there yet.
+    pub(super) fn warn_of_collections(&mut self, catalog: &Catalog) {
+        if self.prepared.by == DeployedBy::Manifest || self.prepared.of_app {
+            return;
+        }
+        for wanted in &self.prepared.functions {
+            let (Trigger::Document { collection, .. } | Trigger::BeforeDocument { collection, .. }) =
+                &wanted.config.trigger
+            else {
+                continue;
+            };
+            if catalog.collection(collection).is_none() {
+                self.warnings
+                    .push(format!("{} hears of the collection {collection:?}, which isn't there.", wanted.name));
+            }
+        }
+    }
+
+    /// Without its secret nobody believes what a function elsewhere is told.
+    pub(super) fn warn_of_secrets(&mut self, is_set: impl Fn(&SecretName, &AliasName) -> bool) {
+        for wanted in &self.prepared.functions {
+            let Source::Remote(Remote { secret: Some(name), .. }) = &wanted.source else { continue };
+            if !is_set(name, &self.prepared.alias) {
+                let warning = format!("{} signs with the secret {:?}, which isn't set.", wanted.name, name.as_str());
+                self.warnings.push(warning);
+            }
+        }
     }
 
     fn warn_of(&mut self, wanted: &Wanted) {

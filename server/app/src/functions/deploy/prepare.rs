@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub remove: BTreeSet<String>,
     pub acknowledge: BTreeSet<String>,
     pub by: DeployedBy,
+    /// Whether it is one part of an app that is deployed as a whole.
+    pub of_app: bool,
 }
 
 /// One function as it shall be.
@@ -65,11 +67,12 @@ pub(super) async fn prepare(runtime: &dyn FunctionRuntime, request: DeployReques
         return Err(problems.into_error("What is to be deployed"));
     }
     let functions: Vec<Wanted> = functions.into_values().map(|(wanted, _)| wanted).collect();
-    let DeployRequest { alias, remove, acknowledge, by, .. } = request;
+    let DeployRequest { alias, remove, acknowledge, by, settings_at, .. } = request;
     // Code without any function in it is kept by nobody.
     let used: BTreeSet<&CodeId> = functions.iter().filter_map(|wanted| wanted.code.as_ref()).collect();
     codes.retain(|id, _| used.contains(id));
-    Ok(Prepared { functions, codes, alias, remove, acknowledge, by })
+    let of_app = settings_at != super::SETTINGS;
+    Ok(Prepared { functions, codes, alias, remove, acknowledge, by, of_app })
 }
 
 type Compiled = (Entry, basalt_runtime::Prepared);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use basalt_app::functions::{AliasName, DeployRequest, DeployedBy, Registry};
+use basalt_app::functions::{AliasName, DeployRequest, DeployedBy, Registry, SETTINGS};
 use basalt_core::{Code, Error, FieldError, Result};
 use basalt_data::manifest::FunctionsSection;
 use base64::Engine as _;
@@ -14,9 +14,6 @@ use utoipa::ToSchema;
 
 use crate::extract::{Json, Owner};
 use crate::problem::Answer;
-
-/// Where settings stand in the body.
-const SETTINGS: &str = "/settings";
 
 /// Functions by their files.
 #[derive(Deserialize, ToSchema)]
