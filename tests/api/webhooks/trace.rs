@@ -37,7 +37,7 @@ async fn a_write_and_the_webhook_that_it_causes_are_one_trace(server: TestServer
     call.json(&json!({"id": "secret-id"})).expect(201).await;
     let heard = receiver.next().await;
     let has = |spans: &[CollectedSpan], name: &str| spans.iter().any(|span| span.name == name);
-    let spans = collector.trace(TRACE, |spans| has(spans, "webhook crm")).await;
+    let spans = collector.trace(TRACE, |spans| has(spans, "trigger webhook/crm")).await;
     let one = |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}: {spans:#?}"));
     let request = one("POST /v1/collections/{collection}/documents");
     assert_eq!((request.kind, request.parent.as_deref()), ("server", Some("00f067aa0ba902b7")));
@@ -49,8 +49,10 @@ async fn a_write_and_the_webhook_that_it_causes_are_one_trace(server: TestServer
         (&write.attributes["basalt.rule"], &write.attributes["basalt.operations"]),
         (&json!("asked"), &json!(1))
     );
+    let trigger = one("trigger webhook/crm");
+    assert_eq!((trigger.kind, trigger.parent.as_ref()), ("consumer", Some(&write.id)));
     let webhook = one("webhook crm");
-    assert_eq!(webhook.kind, "client");
+    assert_eq!((webhook.kind, webhook.parent.as_ref()), ("client", Some(&trigger.id)));
     assert_eq!(webhook.attributes["http.response.status_code"], 503);
     assert!(webhook.error.as_ref().is_some_and(|error| error.contains("503")), "{webhook:?}");
     assert_eq!(heard.header("traceparent"), Some(format!("00-{TRACE}-{}-01", webhook.id).as_str()));

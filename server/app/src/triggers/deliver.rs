@@ -8,6 +8,7 @@ use basalt_data::jobs::{JobFuture, Lane, Lanes, Outcome};
 use basalt_store::jobs::Job;
 use std::sync::Arc;
 
+use super::traced::Traced;
 use super::{Triggers, measure};
 
 /// The family of the jobs that bring an event to a target: `event/function/wordCount`.
@@ -39,15 +40,20 @@ impl Deliveries {
         let Some(target) = Target::parse(name) else {
             return Outcome::Dead { error: format!("{name:?} is no target") };
         };
-        let event = match serde_json::from_value::<Event>(job.payload.clone()) {
+        let mut event = match serde_json::from_value::<Event>(job.payload.clone()) {
             Ok(event) => event,
             Err(error) => return Outcome::Dead { error: format!("the stored event can't be read: {error}") },
         };
         let receiver = self.receiver(&target).filter(|receiver| receiver.lane(&target).is_some());
         let Some(receiver) = receiver else { return self.unknown(job) };
         let invocation = self.0.db().new_id().to_string();
+        let traced = Traced::begin(&self.0.0.parts, &target, &mut event, job.attempt);
         let delivery = Delivery { target, event, attempt: job.attempt, invocation };
-        match receiver.receive(&delivery).await {
+        let received = receiver.receive(&delivery).await;
+        if let Some(traced) = traced {
+            traced.end(&self.0.0.parts, &received);
+        }
+        match received {
             Received::Done => Outcome::Done,
             Received::Retry { at, error } => Outcome::Retry { at, error },
             Received::Refused { error } => Outcome::Dead { error },

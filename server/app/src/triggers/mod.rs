@@ -11,11 +11,12 @@ mod lease;
 mod letters;
 mod measure;
 mod messages;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basalt_core::{Error, Result, Timestamp, random};
+use basalt_core::{Error, Result, Spans, Timestamp, random};
 use basalt_data::changes::Changes;
 use basalt_data::events::{Event, Receiver, Subscribers, Target, TargetKind};
 use basalt_store::NewJob;
@@ -38,6 +39,8 @@ pub struct TriggersParts {
     pub subscribers: Vec<Arc<dyn Subscribers>>,
     /// Who takes them.
     pub receivers: BTreeMap<TargetKind, Arc<dyn Receiver>>,
+    /// Where the spans of deliveries go.
+    pub spans: Arc<dyn Spans>,
 }
 
 /// The room; cheap to clone.

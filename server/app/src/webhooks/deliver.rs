@@ -17,6 +17,13 @@ use super::stored::WebhookInfo;
 const ANSWER_BYTES: usize = 16 << 10;
 const HEADER_BYTES: usize = 32 << 10;
 
+/// What the metrics are.
+pub(super) fn describe() {
+    metrics::describe_counter!("basalt_webhook_deliveries_total", "Tries to deliver, by webhook and outcome.");
+    metrics::describe_histogram!("basalt_webhook_seconds", "From a try's beginning to its answer.");
+    metrics::describe_counter!("basalt_webhooks_disabled_total", "Webhooks that the server has switched off.");
+}
+
 /// What is sent, once or again.
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {

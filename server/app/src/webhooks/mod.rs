@@ -66,6 +66,7 @@ impl Webhooks {
     /// Reads what there is.
     pub async fn open(parts: WebhooksParts) -> Result<Self> {
         let WebhooksParts { db, master, guarded, spans } = parts;
+        deliver::describe();
         let sealer = Sealer::new(&master, "webhooks");
         let inner = Inner { db, sealer, guarded, spans, known: Known::default(), changed: Notify::new() };
         let webhooks = Self { inner: Arc::new(inner) };

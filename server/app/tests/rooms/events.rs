@@ -130,6 +130,7 @@ impl Events {
             changes: Changes::new(store.clone()),
             subscribers: vec![fakes.clone()],
             receivers: BTreeMap::from(kinds.map(|kind| (kind, receiver(kind)))),
+            spans: Arc::new(basalt_core::trace::NoSpans),
         });
         let schedules = Schedules::new(SchedulesParts { db: rooms, brought: fakes.clone(), receiver: fakes.clone() });
         let handlers = Handlers::default()

@@ -152,7 +152,7 @@ async fn wire(
         late,
     };
     let functions = calls::wire(foundation, configuration, outside, &tracing).await?;
-    let triggers = triggers::wire(db.clone(), &changes, &functions, &webhooks, &realtime).await?;
+    let triggers = triggers::wire(db.clone(), &changes, &functions, &webhooks, &realtime, &tracing).await?;
     let schedules = schedules::wire(db, &functions);
     let work = documents::Work { documents: &documents, files: &files, functions: &functions };
     let jobs = documents::jobs(&store, work, &triggers, &schedules, outside);

@@ -21,7 +21,9 @@ pub(crate) struct Tracing {
 
 impl Tracing {
     pub(super) fn start(configuration: &Configuration, outside: &Outside) -> Result<Self> {
-        let Some(url) = configuration.otlp.url.clone() else { return Ok(Self { spans: Arc::new(NoSpans), otlp: None }) };
+        let Some(url) = configuration.otlp.url.clone() else {
+            return Ok(Self { spans: Arc::new(NoSpans), otlp: None });
+        };
         let headers = configuration.otlp.headers.iter();
         let headers = headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
         let instance = random::base32hex(&random::bytes::<10>(&*outside.random));

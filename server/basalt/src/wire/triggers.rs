@@ -12,6 +12,7 @@ use basalt_data::changes::Changes;
 use basalt_data::events::{ChannelMessage, Receiver, Subscribers, TargetKind};
 
 use super::Functions;
+use super::tracing::Tracing;
 
 /// The reader stands in the log before the first write comes.
 pub(super) async fn wire(
@@ -20,13 +21,15 @@ pub(super) async fn wire(
     functions: &Functions,
     webhooks: &Webhooks,
     realtime: &Realtime,
+    tracing: &Tracing,
 ) -> Result<Triggers> {
     let subscribers: Vec<Arc<dyn Subscribers>> = vec![Arc::new(functions.registry.clone()), Arc::new(webhooks.clone())];
     let receivers: BTreeMap<TargetKind, Arc<dyn Receiver>> = BTreeMap::from([
         (TargetKind::Function, Arc::new(functions.calls.clone()) as Arc<dyn Receiver>),
         (TargetKind::Webhook, Arc::new(webhooks.clone())),
     ]);
-    let triggers = Triggers::new(TriggersParts { db, changes: changes.clone(), subscribers, receivers });
+    let spans = Arc::clone(&tracing.spans);
+    let triggers = Triggers::new(TriggersParts { db, changes: changes.clone(), subscribers, receivers, spans });
     triggers.begin().await?;
     realtime.listen(Arc::new(Ear(triggers.messages())));
     Ok(triggers)

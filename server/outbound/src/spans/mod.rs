@@ -47,6 +47,8 @@ impl OtlpSpans {
     pub fn start(options: OtlpOptions) -> Result<Self> {
         let gather = options.gather;
         let exporter = Exporter::new(address(&options.url)?, options.headers, &resource(options.instance))?;
+        metrics::describe_counter!("basalt_spans_sent_total", "Spans that the collector took.");
+        metrics::describe_counter!("basalt_spans_dropped_total", "Spans that found no room, or no collector.");
         let (queue, spans) = mpsc::channel(QUEUE);
         #[expect(clippy::disallowed_methods, reason = "OtlpSpans owns it and awaits it when it is closed")]
         let task = tokio::spawn(exporter.serve(spans, gather));
