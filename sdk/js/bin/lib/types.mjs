@@ -43,7 +43,8 @@ function functionsType(functions, names) {
     const type = pascal(name);
     return `  ${property(name)}: { input: ${side(input, `${type}Input`)}; output: ${side(output, `${type}Output`)} };`;
   });
-  const head = "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
+  const head =
+    "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
   return [`${head}\n${members.join("\n")}\n}\n`, ...written].join("\n");
 }
 

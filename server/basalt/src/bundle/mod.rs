@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use basalt_core::{Error, Result};
-use basalt_data::manifest::Files;
+use basalt_data::manifest::{FILE_NAME, Files};
 
 pub(crate) use pack::{pack, pack_folder};
 pub(crate) use unpack::unpack;
@@ -22,9 +22,7 @@ pub(crate) struct Bundle(pub(crate) BTreeMap<String, Vec<u8>>);
 impl Bundle {
     /// What a deploy reads of it: the manifest, the schemas, the code.
     pub(crate) fn deployed(mut self) -> Self {
-        let read = |path: &str| {
-            path == basalt_data::manifest::FILE_NAME || path.ends_with(".json") || path.starts_with("functions/")
-        };
+        let read = |path: &str| path == FILE_NAME || is_json(path) || path.starts_with("functions/");
         self.0.retain(|path, _| read(path));
         self
     }
@@ -44,6 +42,11 @@ impl Bundle {
     pub(crate) fn packed(&self) -> Result<Vec<u8>> {
         pack(self.0.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))).map_err(Error::internal)
     }
+}
+
+/// Whether a path is one of a schema.
+fn is_json(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "json")
 }
 
 impl Files for Bundle {

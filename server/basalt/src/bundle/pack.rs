@@ -8,8 +8,8 @@ use basalt_data::manifest::{AppFolder, FILE_NAME, Files, is_left_out};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::Bundle;
 use super::unpack::{ENTRIES, TOTAL_BYTES};
+use super::{Bundle, is_json};
 
 /// What a deploy sends of an app's folder.
 const FOLDERS: [&str; 3] = ["functions", "schemas", "templates"];
@@ -60,7 +60,7 @@ pub(crate) fn pack_folder(folder: &Path) -> Result<Bundle> {
 fn schemas_in(text: &str) -> Vec<String> {
     fn collect(value: &toml::Value, found: &mut Vec<String>) {
         match value {
-            toml::Value::String(text) if text.ends_with(".json") => found.push(text.clone()),
+            toml::Value::String(text) if is_json(text) => found.push(text.clone()),
             toml::Value::Table(table) => table.values().for_each(|value| collect(value, found)),
             _ => {}
         }

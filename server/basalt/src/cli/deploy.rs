@@ -20,7 +20,9 @@ pub(super) async fn run(command: Deploy, server: &Server, output: &Output) -> Re
     let mut bundle = pack_folder(&command.folder)?;
     let bundled = bundle_packages(&command.folder, &mut bundle)?;
     if !output.json {
-        bundled.iter().for_each(|path| text(&format!("{path} is bundled with its packages.")));
+        for path in &bundled {
+            text(&format!("{path} is bundled with its packages."));
+        }
     }
     let archive = Bytes::from(bundle.packed()?);
     let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();

@@ -28,9 +28,9 @@ pub(super) fn run(folder: Option<PathBuf>, output: &Output) -> Result<()> {
     }
     let written: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
     output.result(&json!({ "folder": folder, "written": written }), || {
-        let files = written.iter().map(|path| format!("  {path}\n")).collect::<String>();
+        let files: Vec<String> = written.iter().map(|path| format!("  {path}")).collect();
         let at = if folder == Path::new(".") { String::new() } else { format!(" {}", folder.display()) };
-        format!("Made an app in {}:\n{files}Run it: basalt dev{at}", folder.display())
+        format!("Made an app in {}:\n{}\nRun it: basalt dev{at}", folder.display(), files.join("\n"))
     });
     Ok(())
 }

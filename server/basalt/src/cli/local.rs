@@ -41,10 +41,10 @@ impl Local {
             let running = assemble(configuration.clone(), outside.clone()).await?.start().await?;
             let new = NewKey { name: "command line".to_owned(), scopes: vec![Scope::All], expires_at: None };
             let (_, key) = running.rooms().keys.create(&caller, new).await?;
-            let server = Server::at(running.url.clone(), key.expose().to_owned(), &configuration)?;
+            let server = Server::at(&running.url, key.expose().to_owned(), &configuration)?;
             Ok::<_, Error>((server, running))
         };
-        match started.await {
+        match Box::pin(started).await {
             Ok((server, running)) => Ok(Self { server, running, folder }),
             Err(error) => {
                 remove(&folder);
@@ -55,7 +55,7 @@ impl Local {
 
     /// The same server, for somebody else.
     pub(super) fn as_user(&self, token: &str) -> Result<Server> {
-        Server::at(self.running.url.clone(), token.to_owned(), &Configuration::default())
+        Server::at(&self.running.url, token.to_owned(), &Configuration::default())
     }
 
     pub(super) fn as_visitor(&self) -> Result<Server> {

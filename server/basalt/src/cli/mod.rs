@@ -76,7 +76,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     let runtime = runtime.map_err(Error::internal)?;
     runtime.block_on(async {
         match arguments.command {
-            Command::Serve(_) => serve::run(configuration, outside, output).await?,
+            Command::Serve(_) => Box::pin(serve::run(configuration, outside, output)).await?,
             Command::Operator(command) => remote::operator(command, &configuration, outside, output).await?,
             Command::Keys(command) => remote::keys(command, &configuration, outside, output).await?,
             Command::Users(command) => remote::users(command, &configuration, outside, output).await?,
@@ -86,9 +86,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             Command::Health(command) => health::run(&command, &configuration, output)?,
             Command::Rules(command) => return rules::run(command, &outside, output),
             Command::Init(command) => init::run(command.folder, output)?,
-            Command::Dev(command) => dev::run(command, configuration, outside, output).await?,
-            Command::Test(command) => return Ok(test::run(command, outside, output).await?),
-            Command::Types(command) => types::run(command, configuration, outside, output).await?,
+            Command::Dev(command) => Box::pin(dev::run(command, configuration, outside, output)).await?,
+            Command::Test(command) => return Ok(Box::pin(test::run(command, outside, output)).await?),
+            Command::Types(command) => Box::pin(types::run(command, configuration, outside, output)).await?,
             Command::Deploy(command) => {
                 let remote = command.remote.clone();
                 return on(&remote, &configuration, &outside, async |server| {

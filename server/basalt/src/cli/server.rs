@@ -42,11 +42,11 @@ impl Server {
                 format!("A server at a URL wants a service key: say --key or {KEY} (basalt keys create --scopes '*').");
             Error::new(Code::Unauthenticated, detail)
         };
-        Self::at(url, key.ok_or_else(lacking)?, configuration)
+        Self::at(&url, key.ok_or_else(lacking)?, configuration)
     }
 
     /// One that is known.
-    pub(super) fn at(url: String, key: String, configuration: &Configuration) -> Result<Self> {
+    pub(super) fn at(url: &str, key: String, configuration: &Configuration) -> Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self { http: client()?, url, key, made: None, configuration: configuration.clone() })
     }
@@ -64,7 +64,7 @@ impl Server {
         }
         let answer = admin::send(&configuration.data, &AdminCommand::Session).await?.ok_or_else(none)?;
         let text = |name: &str| answer[name].as_str().map(str::to_owned).ok_or_else(none);
-        let server = Self::at(text("url")?, text("key")?, configuration)?;
+        let server = Self::at(&text("url")?, text("key")?, configuration)?;
         Ok(Self { made: Some(text("id")?), ..server })
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn run(command: Dev, configuration: Configuration, outside: Out
     let watch = Watch::start(&folder, command.poll)?;
     let running = start(&configuration, &outside, &folder, &show).await?;
     let (id, key) = dev_key(&running, &outside).await?;
-    let server = Server::at(running.url.clone(), key.clone(), &configuration)?;
+    let server = Server::at(&running.url, key.clone(), &configuration)?;
     show.ready(&running.url, &key, running.setup_url.as_ref().map(basalt_app::Secret::expose), &folder);
     let develop = Developing { folder, types: command.types, running: &running, outside: &outside, show: &show };
     let ended = tokio::select! {
@@ -167,14 +167,11 @@ impl Developing<'_> {
 
     /// `run NAME` runs a schedule now; a line of nothing lists what can be said.
     async fn command(&self, line: &str, server: &Server) {
-        let done = match line.split_once(' ') {
-            Some(("run", name)) => server.post(&format!("/v1/admin/schedules/{}/run", name.trim()), &json!({})).await,
-            _ => {
-                self.show.note("run NAME runs the schedule NAME now; q ends.");
-                return;
-            }
+        let Some(("run", name)) = line.split_once(' ') else {
+            self.show.note("run NAME runs the schedule NAME now; q ends.");
+            return;
         };
-        match done {
+        match server.post(&format!("/v1/admin/schedules/{}/run", name.trim()), &json!({})).await {
             Ok(_) => self.show.note("It runs."),
             Err(error) => self.show.failed(&error, None),
         }

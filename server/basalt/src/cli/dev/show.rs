@@ -96,8 +96,9 @@ fn told_mail(mail: &Value) -> String {
     let channel = mail["channel"].as_str().unwrap_or("message");
     let subject = text("subject").or_else(|| text("title")).map(|subject| format!(": {subject}")).unwrap_or_default();
     let body = text("text").or_else(|| text("body")).unwrap_or_default();
-    let body = body.lines().map(|line| format!("\n    {line}")).collect::<String>();
-    format!("  ✉ {channel} to {}{subject}{body}", to.join(", "))
+    let head = format!("  ✉ {channel} to {}{subject}", to.join(", "));
+    let body = body.lines().map(|line| format!("    {line}"));
+    std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
 }
 
 /// A fault with the file that it is in, and the lines around it.

@@ -26,19 +26,16 @@ pub(super) async fn run(
     outside: Outside,
     output: &Output,
 ) -> Result<()> {
-    let written = match &command.app {
-        Some(folder) => {
-            let local = Local::start(folder, outside).await?;
-            let written = of_server(&local.server).await;
-            local.stop().await;
-            written?
-        }
-        None => {
-            let server = Server::reach(&command.remote, &configuration, &outside).await?;
-            let written = of_server(&server).await;
-            server.leave().await;
-            written?
-        }
+    let written = if let Some(folder) = &command.app {
+        let local = Local::start(folder, outside).await?;
+        let written = of_server(&local.server).await;
+        local.stop().await;
+        written?
+    } else {
+        let server = Server::reach(&command.remote, &configuration, &outside).await?;
+        let written = of_server(&server).await;
+        server.leave().await;
+        written?
     };
     let Some(out) = &command.out else {
         text(written.trim_end());

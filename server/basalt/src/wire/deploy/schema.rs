@@ -129,8 +129,8 @@ mod tests {
 
     use super::*;
 
-    fn places(old: Value, new: Value) -> Vec<String> {
-        narrowed(&old, &new).into_iter().map(|(path, _)| path).collect()
+    fn places(old: &Value, new: &Value) -> Vec<String> {
+        narrowed(old, new).into_iter().map(|(path, _)| path).collect()
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
             json!({}),
             json!(true),
         ] {
-            assert_eq!(places(old.clone(), new), Vec::<String>::new());
+            assert_eq!(places(&old, &new), Vec::<String>::new());
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
             ),
         ];
         for (new, expected) in cases {
-            assert_eq!(places(old.clone(), new.clone()), expected, "{new}");
+            assert_eq!(places(&old, &new), expected, "{new}");
         }
     }
 }

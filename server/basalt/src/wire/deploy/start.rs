@@ -1,7 +1,7 @@
 //! What a start deploys: what a crash left, then the folder that the server was started with.
 
 use basalt_app::deployments::{AtStart, Origin};
-use basalt_core::{Caller, Error, Result};
+use basalt_core::{Caller, Code, Error, Result};
 use serde_json::Value;
 
 use super::{Deployer, Options};
@@ -25,8 +25,13 @@ impl Deployer {
         let finished = self.finish(caller, &unfinished.content, unfinished.options, origin).await;
         match &finished {
             Ok(()) => tracing::info!(deployment = %id, "a deployment that was left half done is applied"),
+            // The next start tries again.
+            Err(error) if error.code() == Code::Unavailable => {
+                tracing::warn!(deployment = %id, ?error, "a deployment was left half done and can't be applied yet");
+                return Ok(());
+            }
             Err(error) => {
-                tracing::error!(deployment = %id, ?error, "a deployment was left half done and can't be applied")
+                tracing::error!(deployment = %id, ?error, "a deployment was left half done and can't be applied");
             }
         }
         self.0.deployments.finish(caller, &id, finished.as_ref().copied()).await
