@@ -52,9 +52,11 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
         "POST /v1/collections/{collection}/documents",
         "before stamp",
         "write open",
+        "trigger function/copy",
         "function copy",
         "write copies",
         "function inner",
+        "trigger webhook/crm",
         "webhook crm",
     ];
     let has = |spans: &[CollectedSpan], name: &str| spans.iter().any(|span| span.name == name);
@@ -64,20 +66,20 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
         assert_eq!(found.len(), 1, "{name}: {spans:#?}");
         found[0]
     };
-    let [request, hook, write, function, copies, inner, webhook] = wanted.map(one);
+    let [request, hook, write, trigger, function, copies, inner, second, webhook] = wanted.map(one);
     assert_eq!((request.kind, request.parent.as_deref()), ("server", Some(SPAN)));
     // A rule was asked, a hook was, and then it was written.
-    assert!(hook.kind == "internal" && is_below(&spans, hook, request), "{spans:#?}");
+    assert_eq!((hook.kind, hook.parent.as_deref()), ("internal", Some(request.id.as_str())), "{spans:#?}");
     assert_eq!((write.kind, write.parent.as_deref()), ("internal", Some(request.id.as_str())));
     assert_eq!(write.attributes["basalt.rule"], "asked", "{write:?}");
     // What follows lies below the write that it follows from.
-    assert_eq!(function.kind, "consumer");
-    assert!(is_below(&spans, function, write), "{spans:#?}");
+    assert_eq!((trigger.kind, trigger.parent.as_deref()), ("consumer", Some(write.id.as_str())), "{spans:#?}");
+    assert_eq!(function.parent.as_deref(), Some(trigger.id.as_str()), "{spans:#?}");
     assert_eq!(copies.parent.as_deref(), Some(function.id.as_str()), "{spans:#?}");
     assert_eq!(copies.attributes["basalt.rule"], "passed over", "{copies:?}");
     assert_eq!(inner.parent.as_deref(), Some(function.id.as_str()), "{spans:#?}");
-    assert_eq!(webhook.kind, "client");
-    assert!(is_below(&spans, webhook, copies), "{spans:#?}");
+    assert_eq!(second.parent.as_deref(), Some(copies.id.as_str()), "{spans:#?}");
+    assert_eq!((webhook.kind, webhook.parent.as_deref()), ("client", Some(second.id.as_str())), "{spans:#?}");
     assert!(parent.contains(&webhook.id), "the receiver goes on below the delivery: {parent}");
     assert_eq!(function.attributes["basalt.function"], "copy");
     for span in &spans {
@@ -102,18 +104,6 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
     assert!(copy["traceparent"].as_str().is_some_and(|text| text.contains(&function.id)), "{copy}");
     assert_eq!(receiver.count(), 1);
     assert_eq!(delivered.json()["doc"]["of"], Value::from("d1"));
-}
-
-/// Whether a span lies below another, however far.
-fn is_below(spans: &[CollectedSpan], span: &CollectedSpan, above: &CollectedSpan) -> bool {
-    let mut parent = span.parent.as_deref();
-    while let Some(id) = parent {
-        if id == above.id {
-            return true;
-        }
-        parent = spans.iter().find(|span| span.id == id).and_then(|span| span.parent.as_deref());
-    }
-    false
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
