@@ -50,7 +50,7 @@ struct Put {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Patch {
+struct Change {
     collection: Collection,
     id: Id,
     patch: Value,
@@ -126,7 +126,7 @@ async fn put(mut call: Call<'_>) -> Result<HostReply> {
 }
 
 async fn patch(mut call: Call<'_>) -> Result<HostReply> {
-    let Patch { collection, id, patch, upsert, if_match, r#where, vars } = call.read()?;
+    let Change { collection, id, patch, upsert, if_match, r#where, vars } = call.read()?;
     let condition = condition(r#where, vars)?;
     let options = WriteOptions { if_match: tags(if_match), condition, upsert, ..WriteOptions::default() };
     let patch = match patch {

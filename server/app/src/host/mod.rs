@@ -226,7 +226,8 @@ impl std::io::Write for Counter {
 
 #[cfg(test)]
 mod tests {
-    use basalt_core::{ActorKind, Timestamp};
+    use basalt_core::Timestamp;
+    use basalt_core::change::ActorKind;
     use serde_json::json;
 
     use super::*;

@@ -109,7 +109,7 @@ pub(in crate::functions) fn may_see(caller: &Caller, by: Option<&str>, function:
 }
 
 /// What job payloads are read with.
-pub(in crate::functions) fn odd(error: serde_json::Error) -> Error {
+pub(in crate::functions) fn odd(error: &serde_json::Error) -> Error {
     Error::internal(format!("the payload of a job is odd: {error}"))
 }
 

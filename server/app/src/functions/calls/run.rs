@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use basalt_core::{Caller, Code, DocumentId, Error, Result, Trace};
 use basalt_outbound::{Egress, HostPattern};
@@ -18,6 +19,8 @@ use crate::functions::records::{InvocationOutcome, InvokedBy};
 
 /// Calls within calls.
 const DEPTH: u8 = 8;
+/// How long after its own time a call is waited for: until it has its turn in the runtime, and is killed there.
+const LATEST: Duration = Duration::from_secs(15);
 
 /// A call that is about to be made; its right was asked for.
 pub(in crate::functions) struct Run {
@@ -82,9 +85,12 @@ impl Calls {
         let (id, resolved) = (run.id.clone(), run.resolved.clone());
         let host = self.host(&run, &recorder);
         let invocation = self.prepared(run, recorder.call.trace).await?;
-        let report = self.runtime.invoke(invocation, host).await;
-        let took = Took::from(&report);
-        let outcome = Self::checked(&resolved, report.outcome);
+        let latest = resolved.version.config.timeout.saturating_add(LATEST);
+        // The runtime ends every call; a caller is told in time even where it doesn't.
+        let (took, outcome) = match tokio::time::timeout(latest, self.runtime.invoke(invocation, host)).await {
+            Ok(report) => (Took::from(&report), Self::checked(&resolved, report.outcome)),
+            Err(_) => (Took::default(), Outcome::TimedOut),
+        };
         self.conclude(&resolved, &id, outcome, (took, recorder))
     }
 

@@ -105,7 +105,7 @@ impl Calls {
     }
 
     async fn try_task(&self, job: &Job) -> Result<Tried> {
-        let Payload { id, input, caller } = serde_json::from_value(job.payload.clone()).map_err(odd)?;
+        let Payload { id, input, caller } = serde_json::from_value(job.payload.clone()).map_err(|error| odd(&error))?;
         let cell = state::task(&id);
         let Some(state) = self.start(&cell, job.attempt).await? else { return Ok(None) };
         let nobody = caller.nobody(self.db.now());
@@ -115,7 +115,7 @@ impl Calls {
     }
 
     async fn try_call(&self, job: &Job, last: bool) -> Result<Tried> {
-        let Payload { id, input, caller } = serde_json::from_value(job.payload.clone()).map_err(odd)?;
+        let Payload { id, input, caller } = serde_json::from_value(job.payload.clone()).map_err(|error| odd(&error))?;
         let cell = state::invocation(&id);
         let Some(state) = self.start(&cell, job.attempt).await? else { return Ok(None) };
         let outcome = match self.recall(&caller).await {
@@ -193,7 +193,7 @@ impl Calls {
 
     /// No try follows.
     async fn give_up(&self, job: &Job) -> Result<()> {
-        let Payload { id, .. } = serde_json::from_value(job.payload.clone()).map_err(odd)?;
+        let Payload { id, .. } = serde_json::from_value(job.payload.clone()).map_err(|error| odd(&error))?;
         let cell = state::task(&id);
         let decide = move |tx: &mut Tx<'_>| {
             if let Some(mut state) = state::load(tx, &cell)? {
