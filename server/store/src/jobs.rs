@@ -65,7 +65,7 @@ impl Store {
             let limits = kinds.map(|kind| (kind, wanted(kind))).filter(|(_, limit)| *limit > 0).take(KINDS);
             Ok(limits.map(|(kind, limit)| claim(dialect, kind, limit, lease, now)).collect())
         });
-        jobs(self.inner.driver.write_then(vec![due_kinds(dialect, now)], then).await?)
+        jobs(&self.inner.driver.write_then(vec![due_kinds(dialect, now)], then).await?)
     }
 
     /// Claims due jobs of these kinds for `lease`, at most `limit` (and 100) of each.
@@ -73,7 +73,7 @@ impl Store {
         let (now, dialect) = (self.inner.shared.clock.now(), self.inner.driver.dialect());
         let claims: Vec<Statement> = kinds.iter().map(|kind| claim(dialect, kind, limit, lease, now)).collect();
         let then: Then = Arc::new(move |_: &[Vec<Row>]| Ok(claims.clone()));
-        jobs(self.inner.driver.write_then(Vec::new(), then).await?)
+        jobs(&self.inner.driver.write_then(Vec::new(), then).await?)
     }
 
     /// Holds jobs for `lease` from now on; those whose token no longer holds are returned.
@@ -197,7 +197,7 @@ fn millis(lease: Duration) -> i64 {
     i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
-fn jobs(answers: Vec<Vec<Row>>) -> Result<Vec<Job>> {
+fn jobs(answers: &[Vec<Row>]) -> Result<Vec<Job>> {
     let mut jobs = answers.iter().flatten().map(job).collect::<Result<Vec<_>>>()?;
     jobs.sort_by_key(|job| job.id);
     Ok(jobs)

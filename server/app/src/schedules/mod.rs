@@ -99,7 +99,7 @@ impl Schedules {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<ScheduleInfo>> {
         rights::admin_read(caller)?;
         let mut infos = Vec::new();
-        for known in self.all().await? {
+        for known in self.all(&self.0.parts.brought.schedules()).await? {
             infos.push(self.info(known).await?);
         }
         Ok(infos)
@@ -122,8 +122,8 @@ impl Schedules {
         self.0.functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    fn learn(&self, all: &[Known]) {
-        let functions = all.iter().map(|known| (known.name.clone(), known.schedule.function.clone())).collect();
+    fn learn<'a>(&self, all: impl Iterator<Item = &'a Known>) {
+        let functions = all.map(|known| (known.name.clone(), known.schedule.function.clone())).collect();
         *self.0.functions.write().unwrap_or_else(PoisonError::into_inner) = functions;
     }
 
@@ -140,16 +140,20 @@ impl Schedules {
     }
 
     async fn known(&self, name: &str) -> Result<Known> {
-        self.all().await?.into_iter().find(|known| known.name == name).ok_or_else(not_found)
+        self.all(&self.0.parts.brought.schedules())
+            .await?
+            .into_iter()
+            .find(|known| known.name == name)
+            .ok_or_else(not_found)
     }
 
     /// What was declared, and what functions bring; a declared one takes the place of a function's of its name.
-    async fn all(&self) -> Result<Vec<Known>> {
+    async fn all(&self, brought: &[(String, ScheduleSection)]) -> Result<Vec<Known>> {
         let documents = self.db().store().list(list()).await?.documents;
         let mut all = documents.iter().map(declared).collect::<Result<Vec<_>>>()?;
-        for (name, schedule) in self.0.parts.brought.schedules() {
-            if !all.iter().any(|known| known.name == name) {
-                all.push(Known { name, schedule, source: Source::Function });
+        for (name, schedule) in brought {
+            if !all.iter().any(|known| known.name == *name) {
+                all.push(Known { name: name.clone(), schedule: schedule.clone(), source: Source::Function });
             }
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));

@@ -1,11 +1,12 @@
 //! Ticks: when each schedule is due, and who of the nodes decides it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use basalt_core::{Caller, Result, Seq, Timestamp};
 use basalt_data::manifest::{CatchUp, Overlap, ScheduleSection};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::state::{Run, RunState, State};
 use super::{Known, Schedules, cron, definition, runs};
@@ -15,21 +16,40 @@ use crate::common::{Cron, Tx, rights};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A tick that is decided later than this was missed.
 const LATE: Duration = Duration::from_mins(1);
+/// How often they are read anew while something is written.
+const READ_EVERY: Duration = Duration::from_secs(1);
 
 /// What a node knows of when to do what.
 #[derive(Default)]
 pub(super) struct Watch {
-    /// The log's end when the schedules were read last.
-    read_at: Option<Seq>,
-    declared: Vec<Known>,
+    /// The log's end when the schedules were read last, and when that was.
+    read: Option<(Seq, Instant)>,
+    /// What functions brought then.
+    brought: Vec<(String, ScheduleSection)>,
     /// By name.
-    next: HashMap<String, Next>,
+    watched: BTreeMap<String, Watched>,
 }
 
-struct Next {
+/// A schedule whose times are worked out.
+struct Watched {
+    known: Known,
     print: String,
-    /// `None`: never.
-    at: Option<Timestamp>,
+    cron: Cron,
+    next: Next,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    /// Not looked up yet.
+    Unknown,
+    At(Timestamp),
+    Never,
+}
+
+impl From<Option<Timestamp>> for Next {
+    fn from(at: Option<Timestamp>) -> Self {
+        at.map_or(Self::Never, Self::At)
+    }
 }
 
 /// What became of a tick.
@@ -47,7 +67,7 @@ impl Schedules {
     /// Ticks until `stop` is true.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(error) = self.tick().await {
+            if let Err(error) = self.look(READ_EVERY).await {
                 tracing::warn!(?error, "schedules can't be looked at");
             }
             tokio::select! {
@@ -59,24 +79,27 @@ impl Schedules {
 
     /// Enqueues the runs that are due now, and says how many this node enqueued.
     pub async fn tick(&self) -> Result<usize> {
+        self.look(Duration::ZERO).await
+    }
+
+    /// `aged`: how old what is known has to be to be read anew.
+    async fn look(&self, aged: Duration) -> Result<usize> {
         let mut watch = self.0.watch.lock().await;
         let now = self.db().now();
         let end = *self.db().store().log_end().borrow();
-        if watch.read_at != Some(end) {
-            // Schedules of functions change with a write, too.
-            watch.declared = self.all().await?;
-            watch.read_at = Some(end);
-            self.learn(&watch.declared);
-            let Watch { declared, next, .. } = &mut *watch;
-            next.retain(|name, _| declared.iter().any(|known| known.name == *name));
+        let brought = self.0.parts.brought.schedules();
+        let stale = watch.read.is_none_or(|(seq, at)| seq != end && at.elapsed() >= aged);
+        if stale || watch.brought != brought {
+            watch.learn(self.all(&brought).await?);
+            (watch.read, watch.brought) = (Some((end, Instant::now())), brought);
+            self.learn(watch.watched.values().map(|watched| &watched.known));
         }
-        let Watch { declared, next, .. } = &mut *watch;
         let mut enqueued = 0;
-        for known in declared.iter() {
-            match self.look_at(known, next, now).await {
+        for watched in watch.watched.values_mut() {
+            match self.look_at(watched, now).await {
                 Ok(Decided::Enqueued) => enqueued += 1,
                 Ok(Decided::LeftOut | Decided::Elsewhere) => {}
-                Err(error) => tracing::warn!(?error, schedule = known.name, "a schedule can't tick"),
+                Err(error) => tracing::warn!(?error, schedule = watched.known.name, "a schedule can't tick"),
             }
         }
         Ok(enqueued)
@@ -100,37 +123,30 @@ impl Schedules {
         Ok(id)
     }
 
-    async fn look_at(&self, known: &Known, next: &mut HashMap<String, Next>, now: Timestamp) -> Result<Decided> {
-        let print = print(&known.schedule);
-        let Some(cron) = cron(&known.schedule) else { return Ok(Decided::LeftOut) };
-        let due = next.get(&known.name).filter(|next| next.print == print).map(|next| next.at);
-        let at = match due {
-            Some(at) => at,
-            None => self.first(known, &print, &cron).await?,
-        };
-        let due = at.filter(|at| *at <= now);
-        let decided = match due.and_then(|_| cron.last(now)) {
-            Some(tick) => self.decide(known, &print, tick, now).await?,
-            None => Decided::LeftOut,
-        };
-        let at = match (due, decided) {
-            (None, _) => at,
+    async fn look_at(&self, watched: &mut Watched, now: Timestamp) -> Result<Decided> {
+        if let Next::Unknown = watched.next {
+            watched.next = self.first(watched).await?;
+        }
+        let due = matches!(watched.next, Next::At(at) if at <= now);
+        let Some(tick) = watched.cron.last(now).filter(|_| due) else { return Ok(Decided::LeftOut) };
+        let decided = self.decide(&watched.known, &watched.print, tick, now).await?;
+        watched.next = match decided {
             // Of what stands there by now.
-            (Some(_), Decided::Elsewhere) => self.first(known, &print, &cron).await?,
-            (Some(_), Decided::Enqueued | Decided::LeftOut) => cron.next(now),
+            Decided::Elsewhere => self.first(watched).await?,
+            Decided::Enqueued | Decided::LeftOut => watched.cron.next(now).into(),
         };
-        next.insert(known.name.clone(), Next { print, at });
         Ok(decided)
     }
 
     /// When a schedule is due that this node has not met before. Under a new declaration ticks count from now on.
-    async fn first(&self, known: &Known, print: &str, cron: &Cron) -> Result<Option<Timestamp>> {
+    async fn first(&self, watched: &Watched) -> Result<Next> {
+        let Watched { known, print, cron, .. } = watched;
         let state = self.state(&known.name).await?;
         let from = match state.tick {
-            Some(tick) if state.print == print => tick,
+            Some(tick) if state.print == *print => tick,
             _ => self.begin(known, print).await?,
         };
-        Ok(if known.schedule.enabled { cron.next(from) } else { None })
+        Ok(if known.schedule.enabled { cron.next(from).into() } else { Next::Never })
     }
 
     async fn begin(&self, known: &Known, print: &str) -> Result<Timestamp> {
@@ -177,6 +193,23 @@ impl Schedules {
         };
         let system = Caller::system(now);
         self.db().commit(&system, decide).await.map(|outcome| outcome.value)
+    }
+}
+
+impl Watch {
+    /// Takes what there is now; of what stayed as it was the next time stays known.
+    fn learn(&mut self, all: Vec<Known>) {
+        let mut before = std::mem::take(&mut self.watched);
+        for known in all {
+            let watched = match before.remove(&known.name) {
+                Some(watched) if watched.known.schedule == known.schedule => Watched { known, ..watched },
+                _ => {
+                    let Some(cron) = cron(&known.schedule) else { continue };
+                    Watched { print: print(&known.schedule), known, cron, next: Next::Unknown }
+                }
+            };
+            self.watched.insert(watched.known.name.clone(), watched);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ const HISTORY: Duration = Duration::from_secs(2);
 const AUDIT: Duration = Duration::from_secs(5);
 const LOG_METRICS: Duration = Duration::from_secs(15);
 const USAGE: Duration = Duration::from_secs(10);
+const QUEUES: Duration = Duration::from_mins(1);
 const METRICS: Duration = Duration::from_secs(5);
 
 fn gauges(rooms: &Rooms) -> Gauges {
@@ -59,7 +60,7 @@ impl Background {
         let (schedules, stopped) = (rooms.schedules.clone(), background.stop.subscribe());
         background.tasks.spawn(async move { schedules.run(stopped).await });
         let (triggers, known) = (rooms.triggers.clone(), Arc::default());
-        background.every(LOG_METRICS, "measuring the queues", move || {
+        background.every(QUEUES, "measuring the queues", move || {
             let (triggers, known): (_, Arc<tokio::sync::Mutex<_>>) = (triggers.clone(), Arc::clone(&known));
             async move { triggers.measure(&mut *known.lock().await).await }
         });
