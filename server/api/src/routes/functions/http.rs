@@ -11,7 +11,7 @@ use crate::problem::{Answer, Problem};
 
 /// One method at one path.
 macro_rules! door {
-    ($method:ident, $path:literal, $summary:literal) => {
+    ($method:ident, $path:literal, $summary:literal $(, $params:tt)?) => {
         pub(crate) mod $method {
             use actix_web::web::Data;
             use basalt_app::functions::Calls;
@@ -27,6 +27,7 @@ macro_rules! door {
                 $method,
                 path = $path,
                 tag = "functions",
+                $(params($params),)?
                 responses((status = 200, description = "What the function answers, with any status.", body = String)),
                 extensions(("x-codes" = json!(["method_not_allowed", "route_not_found"]))),
             )]
