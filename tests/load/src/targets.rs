@@ -155,6 +155,7 @@ pub(crate) fn functions(rows: &Functions) -> Vec<Reached> {
         row("a first call in a worker that lives, beside a warm one", starts.cold_millis(), "ms", most(2.0)),
         row("a first call that has a worker started, beside a warm one", starts.worker_millis(), "ms", most(20.0)),
         row("a call in an instance of its own: p50", starts.fresh_p50, "ms", None),
+        row("a WebAssembly guest in an instance of its own: p50", starts.guest_p50, "ms", most(0.2)),
         row("500 changes a second, from commit to function: p50", events.p50_millis, "ms", None),
         row("… p99", events.p99_millis, "ms", most(25.0)),
         row("… lost", events.lost as f64, "", most(0.0)),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{call, deploy_one, millis, percentile, timed};
 use crate::connection::request;
@@ -12,6 +12,9 @@ use crate::error::Result;
 use crate::measure::{Figure, Next, Until, run};
 use crate::realtime::World;
 
+/// A module of 112 bytes, in base 64: `basalt_alloc` says one place, `basalt_call` answers `{"result":1}`.
+const GUEST: &str = "AGFzbQEAAAABDAJgAX8Bf2ACf38BfgMDAgABBQMBAAIHJwMGbWVtb3J5AgAMYmFzYWx0X2FsbG9jAAALYmFzYWx0X2NhbGwAAQoRAgUAQYAICwkA\
+                     QoyAgICAAgsLEgEAQRALDHsicmVzdWx0IjoxfQ==";
 const ECHO: &str = "export const echo = callable({ invoke: \"true\" }, (input: unknown) => input);\n";
 /// Calls one after the other.
 const ALONE: usize = 1_000;
@@ -51,6 +54,8 @@ pub(crate) struct Starts {
     pub(crate) new_worker: f64,
     /// Of an instance that is made for the call and thrown away.
     pub(crate) fresh_p50: f64,
+    /// Of a WebAssembly guest, which has no other: what its records say.
+    pub(crate) guest_p50: f64,
 }
 
 impl Starts {
@@ -126,7 +131,16 @@ pub(crate) async fn starts(world: &mut World) -> Result<Starts> {
         thrown.push(millis(timed(world, &call("fresh", "{}")).await?));
     }
     let fresh_p50 = percentile(&mut thrown, 0.5);
-    Ok(Starts { warm_p50, first_p50, first_p99, new_worker, fresh_p50 })
+    let guest_p50 = guest(world).await?;
+    Ok(Starts { warm_p50, first_p50, first_p99, new_worker, fresh_p50, guest_p50 })
+}
+
+async fn guest(world: &mut World) -> Result<f64> {
+    let files = json!({"functions/guest.wasm": {"base64": GUEST}});
+    let body = json!({"files": files, "settings": {"guest": {"invoke": "true"}}});
+    world.call("POST", "/v1/admin/functions/deploy", Some(&body)).await?;
+    alone(world, &call("guest", "{}")).await?;
+    recorded(world, "guest").await
 }
 
 /// A number of an answer.
