@@ -14081,6 +14081,8 @@ export interface operations {
             path: {
                 /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
                 name: string;
+                /** @description What follows of the path */
+                tail: string;
             };
             cookie?: never;
         };
@@ -14227,6 +14229,8 @@ export interface operations {
             path: {
                 /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
                 name: string;
+                /** @description What follows of the path */
+                tail: string;
             };
             cookie?: never;
         };
@@ -14373,6 +14377,8 @@ export interface operations {
             path: {
                 /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
                 name: string;
+                /** @description What follows of the path */
+                tail: string;
             };
             cookie?: never;
         };
@@ -14519,6 +14525,8 @@ export interface operations {
             path: {
                 /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
                 name: string;
+                /** @description What follows of the path */
+                tail: string;
             };
             cookie?: never;
         };
@@ -14665,6 +14673,8 @@ export interface operations {
             path: {
                 /** @description The function's name; `@` and an alias may follow (`add@staging`), else it is `live`. */
                 name: string;
+                /** @description What follows of the path */
+                tail: string;
             };
             cookie?: never;
         };
