@@ -59,6 +59,10 @@ async fn a_plan_shows_and_does_nothing(server: TestServer) {
     let shown = try_deploy(&server, &body).await.expect(200).body();
     assert_eq!((&shown["applied"], changes(&shown)), (&json!(false), vec![("add".into(), "added".into(), 1)]));
     assert_eq!(shown["warnings"].as_array().unwrap().len(), 1, "everybody may call it: {shown}");
+    let mut body = module("export const copy = onDocument('nowhere', async () => {});\n");
+    body["plan"] = json!(true);
+    let warned = try_deploy(&server, &body).await.expect(200).text_at("/warnings/0");
+    assert!(warned.contains("nowhere"), "{warned}");
     call(&server.visitor(), "add", &json!({})).problem(404, "function_not_found").await;
     assert!(server.owner().get("/v1/admin/functions").expect(200).await.items().is_empty());
 }

@@ -322,7 +322,9 @@ async fn settings_hold_where_code_says_nothing_and_are_told_where_they_are_wrong
         let both = json!([{"export": "add", "options": {"timeout": "1s"}}, {"export": "mul"},
                           {"export": "guard", "kind": "beforeDocument", "subject": "notes"}]);
         let deploy = DeployRequest { settings, ..request(&[("a", both)]) };
-        place.deploy(&world, deploy).await.unwrap();
+        let plan = place.deploy(&world, deploy).await.unwrap();
+        let unset = "crm signs with the secret \"CRM\", which isn't set.".to_owned();
+        assert!(plan.warnings().contains(&unset), "{:?}", plan.warnings());
         let version = |name| place.registry.resolve(name, None, 0).unwrap().version;
         assert_eq!(version("add").config.timeout, Duration::from_secs(3), "what is said by name holds");
         assert_eq!(version("mul").config.timeout, Duration::from_secs(20));

@@ -174,7 +174,7 @@ impl DeployPlan {
         let whole = shares.filter(|shares| shares.len() == 1).and_then(|shares| shares.first());
         if let Some(whole) = whole.filter(|share| Some(share.version.number) == known) {
             let version = whole.version.number;
-            return PlannedFunction { seen, version, ..PlannedFunction::still(function, ChangeOfFunction::Unchanged) };
+            return PlannedFunction { version, seen, ..PlannedFunction::still(function, ChangeOfFunction::Unchanged) };
         }
         let former = shares.into_iter().flatten().max_by_key(|share| share.weight).map(|share| &share.version);
         let (mut broken, mut open) = (Vec::new(), false);

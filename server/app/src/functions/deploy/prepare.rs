@@ -143,7 +143,7 @@ impl Reading<'_> {
             None => (Kind::Callable, None),
             Some(section) => (kind_of(section), section.subject.clone()),
         };
-        if !matches!(kind, Kind::Callable) && kind == Kind::Http {
+        if kind == Kind::Http {
             self.problems.add(&path, "bad_kind", "A WebAssembly function gets JSON and gives JSON: it can't be http.");
             return;
         }
@@ -174,14 +174,12 @@ impl Reading<'_> {
         let remote = section.remote.as_ref()?;
         let Some(named) = &remote.secret else { return Some(Remote { url: remote.url.clone(), secret: None }) };
         let name = named.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).unwrap_or(named);
-        match SecretName::parse(name) {
-            Ok(name) => Some(Remote { url: remote.url.clone(), secret: Some(name) }),
-            Err(_) => {
-                let message = "This names a secret, such as \"${CRM_SECRET}\"; set its value by itself.";
-                self.problems.add(&format!("{path}/secret"), "bad_name", message);
-                None
-            }
-        }
+        let Ok(name) = SecretName::parse(name) else {
+            let message = "This names a secret, such as \"${CRM_SECRET}\"; set its value by itself.";
+            self.problems.add(&format!("{path}/secret"), "bad_name", message);
+            return None;
+        };
+        Some(Remote { url: remote.url.clone(), secret: Some(name) })
     }
 
     fn add(

@@ -6,7 +6,7 @@ use basalt_core::{Code, Error, FieldError, Result};
 use bytes::Bytes;
 
 const FOLDER: &str = "functions/";
-const SCRIPTS: [&str; 4] = [".ts", ".mts", ".js", ".mjs"];
+const SCRIPTS: [&str; 4] = ["ts", "mts", "js", "mjs"];
 const MOST_FILES: usize = 2_000;
 const MOST_BYTES: usize = 32 << 20;
 const MOST_ENTRIES: usize = 500;
@@ -50,11 +50,13 @@ fn entry(path: &str) -> Option<Entry> {
     if name.contains('/') || name.starts_with(['_', '.']) || name.contains(".d.") || name.contains(".test.") {
         return None;
     }
-    if name.ends_with(".wasm") {
-        return Some(Entry { path: path.to_owned(), kind: EntryKind::Wasm });
-    }
-    let script = SCRIPTS.iter().any(|ending| name.ends_with(ending));
-    script.then(|| Entry { path: path.to_owned(), kind: EntryKind::Script })
+    let (_, ending) = name.rsplit_once('.')?;
+    let kind = match ending {
+        "wasm" => EntryKind::Wasm,
+        ending if SCRIPTS.contains(&ending) => EntryKind::Script,
+        _ => return None,
+    };
+    Some(Entry { path: path.to_owned(), kind })
 }
 
 fn check(files: &BTreeMap<String, Bytes>) -> Result<()> {

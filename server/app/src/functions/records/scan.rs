@@ -45,23 +45,23 @@ pub(super) async fn look<T>(
     take: impl Fn(&KeptRecord) -> Option<T>,
 ) -> Result<Found<T>> {
     let before = cursor.map(place).transpose()?;
-    let mut scan = RecordScan { kind, from: span.from, to: span.to, before, limit: STEP };
+    let mut asked = RecordScan { kind, from: span.from, to: span.to, before, limit: STEP };
     let (mut items, mut looked) = (Vec::new(), 0);
     loop {
-        let page = store.scan_records(&scan).await?;
+        let page = store.scan_records(&asked).await?;
         for record in &page {
             looked += 1;
-            scan.before = Some((record.at, record.id));
+            asked.before = Some((record.at, record.id));
             items.extend(take(record));
             if items.len() >= limit as usize {
-                return Ok(Found { items, next: scan.before.map(cursor_of) });
+                return Ok(Found { items, next: asked.before.map(cursor_of) });
             }
         }
         if page.len() < STEP as usize {
             return Ok(Found { items, next: None });
         }
         if looked >= MOST {
-            return Ok(Found { items, next: scan.before.map(cursor_of) });
+            return Ok(Found { items, next: asked.before.map(cursor_of) });
         }
     }
 }

@@ -106,20 +106,20 @@ impl Opened {
 
 /// Reads and opens all of them.
 pub(super) async fn load(db: &Db, sealer: &Sealer) -> Result<Opened> {
-    let sealed = db
+    let stored = db
         .inspect(|tx| {
             let index = Index::load(tx)?;
             tx.need(index.0.iter().map(|one| cell(&value_key(&one.name, one.alias.as_ref()))))?;
-            let mut sealed = Vec::with_capacity(index.0.len());
+            let mut found = Vec::with_capacity(index.0.len());
             for one in index.0 {
                 let value = tx.cell(&value_key(&one.name, one.alias.as_ref()))?;
-                sealed.push((one, value));
+                found.push((one, value));
             }
-            Ok(sealed)
+            Ok(found)
         })
         .await?;
     let mut by_alias: BTreeMap<Option<AliasName>, BTreeMap<SecretName, String>> = BTreeMap::new();
-    for (one, value) in sealed {
+    for (one, value) in stored {
         let opened = value.as_ref().and_then(Value::as_str).and_then(|text| sealer.open(&context(&one), text));
         let Some(opened) = opened else {
             tracing::error!(name = one.name.as_str(), "a secret was sealed under another master secret: set it anew");
