@@ -30,6 +30,12 @@ pub const FUNCTIONS: &str = "basalt:functions";
 const MAX_FILES: usize = 200;
 const MAX_BYTES: usize = 4 << 20;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    JavaScript,
+    TypeScript,
+}
+
 /// One file as it runs.
 struct Module {
     text: String,
@@ -89,7 +95,8 @@ fn one(sources: &Sources, path: &str, text: &str) -> Result<Module, Vec<Fault>> 
     resolve::check_path(path)?;
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
         "json" => json(path, text),
-        "ts" | "mts" | "js" | "mjs" => script::module(sources, path, text),
+        "ts" | "mts" => script::module(sources, path, text, Language::TypeScript),
+        "js" | "mjs" => script::module(sources, path, text, Language::JavaScript),
         _ => Err(vec![fault(path, "bad_type", "A module is a .ts, .mts, .js, .mjs or .json file.")]),
     }
 }
@@ -116,10 +123,8 @@ fn code(entry: String, reached: &BTreeMap<&str, &str>, modules: BTreeMap<String,
             hash.update(part.as_bytes());
         }
     }
-    let id = hash.finalize().iter().fold(String::with_capacity(64), |mut id, byte| {
-        id.push_str(&format!("{byte:02x}"));
-        id
-    });
+    let digit = |four: u8| char::from_digit(u32::from(four), 16);
+    let id = hash.finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect();
     let mut maps = BTreeMap::new();
     let mut texts = BTreeMap::new();
     for (path, module) in modules {

@@ -12,9 +12,9 @@ use oxc_span::{GetSpan, SourceType};
 use oxc_transformer::{TransformOptions, Transformer};
 use serde_json::json;
 
-use super::Module;
 use super::faults::{Fault, fault};
 use super::resolve::resolve;
+use super::{Language, Module};
 use crate::Sources;
 
 /// The errors among diagnostics, whose type has no name here.
@@ -30,9 +30,12 @@ macro_rules! found {
     };
 }
 
-pub(super) fn module(sources: &Sources, path: &str, text: &str) -> Result<Module, Vec<Fault>> {
+pub(super) fn module(sources: &Sources, path: &str, text: &str, language: Language) -> Result<Module, Vec<Fault>> {
     let allocator = Allocator::default();
-    let kind = if path.ends_with(".ts") || path.ends_with(".mts") { SourceType::ts() } else { SourceType::mjs() };
+    let kind = match language {
+        Language::TypeScript => SourceType::ts(),
+        Language::JavaScript => SourceType::mjs(),
+    };
     let parsed = Parser::new(&allocator, text, kind).parse();
     let found = found!(path, text, parsed.diagnostics);
     if parsed.panicked || !found.is_empty() {

@@ -22,7 +22,7 @@ fn is_ours(line: &str) -> bool {
 }
 
 fn frame(maps: &BTreeMap<String, String>, line: &str) -> String {
-    let place = line.rfind(|c| matches!(c, '(' | ' ')).map_or(0, |at| at + 1);
+    let place = line.rfind(['(', ' ']).map_or(0, |at| at + 1);
     let (before, rest) = line.split_at(place);
     let (inside, after) = rest.strip_suffix(')').map_or((rest, ""), |inside| (inside, ")"));
     let translated = || {

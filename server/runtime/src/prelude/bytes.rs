@@ -1,5 +1,7 @@
 //! Bytes, text and hashes for the prelude, where JavaScript would be slow or wrong.
 
+#![expect(clippy::needless_pass_by_value, reason = "what JavaScript passes comes as values")]
+
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
@@ -39,7 +41,6 @@ fn utf8_encode(ctx: Ctx<'_>, text: String) -> Result<ArrayBuffer<'_>> {
     ArrayBuffer::new_copy(ctx, text.as_bytes())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn utf8_decode(buffer: ArrayBuffer<'_>, offset: usize, length: usize, fatal: bool) -> Option<String> {
     with(&buffer, |bytes| {
         let bytes = bytes.get(offset..offset.saturating_add(length))?;
@@ -50,12 +51,10 @@ fn utf8_decode(buffer: ArrayBuffer<'_>, offset: usize, length: usize, fatal: boo
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn base64_encode(buffer: ArrayBuffer<'_>) -> String {
     with(&buffer, |bytes| FORGIVING.encode(bytes))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn base64_decode(ctx: Ctx<'_>, text: String) -> Result<Option<ArrayBuffer<'_>>> {
     let Ok(bytes) = FORGIVING.decode(text.as_bytes()) else {
         return Ok(None);
@@ -63,7 +62,6 @@ fn base64_decode(ctx: Ctx<'_>, text: String) -> Result<Option<ArrayBuffer<'_>>> 
     ArrayBuffer::new_copy(ctx, bytes).map(Some)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn digest<'js>(ctx: Ctx<'js>, name: String, buffer: ArrayBuffer<'js>) -> Result<ArrayBuffer<'js>> {
     let hash = with(&buffer, |bytes| match name.as_str() {
         "SHA-1" => Some(Sha1::digest(bytes).to_vec()),
@@ -76,14 +74,12 @@ fn digest<'js>(ctx: Ctx<'js>, name: String, buffer: ArrayBuffer<'js>) -> Result<
     ArrayBuffer::new_copy(ctx, hash)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn hmac<'js>(ctx: Ctx<'js>, name: String, key: ArrayBuffer<'js>, data: ArrayBuffer<'js>) -> Result<ArrayBuffer<'js>> {
     let signature = with(&key, |key| with(&data, |data| signature(&name, key, data, None).map(|(signed, _)| signed)));
     let signature = signature.ok_or_else(|| unknown(&ctx, &name))?;
     ArrayBuffer::new_copy(ctx, signature)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn hmac_verify<'js>(
     ctx: Ctx<'js>,
     name: String,

@@ -1,5 +1,7 @@
 //! URLs for the prelude, by the `url` crate: parsed, changed and printed as the WHATWG says.
 
+#![expect(clippy::needless_pass_by_value, reason = "what JavaScript passes comes as values")]
+
 use rquickjs::{Ctx, Function, Object, Result};
 use url::{Url, form_urlencoded, quirks};
 
@@ -13,14 +15,12 @@ pub(super) fn define<'js>(ctx: &Ctx<'js>, natives: &Object<'js>) -> Result<()> {
     natives.set("formPrint", Function::new(ctx.clone(), form_print)?)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn parse(text: String, base: Option<String>) -> Option<Vec<String>> {
     let base = base.map(|base| Url::parse(&base)).transpose().ok()?;
     Url::options().base_url(base.as_ref()).parse(&text).ok().as_ref().map(parts)
 }
 
 /// `None` where the new value is refused; most parts then stay as they are, but `href` is an error.
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn set(href: String, part: String, value: String) -> Option<Vec<String>> {
     let mut url = Url::parse(&href).ok()?;
     match part.as_str() {
@@ -54,12 +54,10 @@ fn parts(url: &Url) -> Vec<String> {
     ]
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn form_parse(text: String) -> Vec<String> {
     form_urlencoded::parse(text.as_bytes()).flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments come as values")]
 fn form_print(pairs: Vec<String>) -> String {
     let mut printer = form_urlencoded::Serializer::new(String::new());
     for pair in pairs.chunks_exact(2) {
