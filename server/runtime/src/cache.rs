@@ -40,12 +40,12 @@ impl<T: Clone> Cache<T> {
         if let Some((made, _)) = cell.get() {
             return Ok(made.clone());
         }
-        let made = cell.get_or_try_init(|| make).await.map(|(made, _)| made.clone());
-        match &made {
+        let found = cell.get_or_try_init(|| make).await.map(|(made, _)| made.clone());
+        match &found {
             Ok(_) => self.kept().trim(self.most),
             Err(_) => self.forget(code),
         }
-        made
+        found
     }
 
     pub(crate) fn put(&self, code: &CodeId, made: T, size: usize) {
@@ -101,8 +101,8 @@ mod tests {
         CodeId(name.to_owned())
     }
 
-    async fn gone() -> Result<(u32, usize)> {
-        Err(Error::new(Code::Unavailable, "gone"))
+    fn gone() -> impl Future<Output = Result<(u32, usize)>> {
+        std::future::ready(Err(Error::new(Code::Unavailable, "gone")))
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! Promises: code reaches nothing but what [`HostApi`] gives it; whatever it does, it ends within 50 ms of its deadline
 //! and within its memory, and no other function's call suffers; bytecode is made here and never taken from outside.
 
+mod asked;
 mod bundle;
 mod cache;
 pub mod compile;

@@ -21,7 +21,7 @@ const KEPT_BYTES: usize = 256 << 10;
 const STACK_BYTES: usize = 1 << 20;
 
 pub(super) struct Engine {
-    engine: wasmtime::Engine,
+    shared: wasmtime::Engine,
     linker: Linker<Guest>,
     ticking: Arc<Ticking>,
     ticker: Option<JoinHandle<()>>,
@@ -47,14 +47,14 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         imports::define(&mut linker)?;
         let ticking = Arc::new(Ticking::default());
-        let (ticked, watched) = (engine.clone(), Arc::clone(&ticking));
+        let (clock, watched) = (engine.clone(), Arc::clone(&ticking));
         let thread = std::thread::Builder::new().name("guests".to_owned());
-        let ticker = thread.spawn(move || tick(&ticked, &watched))?;
-        Ok(Self { engine, linker, ticking, ticker: Some(ticker) })
+        let ticker = thread.spawn(move || tick(&clock, &watched))?;
+        Ok(Self { shared: engine, linker, ticking, ticker: Some(ticker) })
     }
 
     pub(super) fn load(&self, module: &[u8]) -> Result<Loaded> {
-        let module = Module::new(&self.engine, module)?;
+        let module = Module::new(&self.shared, module)?;
         check(&module)?;
         Ok(Loaded { instance: self.linker.instantiate_pre(&module)? })
     }

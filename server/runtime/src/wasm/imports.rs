@@ -16,10 +16,12 @@ use crate::report::{LogLevel, LogLine};
 
 const MODULE: &str = "basalt";
 
+pub(super) type Answer = SyncSender<std::result::Result<HostReply, HostError>>;
+
 /// A call of the host on its way, and where the answer is awaited.
 pub(super) struct Ask {
     pub(super) request: HostRequest,
-    pub(super) answer: SyncSender<std::result::Result<HostReply, HostError>>,
+    pub(super) answer: Answer,
 }
 
 pub(super) fn define(linker: &mut Linker<Guest>) -> Result<()> {

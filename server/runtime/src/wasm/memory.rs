@@ -10,9 +10,8 @@ pub(super) fn pack(pointer: u32, length: u32) -> i64 {
 }
 
 pub(super) fn unpack(packed: i64) -> (u32, u32) {
-    let packed = packed.cast_unsigned();
-    // Both halves are 32 bits.
-    ((packed >> 32) as u32, (packed & u64::from(u32::MAX)) as u32)
+    let [a, b, c, d, low @ ..] = packed.to_be_bytes();
+    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(low))
 }
 
 /// What of a guest is needed to exchange texts with it.

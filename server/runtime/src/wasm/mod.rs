@@ -10,6 +10,7 @@ mod imports;
 mod memory;
 mod slots;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use crate::asked::Asked;
 use crate::cache::Cache;
 use crate::report::{Outcome, Report, RuntimeStats, Thrown};
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
 };
 use engine::{Engine, Loaded};
 use guest::Call;
-use imports::Ask;
+use imports::{Answer, Ask};
 use slots::Slots;
 
 /// Of compiled code that is kept.
@@ -136,15 +138,19 @@ impl Guests {
             report
         });
         tokio::pin!(running);
+        let (mut calls, mut answers) = (Asked::default(), HashMap::new());
+        let mut count = 0;
         loop {
             tokio::select! {
                 report = &mut running => return report.unwrap_or_else(|_| done(Outcome::WorkerLost)),
                 Some(Ask { request, answer }) = asked.recv() => {
-                    tokio::select! {
-                        report = &mut running => return report.unwrap_or_else(|_| done(Outcome::WorkerLost)),
-                        // A guest whose time is over doesn't listen any longer.
-                        replied = host.call(request) => drop(answer.send(replied)),
-                    }
+                    count += 1;
+                    answers.insert(count, answer);
+                    calls.ask(count, &host, request);
+                }
+                Some((number, replied)) = calls.next(), if !calls.is_empty() => {
+                    // A guest whose time is over doesn't listen any longer.
+                    let _ = answers.remove(&number).map(|answer: Answer| answer.send(replied));
                 }
             }
         }

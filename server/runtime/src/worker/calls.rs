@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::instance::{Instance, Turn};
+use super::gauge::Gauge;
+use super::instance::{Instance, Kit, Turn};
 use super::outbox::Outbox;
 use super::{compile, natives};
-use crate::prelude::Image;
 use crate::wire::{Bundle, CallNumber, End, Ended, Order, Refusal, Start, Word};
 
 /// Instances of one version that wait for their next call.
@@ -23,8 +23,7 @@ const MEASURED_CALLS: u32 = 32;
 const MEASURED_MICROSECONDS: u128 = 5_000;
 
 pub(super) struct Calls {
-    out: Outbox,
-    image: Arc<Image>,
+    kit: Kit,
     versions: BTreeMap<u32, Version>,
     running: BTreeMap<CallNumber, Running>,
     ended: u32,
@@ -45,9 +44,10 @@ struct Running {
 }
 
 impl Calls {
-    pub(super) fn new(out: Outbox) -> Result<Self> {
+    pub(super) fn new(out: Outbox, gauge: Gauge) -> Result<Self> {
         let image = compile::image().map_err(|error| Error::other(error.to_string()))?;
-        Ok(Self { out, image: Arc::new(image), versions: BTreeMap::new(), running: BTreeMap::new(), ended: 0 })
+        let kit = Kit { out, image: Arc::new(image), gauge: Rc::new(gauge) };
+        Ok(Self { kit, versions: BTreeMap::new(), running: BTreeMap::new(), ended: 0 })
     }
 
     /// When something is due.
@@ -67,7 +67,7 @@ impl Calls {
             Order::Refuse { call, host, refusal } => self.refuse(call, host, &refusal),
             Order::Taken { call, open } => self.taken(call, open),
             Order::Cancel { call } => self.end(call, End::Canceled, &[]),
-            Order::Compile { evaluate, bounds } => compile::compile(&self.out, &self.image, &body, evaluate, bounds),
+            Order::Compile { evaluate, bounds } => compile::compile(&self.kit, &body, evaluate, bounds),
         }
     }
 
@@ -79,7 +79,7 @@ impl Calls {
 
     fn start(&mut self, start: &Start, mut body: Bytes) -> Result<()> {
         // The others' answers don't wait for what this call does with the thread.
-        self.out.flush()?;
+        self.kit.out.flush()?;
         let text = body.split_to(start.text.min(body.len()));
         let text = std::str::from_utf8(&text).map_err(Error::other)?;
         let Some(version) = self.versions.get_mut(&start.version) else {
@@ -92,7 +92,7 @@ impl Calls {
                 instance.renew(start.bounds);
                 Ok(instance)
             }
-            None => Instance::make(&self.image, &version.bundle, &self.out, start.bounds),
+            None => Instance::make(&self.kit, &version.bundle, start.bounds),
         };
         let mut instance = match made {
             Ok(instance) => instance,
@@ -184,7 +184,7 @@ impl Calls {
         let mut kept = false;
         if let Some(version) = self.versions.get_mut(&version) {
             if measured {
-                version.memory = instance.memory();
+                version.memory = memory_of(&instance);
             }
             memory = version.memory;
             kept = reusable && version.idle.len() < IDLE && memory <= IDLE_BYTES;
@@ -198,8 +198,13 @@ impl Calls {
 
     fn ended(&self, call: CallNumber, end: End, result: &[&[u8]], ending: &Ending) -> Result<()> {
         let Ending { cold, kept, cpu, memory, host_calls, logs_dropped } = *ending;
-        self.out.say(&Word::Ended(Ended { call, end, cold, kept, cpu, memory, host_calls, logs_dropped }), result)
+        self.kit.out.say(&Word::Ended(Ended { call, end, cold, kept, cpu, memory, host_calls, logs_dropped }), result)
     }
+}
+
+/// What a call had at its height, as far as that was seen, or has at its end.
+fn memory_of(instance: &Instance) -> u64 {
+    instance.memory().max(instance.height())
 }
 
 #[derive(Default)]

@@ -1,22 +1,40 @@
 //! Limits of time, looked at by the engine while it runs.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::gauge::Gauge;
+
 /// Why code was stopped, and until when it may run. Shared with the engine's interrupt handler.
-#[derive(Debug)]
 pub(super) struct Watch {
     /// Neither is set while nothing may run long.
     wall: Cell<Option<Instant>>,
     cpu: Cell<Option<Duration>>,
     stopped: Cell<bool>,
+    gauge: Rc<Gauge>,
+    /// Bytes of the process when the call began, and at the most since then.
+    low: Cell<u64>,
+    high: Cell<u64>,
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        Self { wall: Cell::new(None), cpu: Cell::new(None), stopped: Cell::new(false) }
+    pub(super) fn new(gauge: Rc<Gauge>) -> Self {
+        let (low, high) = (Cell::new(gauge.resident()), Cell::new(0));
+        Self { wall: Cell::new(None), cpu: Cell::new(None), stopped: Cell::new(false), gauge, low, high }
+    }
+
+    /// Another call begins.
+    pub(super) fn begin(&self) {
+        self.low.set(self.gauge.resident());
+        self.high.set(0);
+    }
+
+    /// Bytes that the call has added to the process, at the most that was seen.
+    pub(super) fn height(&self) -> u64 {
+        self.high.get().saturating_sub(self.low.get())
     }
 
     /// The code may run until `wall`, and until the thread's clock says `cpu`.
@@ -30,6 +48,7 @@ impl Watch {
         if self.stopped.get() {
             return true;
         }
+        self.high.set(self.high.get().max(self.gauge.resident()));
         let over = self.wall.get().is_some_and(|wall| Instant::now() >= wall)
             || self.cpu.get().is_some_and(|cpu| thread_time() >= cpu);
         self.stopped.set(over);
@@ -55,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_over_stays_over() {
-        let watch = Watch::new();
+        let watch = Watch::new(Rc::new(Gauge::open().unwrap()));
         assert!(!watch.is_over());
         watch.arm(Instant::now(), Duration::MAX);
         assert!(watch.is_over());
@@ -65,7 +84,7 @@ mod tests {
 
     #[test]
     fn processor_time_counts_for_itself() {
-        let watch = Watch::new();
+        let watch = Watch::new(Rc::new(Gauge::open().unwrap()));
         watch.arm(Instant::now() + Duration::from_mins(1), thread_time());
         assert!(watch.is_over());
     }

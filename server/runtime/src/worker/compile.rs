@@ -2,14 +2,13 @@
 
 use std::io::{Error, Result};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rquickjs::{Context, Runtime};
 
 use super::clock::{Watch, thread_time};
-use super::instance::Instance;
+use super::instance::{Instance, Kit};
 use super::modules::Anything;
 use super::outbox::Outbox;
 use super::{bytecode, thrown};
@@ -29,11 +28,12 @@ pub(super) fn image() -> rquickjs::Result<Image> {
 }
 
 /// Compiles all modules and, where it is wanted, runs the entry's top level in an instance without a call.
-pub(super) fn compile(out: &Outbox, image: &Arc<Image>, body: &Bytes, evaluate: bool, bounds: Bounds) -> Result<()> {
+pub(super) fn compile(kit: &Kit, body: &Bytes, evaluate: bool, bounds: Bounds) -> Result<()> {
+    let out = &kit.out;
     let wanted: Modules = serde_json::from_slice(body)?;
     let mut modules = Vec::new();
     for (name, source) in &wanted.modules {
-        match module(name, source, bounds) {
+        match module(kit, name, source, bounds) {
             Ok(code) => modules.push((name.clone(), Bytes::from(code))),
             Err(end) => return faulty(out, name, end),
         }
@@ -44,7 +44,7 @@ pub(super) fn compile(out: &Outbox, image: &Arc<Image>, body: &Bytes, evaluate: 
         return Ok(());
     }
     let bundle = Rc::new(bundle);
-    let declared = Instance::make(image, &bundle, out, bounds).and_then(|mut instance| instance.declared());
+    let declared = Instance::make(kit, &bundle, bounds).and_then(|mut instance| instance.declared());
     match declared {
         Ok(declarations) => {
             let declared = declarations.into_iter().map(|declared| {
@@ -58,13 +58,13 @@ pub(super) fn compile(out: &Outbox, image: &Arc<Image>, body: &Bytes, evaluate: 
 }
 
 /// Each module in an engine of its own: they can't be in each other's way.
-fn module(name: &str, source: &str, bounds: Bounds) -> std::result::Result<Vec<u8>, End> {
+fn module(kit: &Kit, name: &str, source: &str, bounds: Bounds) -> std::result::Result<Vec<u8>, End> {
     let engine = || {
         let runtime = Runtime::new()?;
         runtime.set_memory_limit(COMPILER_BYTES);
         runtime.set_max_stack_size(STACK_BYTES);
         runtime.set_loader(Anything, Anything);
-        let watch = Watch::new();
+        let watch = Watch::new(Rc::clone(&kit.gauge));
         watch.arm(
             Instant::now() + Duration::from_micros(bounds.wall),
             thread_time() + Duration::from_micros(bounds.cpu),

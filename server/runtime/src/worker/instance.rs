@@ -10,6 +10,7 @@ use rquickjs::{Context, Ctx, Object, Persistent, Promise, Runtime, Value};
 
 use super::bytecode;
 use super::clock::{Watch, thread_time};
+use super::gauge::Gauge;
 use super::modules::Known;
 use super::natives;
 use super::outbox::Outbox;
@@ -41,6 +42,13 @@ type Intrinsics = (
     intrinsic::DOMException,
 );
 
+/// What all instances of a worker share.
+pub(super) struct Kit {
+    pub(super) out: Outbox,
+    pub(super) image: Arc<Image>,
+    pub(super) gauge: Rc<Gauge>,
+}
+
 pub(super) struct Instance {
     // Values of the engine are let go before the engine, by `drop`.
     shared: Rc<Shared>,
@@ -64,6 +72,7 @@ struct Allowance {
     cpu: Duration,
     used: Duration,
     result: usize,
+    memory: usize,
 }
 
 type Kept = Persistent<Promise<'static>>;
@@ -77,13 +86,13 @@ pub(super) enum Turn {
 
 impl Instance {
     /// An engine with the modules of `bundle` in it. What that takes is the first call's, which `bounds` are of.
-    pub(super) fn make(image: &Arc<Image>, bundle: &Rc<Bundle>, out: &Outbox, bounds: Bounds) -> Result<Self, End> {
-        let mut instance = Self::empty(bundle, out, bounds).map_err(|error| thrown::of_engine(&error))?;
+    pub(super) fn make(kit: &Kit, bundle: &Rc<Bundle>, bounds: Bounds) -> Result<Self, End> {
+        let mut instance = Self::empty(kit, bundle, bounds).map_err(|error| thrown::of_engine(&error))?;
         let shared = Rc::clone(&instance.shared);
         let mut loaded = None;
         let mut evaluated = None;
         let bundle = Rc::clone(bundle);
-        let image = Arc::clone(image);
+        let image = Arc::clone(&kit.image);
         instance.turn(|ctx| {
             let entry = prelude::install(ctx, &image, natives::natives(ctx, &shared)?)?;
             let code = bundle.module(&bundle.entry).ok_or(rquickjs::Error::Unknown)?;
@@ -92,7 +101,7 @@ impl Instance {
             loaded = Some((Persistent::save(ctx, entry), Persistent::save(ctx, module.namespace()?)));
             Ok(None)
         })?;
-        let is_there = instance.settled(evaluated)?;
+        let is_there = instance.settled(evaluated).map_err(|end| instance.weighed(end))?;
         instance.loaded = loaded.map(|(entry, namespace)| Loaded { entry, namespace });
         if instance.watch.was_stopped() {
             return Err(End::TimedOut);
@@ -104,16 +113,16 @@ impl Instance {
         }
     }
 
-    fn empty(bundle: &Rc<Bundle>, out: &Outbox, bounds: Bounds) -> rquickjs::Result<Self> {
+    fn empty(kit: &Kit, bundle: &Rc<Bundle>, bounds: Bounds) -> rquickjs::Result<Self> {
         let runtime = Runtime::new()?;
         runtime.set_max_stack_size(STACK_BYTES);
         runtime.set_memory_limit(bounds.memory);
         runtime.set_loader(Known(Rc::clone(bundle)), Known(Rc::clone(bundle)));
-        let watch = Rc::new(Watch::new());
+        let watch = Rc::new(Watch::new(Rc::clone(&kit.gauge)));
         let asked = Rc::clone(&watch);
         runtime.set_interrupt_handler(Some(Box::new(move || asked.is_over())));
         let context = Context::custom::<Intrinsics>(&runtime)?;
-        let shared = Rc::new(Shared::new(out.clone()));
+        let shared = Rc::new(Shared::new(kit.out.clone()));
         let allowance = Allowance::of(bounds);
         Ok(Self { shared, loaded: None, answer: None, context, runtime, watch, allowance })
     }
@@ -143,8 +152,21 @@ impl Instance {
         u64::try_from(self.runtime.memory_usage().malloc_size).unwrap_or(0)
     }
 
+    /// Bytes that the call has added to the process, at the most that was seen.
+    pub(super) fn height(&self) -> u64 {
+        self.watch.height()
+    }
+
+    /// Near its limit the engine can't make an error, and `null` is thrown: which code may do as well.
+    fn weighed(&self, end: End) -> End {
+        let is_null = matches!(&end, End::Threw(what) if what.name == thrown::NULL);
+        let most = self.allowance.memory / 2;
+        if is_null && self.memory().max(self.height()) > most as u64 { End::OutOfMemory } else { end }
+    }
+
     /// Another call begins in an instance that was kept.
     pub(super) fn renew(&mut self, bounds: Bounds) {
+        self.watch.begin();
         self.allowance = Allowance::of(bounds);
         self.runtime.set_memory_limit(bounds.memory);
     }
@@ -165,7 +187,7 @@ impl Instance {
             Ok(turn) => turn,
             // What was thrown while the engine was stopped says nothing.
             Err(_) if self.watch.was_stopped() => Turn::Over(End::TimedOut, Bytes::new()),
-            Err(end) => Turn::Over(end, Bytes::new()),
+            Err(end) => Turn::Over(self.weighed(end), Bytes::new()),
         }
     }
 
@@ -287,6 +309,7 @@ impl Drop for Instance {
 impl Allowance {
     fn of(bounds: Bounds) -> Self {
         let wall = Instant::now() + Duration::from_micros(bounds.wall);
-        Self { wall, cpu: Duration::from_micros(bounds.cpu), used: Duration::ZERO, result: bounds.result }
+        let Bounds { cpu, result, memory, .. } = bounds;
+        Self { wall, cpu: Duration::from_micros(cpu), used: Duration::ZERO, result, memory }
     }
 }

@@ -8,6 +8,7 @@ mod calls;
 mod clock;
 mod compile;
 mod confine;
+mod gauge;
 mod instance;
 mod modules;
 mod natives;
@@ -26,6 +27,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::wire::{Frames, Order};
 use calls::Calls;
+use gauge::Gauge;
 use outbox::Outbox;
 
 const READ_BYTES: usize = 64 << 10;
@@ -42,9 +44,10 @@ pub fn main() -> ExitCode {
 fn serve() -> std::io::Result<()> {
     let mut socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let writer = socket.try_clone()?;
-    confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd()])?;
+    let gauge = Gauge::open()?;
+    confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd(), gauge.descriptor()])?;
     let out = Outbox::new(writer);
-    let mut calls = Calls::new(out.clone())?;
+    let mut calls = Calls::new(out.clone(), gauge)?;
     let mut frames = Frames::default();
     let mut bytes = vec![0; READ_BYTES];
     loop {

@@ -1,12 +1,15 @@
 //! What the engine threw, as a call's end.
 
-use rquickjs::{Ctx, Error, Exception, Value};
+use rquickjs::{Ctx, Error, Exception, Type, Value};
 
 use crate::report::Thrown;
 use crate::wire::End;
 
 /// What the engine says when an allocation fails.
 const NO_MEMORY: &str = "out of memory";
+
+/// The name of what is thrown as `null`.
+pub(super) const NULL: &str = "null";
 
 pub(super) fn of(ctx: &Ctx<'_>, error: &Error) -> End {
     if error.is_exception() { of_value(&ctx.catch()) } else { of_engine(error) }
@@ -31,9 +34,9 @@ pub(super) fn end(thrown: Thrown) -> End {
 }
 
 fn of_value(value: &Value<'_>) -> End {
-    // Near the limit the engine can't even make the error.
-    if value.is_null() || value.is_undefined() {
-        return End::OutOfMemory;
+    // The engine may have had no memory for the error: who knows how much there was decides.
+    if value.is_null() || value.type_of() == Type::Uninitialized {
+        return end(Thrown { refusal: None, name: NULL.to_owned(), message: NULL.to_owned(), stack: None });
     }
     let Some(exception) = value.as_object().cloned().and_then(Exception::from_object) else {
         return says("the module threw what is no error");
@@ -44,5 +47,5 @@ fn of_value(value: &Value<'_>) -> End {
 }
 
 fn is_no_memory(name: &str, message: &str) -> bool {
-    (name == "InternalError" && message == NO_MEMORY) || (name == "null" && message == "null")
+    name == "InternalError" && message == NO_MEMORY
 }

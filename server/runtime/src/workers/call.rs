@@ -5,25 +5,49 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::hub::{GRACE, Hub, Place};
 use super::pool::Key;
 use super::worker::{Event, UnderWay, Worker, sayable};
+use crate::asked::Asked;
 use crate::host::{HostApi, HostError, HostReply, HostRequest};
 use crate::invocation::{HttpHead, Input, Invocation, Isolation, Limits};
+use crate::prelude;
 use crate::report::{LogLine, Outcome, Report};
 use crate::wire::{Bounds, CallNumber, End, Ended, Order, Refusal, Start, Word};
-use crate::{BoxFuture, prelude};
 
+/// After its deadline a call is answered even if nobody has said what became of it.
+const LAST: Duration = Duration::from_secs(2);
 /// Pieces of an answer's body between the call and who reads it.
 const PIECES: usize = 4;
 
+/// A call that a worker expects.
+pub(super) struct Entered {
+    place: Place,
+    number: CallNumber,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+impl Entered {
+    /// `None` where the worker has gone since the place was given: nothing of the call has run.
+    pub(super) fn at(hub: &Hub, place: Place, limits: &Limits) -> Option<Self> {
+        let number = place.handle.next_number();
+        let events = enter(hub, &place.handle, number, Some(Arc::clone(&place.key)), limits)?;
+        Some(Self { place, number, events })
+    }
+}
+
 /// Runs the call in its place.
-pub(super) async fn run(hub: &Hub, place: Place, bundle: &[u8], invocation: Invocation, host: &dyn HostApi) -> Report {
+pub(super) async fn run(
+    hub: &Hub,
+    entered: Entered,
+    bundle: &[u8],
+    invocation: Invocation,
+    host: Arc<dyn HostApi>,
+) -> Report {
+    let Entered { place, number, events } = entered;
     let started = Instant::now();
     let text = prelude::call_text(&invocation);
     let (limits, fresh) = (invocation.limits, invocation.isolation == Isolation::Fresh);
@@ -33,8 +57,6 @@ pub(super) async fn run(hub: &Hub, place: Place, bundle: &[u8], invocation: Invo
     };
     let worker = Arc::clone(&place.handle);
     worker.define(place.version, bundle);
-    let number = worker.next_number();
-    let events = enter(hub, &worker, number, Some(place.key), &limits);
     let start = Start { call: number, version: place.version, text: text.len(), fresh, bounds: bounds(&limits) };
     worker.send(&Order::Start(start), &[text.as_bytes(), &input]);
     let mut call = Call {
@@ -43,7 +65,7 @@ pub(super) async fn run(hub: &Hub, place: Place, bundle: &[u8], invocation: Invo
         number,
         host,
         events,
-        asked: FuturesUnordered::new(),
+        asked: Asked::default(),
         answer,
         body: None,
         pieces: VecDeque::new(),
@@ -63,7 +85,7 @@ pub(super) fn enter(
     number: CallNumber,
     key: Option<Key>,
     limits: &Limits,
-) -> mpsc::UnboundedReceiver<Event> {
+) -> Option<mpsc::UnboundedReceiver<Event>> {
     // Bounded by what the worker may say of a call at all, which `Worker` counts.
     let (events, heard) = mpsc::unbounded_channel();
     let under_way = UnderWay {
@@ -76,8 +98,7 @@ pub(super) fn enter(
         host_calls: limits.host_calls,
         bytes: sayable(limits),
     };
-    hub.enter(worker, number, under_way);
-    heard
+    hub.enter(worker, number, under_way).then_some(heard)
 }
 
 pub(super) fn bounds(limits: &Limits) -> Bounds {
@@ -92,15 +113,13 @@ pub(super) fn bounds(limits: &Limits) -> Bounds {
     }
 }
 
-type Asked<'a> = BoxFuture<'a, (u32, Result<HostReply, HostError>)>;
-
 struct Call<'a> {
     hub: &'a Hub,
     worker: &'a Worker,
     number: CallNumber,
-    host: &'a dyn HostApi,
+    host: Arc<dyn HostApi>,
     events: mpsc::UnboundedReceiver<Event>,
-    asked: FuturesUnordered<Asked<'a>>,
+    asked: Asked,
     /// Where the head goes that wasn't sent yet.
     answer: Option<oneshot::Sender<HttpHead>>,
     body: Option<mpsc::Sender<Bytes>>,
@@ -130,6 +149,7 @@ impl Call<'_> {
                     return (outcome, ended);
                 }
             }
+            let until = if over.is_some() { self.deadline } else { self.deadline + LAST };
             let body = self.body.clone();
             let room = async {
                 match &body {
@@ -144,9 +164,11 @@ impl Call<'_> {
                     Some(Event::Lost(outcome)) => over = Some((outcome, None)),
                     None => over = Some((Outcome::WorkerLost, None)),
                 },
-                Some((host, replied)) = self.asked.next(), if over.is_none() => self.reply(host, replied),
+                Some((host, replied)) = self.asked.next(), if over.is_none() && !self.asked.is_empty() => self.reply(host, replied),
                 permit = room, if !self.pieces.is_empty() => self.pass_on(permit),
-                () = tokio::time::sleep_until(self.deadline.into()), if over.is_some() => {}
+                () = tokio::time::sleep_until(until.into()) => {
+                    over.get_or_insert((Outcome::WorkerLost, None));
+                }
             }
         }
     }
@@ -156,7 +178,7 @@ impl Call<'_> {
             Word::Host { host, op, arguments, .. } => {
                 let arguments = body.split_to(arguments.min(body.len()));
                 match serde_json::from_slice::<Value>(&arguments) {
-                    Ok(arguments) => self.ask(host, HostRequest { op, arguments, body }),
+                    Ok(arguments) => self.asked.ask(host, &self.host, HostRequest { op, arguments, body }),
                     Err(_) => self.refuse(host, &no_json()),
                 }
             }
@@ -173,11 +195,6 @@ impl Call<'_> {
             // Answers to other questions than a call.
             Word::Ended(_) | Word::Compiled | Word::Declared(_) | Word::Faulty(_) => {}
         }
-    }
-
-    fn ask(&mut self, number: u32, request: HostRequest) {
-        let host = self.host;
-        self.asked.push(Box::pin(async move { (number, host.call(request).await) }));
     }
 
     fn reply(&self, host: u32, replied: Result<HostReply, HostError>) {

@@ -45,7 +45,8 @@ async fn ask(
 ) -> std::result::Result<(Bytes, Vec<Declaration>), Refused> {
     let limits = Limits { wall: TIME, cpu: TIME, memory: MEMORY, result: usize::MAX, ..Limits::default() };
     let body = serde_json::to_vec(modules).map_err(|error| Refused::Error(Error::internal(error)))?;
-    let mut events = enter(hub, worker, 0, None, &limits);
+    let events = enter(hub, worker, 0, None, &limits);
+    let mut events = events.ok_or(Refused::Outcome(Outcome::WorkerLost))?;
     worker.send(&Order::Compile { evaluate, bounds: bounds(&limits) }, &[&body]);
     let mut bundle = None;
     loop {
@@ -125,7 +126,7 @@ struct Alone<'a> {
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        self.worker.calls().clear();
+        drop(self.worker.close_calls());
         self.hub.end_alone(&self.worker);
     }
 }

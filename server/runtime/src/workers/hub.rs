@@ -9,10 +9,11 @@ use basalt_core::{Clock, Code as ErrorCode, Error, Result};
 use tokio::sync::oneshot;
 
 use super::keeper::Errand;
+use super::metrics;
 use super::options::WorkersOptions;
 use super::pool::{Key, Pool, Seat, WorkerId};
 use super::worker::{Event, UnderWay, Worker};
-use crate::report::Outcome;
+use crate::report::{Outcome, RuntimeStats};
 use crate::wire::Ended;
 
 pub(super) type Place = Seat<Arc<Worker>>;
@@ -81,6 +82,18 @@ impl Hub {
         tokio::time::timeout(self.options.wait, &mut waiting.place).await.ok()?.ok()
     }
 
+    pub(super) fn stats(&self) -> RuntimeStats {
+        let pool = self.pool();
+        RuntimeStats {
+            workers: pool.workers(),
+            instances: pool.idle() + pool.calls(),
+            calls: pool.calls(),
+            waiting: pool.waiting(),
+            lost: self.lost.load(Ordering::Relaxed),
+            cold_starts: self.cold_starts.load(Ordering::Relaxed),
+        }
+    }
+
     /// Serves those who wait.
     pub(super) fn settle(&self) {
         loop {
@@ -108,13 +121,15 @@ impl Hub {
     }
 
     /// Sends nothing yet, but from now on the keeper watches the call.
-    pub(super) fn enter(&self, worker: &Worker, call: u32, under_way: UnderWay) {
+    /// False where the worker is on its way out.
+    pub(super) fn enter(&self, worker: &Worker, call: u32, under_way: UnderWay) -> bool {
         let look = if under_way.cpu_is_short() { CPU_LOOK } else { MEMORY_LOOK };
         let moment = self.microseconds(under_way.hard.min(Instant::now() + look));
-        worker.enter(call, under_way);
+        let entered = worker.enter(call, under_way);
         if moment < self.planned.load(Ordering::SeqCst) {
             self.send(Errand::Look);
         }
+        entered
     }
 
     pub(super) fn plan(&self, next: Option<Instant>) {
@@ -129,7 +144,7 @@ impl Hub {
     pub(super) fn ended(&self, worker: WorkerId, key: &Key, ended: &Ended) {
         if ended.cold {
             self.cold_starts.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("basalt_function_cold_starts_total").increment(1);
+            metrics::cold_start();
         }
         let forgotten = self.pool().leave(worker, key, ended.kept, Instant::now());
         forget(forgotten);
@@ -140,10 +155,10 @@ impl Hub {
     /// lost.
     pub(super) fn lose(&self, worker: &Worker, judge: impl Fn(&UnderWay) -> Option<Outcome>) {
         let was_in = self.pool().remove(worker.id).is_some() || self.alone().remove(&worker.id).is_some();
-        let calls = std::mem::take(&mut *worker.calls());
+        let calls = worker.close_calls();
         if was_in && !calls.is_empty() {
             self.lost.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("basalt_function_workers_lost_total").increment(1);
+            metrics::lost();
         }
         for call in calls.into_values() {
             let outcome = judge(&call).unwrap_or(Outcome::WorkerLost);

@@ -16,9 +16,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::hub::{CPU_LOOK, GRACE, Hub, MEMORY_LOOK};
+use super::metrics;
 use super::pool::WorkerId;
 use super::process;
-use super::worker::{UnderWay, Worker};
+use super::worker::{Load, UnderWay, Worker};
 use crate::report::Outcome;
 
 /// Between two looks for workers that have nothing to do.
@@ -173,25 +174,20 @@ impl Keeper {
         let mut workers: Vec<Arc<Worker>> = self.hub.pool().handles().cloned().collect();
         workers.extend(self.hub.alone().values().cloned());
         let next = workers.iter().filter_map(|worker| self.look_at(worker, now)).min();
+        metrics::seen(&self.hub.stats());
         self.sweep(now);
         let sweep = (!self.children.is_empty()).then(|| self.swept + SWEEP);
         next.into_iter().chain(sweep).min()
     }
 
     fn look_at(&mut self, worker: &Worker, now: Instant) -> Option<Instant> {
-        let (hard, cpu, memory) = {
-            let calls = worker.calls();
-            let hard = calls.values().map(|call| call.hard).min()?;
-            let cpu = calls.values().filter(|call| call.cpu_is_short()).map(|call| call.cpu).min();
-            (hard, cpu, calls.values().map(|call| call.memory as u64).sum::<u64>())
-        };
+        let Load { hard, cpu, memory, calls } = worker.load()?;
         if hard <= now {
             self.kill(worker, |call| (call.hard <= now).then_some(Outcome::TimedOut));
             return None;
         }
         if process::resident(worker.pid).is_some_and(|bytes| bytes > OWN_BYTES + memory) {
-            let alone = worker.calls().len() == 1;
-            self.kill(worker, |_| alone.then_some(Outcome::OutOfMemory));
+            self.kill(worker, |_| (calls == 1).then_some(Outcome::OutOfMemory));
             return None;
         }
         if let Some(least) = cpu {

@@ -7,12 +7,12 @@ mod call;
 mod compiling;
 mod hub;
 mod keeper;
+mod metrics;
 mod options;
 mod pool;
 mod process;
 mod worker;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -43,6 +43,7 @@ pub struct Workers {
 impl Workers {
     /// Starts the keeper; the first worker starts with the first call. Tasks run in the runtime of the caller.
     pub fn start(options: WorkersOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        metrics::describe();
         let (send, errands) = mpsc::channel();
         let bundles = Cache::new(options.bytecode);
         let hub = Arc::new(Hub::new(options, clock, send));
@@ -63,7 +64,7 @@ impl Workers {
         compiling::compile(&self.hub, code, evaluate).await
     }
 
-    async fn run(&self, invocation: Invocation, host: &dyn HostApi) -> Report {
+    async fn run(&self, invocation: Invocation, host: Arc<dyn HostApi>) -> Report {
         let started = Instant::now();
         let code = Arc::clone(&invocation.code);
         let made = async { self.compile(&code, false).await.map(|(bundle, _)| sized(bundle)) };
@@ -72,8 +73,15 @@ impl Workers {
             Err(error) => return Report::without_call(started, Outcome::Threw(not_loaded(&error))),
         };
         let key: Key = format!("{}\n{}", invocation.instance, code.id()).into();
-        let Some(place) = self.hub.place(&key).await else { return Report::without_call(started, Outcome::Overloaded) };
-        let mut report = call::run(&self.hub, place, &bundle, invocation, host).await;
+        let entered = loop {
+            let Some(place) = self.hub.place(&key).await else {
+                return Report::without_call(started, Outcome::Overloaded);
+            };
+            if let Some(entered) = call::Entered::at(&self.hub, place, &invocation.limits) {
+                break entered;
+            }
+        };
+        let mut report = call::run(&self.hub, entered, &bundle, invocation, host).await;
         if let Outcome::Threw(Thrown { stack: Some(stack), .. }) = &mut report.outcome {
             *stack = compile::original_stack(&code, stack);
         }
@@ -94,7 +102,7 @@ impl FunctionRuntime for Workers {
     }
 
     fn invoke(&self, invocation: Invocation, host: Arc<dyn HostApi>) -> BoxFuture<'_, Report> {
-        Box::pin(async move { self.run(invocation, &*host).await })
+        Box::pin(self.run(invocation, host))
     }
 
     fn evict(&self, code: &CodeId) {
@@ -104,15 +112,7 @@ impl FunctionRuntime for Workers {
     }
 
     fn stats(&self) -> RuntimeStats {
-        let pool = self.hub.pool();
-        RuntimeStats {
-            workers: pool.workers(),
-            instances: pool.idle() + pool.calls(),
-            calls: pool.calls(),
-            waiting: pool.waiting(),
-            lost: self.hub.lost.load(Ordering::Relaxed),
-            cold_starts: self.hub.cold_starts.load(Ordering::Relaxed),
-        }
+        self.hub.stats()
     }
 }
 

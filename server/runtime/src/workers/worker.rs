@@ -28,11 +28,18 @@ pub(super) struct Worker {
     wake: Notify,
     /// The versions whose code it has.
     defined: Mutex<BTreeSet<u32>>,
-    calls: Mutex<BTreeMap<CallNumber, UnderWay>>,
+    calls: Mutex<Calls>,
     numbers: AtomicU32,
     born: Instant,
     /// When it last said something or was last given its first call, in milliseconds since `born`.
     heard: AtomicU64,
+}
+
+#[derive(Default)]
+struct Calls {
+    /// No call enters any longer: who would tell it of the end has been here.
+    closed: bool,
+    under_way: BTreeMap<CallNumber, UnderWay>,
 }
 
 /// A call that was sent to the worker.
@@ -47,6 +54,17 @@ pub(super) struct UnderWay {
     /// What it may still say, by its limits.
     pub(super) host_calls: u32,
     pub(super) bytes: usize,
+}
+
+/// What the calls in a worker may take.
+pub(super) struct Load {
+    /// When the worker is killed for the first of them.
+    pub(super) hard: Instant,
+    /// The least processor time, of those whose time may end before their deadline.
+    pub(super) cpu: Option<Duration>,
+    /// Bytes, of all together.
+    pub(super) memory: u64,
+    pub(super) calls: usize,
 }
 
 impl UnderWay {
@@ -76,16 +94,38 @@ impl Worker {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn calls(&self) -> MutexGuard<'_, BTreeMap<CallNumber, UnderWay>> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enter(&self, call: CallNumber, under_way: UnderWay) {
+    /// Whether the worker still takes calls.
+    pub(super) fn enter(&self, call: CallNumber, under_way: UnderWay) -> bool {
         let mut calls = self.calls();
-        if calls.is_empty() {
+        if calls.closed {
+            return false;
+        }
+        if calls.under_way.is_empty() {
             self.hear();
         }
-        calls.insert(call, under_way);
+        calls.under_way.insert(call, under_way);
+        true
+    }
+
+    /// Takes all calls out; no other enters.
+    pub(super) fn close_calls(&self) -> BTreeMap<CallNumber, UnderWay> {
+        let mut calls = self.calls();
+        calls.closed = true;
+        std::mem::take(&mut calls.under_way)
+    }
+
+    /// What its calls make of it, where there are any.
+    pub(super) fn load(&self) -> Option<Load> {
+        let calls = self.calls();
+        let calls = || calls.under_way.values();
+        let hard = calls().map(|call| call.hard).min()?;
+        let cpu = calls().filter(|call| call.cpu_is_short()).map(|call| call.cpu).min();
+        let memory = calls().map(|call| call.memory as u64).sum();
+        Some(Load { hard, cpu, memory, calls: calls().count() })
     }
 
     /// When it was last heard, in milliseconds of its life.
@@ -196,7 +236,7 @@ impl Worker {
         let mut calls = self.calls();
         let call = match &word {
             Word::Ended(end) => {
-                let Some(call) = calls.remove(&end.call) else { return Ok(()) };
+                let Some(call) = calls.under_way.remove(&end.call) else { return Ok(()) };
                 drop(calls);
                 ended(call.key, end);
                 // Who has dropped the call doesn't hear of it.
@@ -211,7 +251,7 @@ impl Worker {
             // A worker that compiles does nothing else.
             Word::Compiled | Word::Declared(_) | Word::Faulty(_) => 0,
         };
-        let Some(call) = calls.get_mut(&call) else { return Ok(()) };
+        let Some(call) = calls.under_way.get_mut(&call) else { return Ok(()) };
         if let Word::Host { .. } = &word {
             call.host_calls =
                 call.host_calls.checked_sub(1).ok_or_else(|| Error::other("too many calls of the host"))?;

@@ -77,7 +77,7 @@ async fn it_logs() {
 #[tokio::test]
 async fn what_it_declares_is_a_callable_of_the_files_name() {
     let guests = Guests::new(Arc::new(Fixed));
-    let prepared = prepare(&guests, &module(ANSWER)).await.unwrap();
+    let prepared = prepare(&guests, module(ANSWER)).await.unwrap();
     let declared = &prepared.declarations[0];
     assert_eq!((declared.export.as_str(), declared.kind), ("guest", Kind::Callable));
 }
@@ -100,10 +100,23 @@ async fn a_module_that_can_never_run_is_refused_at_the_deploy() {
         (module(ANSWER).replace("\"basalt_alloc\"", "\"malloc\""), "\"basalt_alloc\""),
         (imports, "wasi"),
     ] {
-        let error = prepare(&guests, &text).await.unwrap_err();
+        let error = prepare(&guests, text).await.unwrap_err();
         assert_eq!(error.code(), Code::InvalidDefinition);
         let fault = &error.errors()[0];
         assert_eq!(fault.path, "/functions/guest.wasm");
         assert!(fault.message.contains(says), "{says}: {}", fault.message);
     }
+}
+
+/// Of `examples/wasm`, where its source lies.
+const CHECKSUM: &[u8] = include_bytes!("../../../../examples/wasm/functions/checksum.wasm");
+
+#[tokio::test]
+async fn a_guest_of_a_real_language_runs() {
+    let app = App::of(CHECKSUM).await;
+    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(app.call(json!({"text": "hello"})).await, json!({"crc32": 907_060_870, "sha256": sha256}));
+    assert_eq!(app.host.logs.lock().unwrap()[0].message, "5 bytes");
+    let Outcome::Threw(thrown) = app.report(json!({"text": 5})).await.outcome else { panic!("it threw") };
+    assert_eq!(thrown.refusal.unwrap().0, "bad_input");
 }

@@ -70,9 +70,9 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
 }
 
-pub(crate) async fn prepare(guests: &Guests, module: &str) -> Result<Prepared> {
+pub(crate) async fn prepare(guests: &Guests, module: impl Into<Vec<u8>>) -> Result<Prepared> {
     let path = "functions/guest.wasm".to_owned();
-    let files = BTreeMap::from([(path.clone(), Bytes::from(module.to_owned()))]);
+    let files = BTreeMap::from([(path.clone(), Bytes::from(module.into()))]);
     guests.prepare(Sources { entry: path, files }).await
 }
 
@@ -82,7 +82,16 @@ impl App {
     }
 
     pub(crate) async fn on(guests: Arc<Guests>, body: &str) -> Self {
-        let code = Arc::new(prepare(&guests, &module(body)).await.unwrap().code);
+        Self::with(guests, module(body)).await
+    }
+
+    /// Of a whole module.
+    pub(crate) async fn of(module: &[u8]) -> Self {
+        Self::with(Arc::new(Guests::new(Arc::new(Fixed))), module).await
+    }
+
+    async fn with(guests: Arc<Guests>, module: impl Into<Vec<u8>>) -> Self {
+        let code = Arc::new(prepare(&guests, module).await.unwrap().code);
         let limits = Limits { wall: Duration::from_secs(20), cpu: Duration::from_secs(20), ..Limits::default() };
         Self { guests, code, host: Arc::default(), limits }
     }

@@ -177,6 +177,14 @@ async fn memory_that_was_caught_is_the_functions_own_affair() {
 }
 
 #[tokio::test]
+async fn null_that_is_thrown_is_no_lack_of_memory() {
+    for body in ["throw null;", "await null; throw null;"] {
+        let outcome = attack(body, |_| {}).await;
+        assert!(matches!(outcome, Outcome::Threw(_)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn deep_recursion() {
     let outcome = attack("const f = (n: number): number => 1 + f(n + 1); return f(0);", |_| {}).await;
     let Outcome::Threw(thrown) = outcome else { panic!("{outcome:?}") };
