@@ -62,7 +62,9 @@ impl Sealer {
     fn mac(&self, place: &str, nonce: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.mac).ok()?;
         mac.update(&u64::try_from(place.len()).ok()?.to_be_bytes());
-        [place.as_bytes(), nonce, text].into_iter().for_each(|part| mac.update(part));
+        for part in [place.as_bytes(), nonce, text] {
+            mac.update(part);
+        }
         Some(mac)
     }
 }
@@ -87,13 +89,13 @@ mod tests {
     fn what_is_sealed_is_opened_in_its_place_alone() {
         let sealer_of = |secret, purpose| sealer(secret, purpose);
         let good = sealer_of("abcdef", "webhooks");
-        let sealed = good.seal("crm", &Secret::new("whsec_x"), &Fixed(1));
-        assert!(!sealed.contains("whsec"));
-        assert_eq!(good.open("crm", &sealed).unwrap().expose(), "whsec_x");
-        assert!(good.open("crn", &sealed).is_none());
-        assert!(sealer_of("abcdef", "functions").open("crm", &sealed).is_none());
-        assert!(sealer_of("ghijkl", "webhooks").open("crm", &sealed).is_none());
-        assert_ne!(sealed, good.seal("crm", &Secret::new("whsec_x"), &Fixed(2)), "a nonce of its own");
+        let kept = good.seal("crm", &Secret::new("whsec_x"), &Fixed(1));
+        assert!(!kept.contains("whsec"));
+        assert_eq!(good.open("crm", &kept).unwrap().expose(), "whsec_x");
+        assert!(good.open("crn", &kept).is_none());
+        assert!(sealer_of("abcdef", "functions").open("crm", &kept).is_none());
+        assert!(sealer_of("ghijkl", "webhooks").open("crm", &kept).is_none());
+        assert_ne!(kept, good.seal("crm", &Secret::new("whsec_x"), &Fixed(2)), "a nonce of its own");
         let empty = good.seal("crm", &Secret::new(""), &Fixed(1));
         assert_eq!(good.open("crm", &empty).unwrap().expose(), "");
     }
@@ -101,8 +103,8 @@ mod tests {
     #[test]
     fn what_was_changed_is_not_opened() {
         let sealer = sealer("abcdef", "webhooks");
-        let sealed = sealer.seal("crm", &Secret::new("whsec_x"), &Fixed(1));
-        let mut bytes = STANDARD_NO_PAD.decode(&sealed[PREFIX.len()..]).unwrap();
+        let kept = sealer.seal("crm", &Secret::new("whsec_x"), &Fixed(1));
+        let mut bytes = STANDARD_NO_PAD.decode(&kept[PREFIX.len()..]).unwrap();
         bytes[NONCE] ^= 1;
         for bad in
             [format!("{PREFIX}{}", STANDARD_NO_PAD.encode(bytes)), String::new(), PREFIX.into(), "s2.AAAA".into()]

@@ -49,11 +49,11 @@ impl Deliveries {
         let invocation = self.0.db().new_id().to_string();
         let traced = Traced::begin(&self.0.0.parts, &target, &mut event, job.attempt);
         let delivery = Delivery { target, event, attempt: job.attempt, invocation };
-        let received = receiver.receive(&delivery).await;
+        let came_to = receiver.receive(&delivery).await;
         if let Some(traced) = traced {
-            traced.end(&self.0.0.parts, &received);
+            traced.end(&self.0.0.parts, &came_to);
         }
-        match received {
+        match came_to {
             Received::Done => Outcome::Done,
             Received::Retry { at, error } => Outcome::Retry { at, error },
             Received::Refused { error } => Outcome::Dead { error },

@@ -138,7 +138,7 @@ mod tests {
             events: Some("nope ==".into()),
             description: Some("x".repeat(2_000)),
             enabled: true,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             retries: 100,
         };
         let headers = Some(BTreeMap::from([("a b".to_owned(), "1".to_owned())]));

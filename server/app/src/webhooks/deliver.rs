@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use basalt_core::{DocumentId, Result, Span, SpanKind, Timestamp, Trace};
-use basalt_outbound::{Caps, CloudEvent, Egress, Fault, Incoming, Message};
+use basalt_core::{Span, SpanKind, Timestamp, Trace};
+use basalt_outbound::{Caps, CloudEvent, Egress, Incoming, Message};
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Webhooks;
 use super::known::Hook;
@@ -37,18 +37,14 @@ pub(super) struct Parcel {
 
 impl Webhooks {
     /// Tries once. What came of it is in the log of deliveries and in the metrics.
-    pub(super) async fn try_once(&self, hook: &Hook, parcel: Parcel) -> Result<(DeliveryInfo, Judged)> {
+    pub(super) async fn try_once(&self, hook: &Hook, parcel: Parcel) -> (DeliveryInfo, Judged) {
         let (now, began) = (self.inner.db.now(), Instant::now());
         let trace = parcel.trace.map(|trace| trace.child(self.inner.db.random()));
         let message = message(hook, &parcel, trace, now);
         let sent = sent(&message, hook);
         let (answer, judged) = self.send(hook, message, now).await;
         let elapsed = began.elapsed();
-        self.measure(&hook.info, &judged, elapsed);
-        if let Some(trace) = trace {
-            let parent = parcel.trace.map(|trace| trace.span);
-            self.inner.spans.record(span(&hook.info.name, trace, parent, now, elapsed, answer.as_ref(), &judged));
-        }
+        measure(&hook.info, &judged, elapsed);
         let delivery = DeliveryInfo {
             id: super::log::new_id(now, self.inner.db.random()),
             webhook: hook.info.name.clone(),
@@ -63,8 +59,11 @@ impl Webhooks {
             replay_of: parcel.replay_of,
             at: now,
         };
+        if let Some((own, around)) = trace.zip(parcel.trace) {
+            self.inner.spans.record(span(&delivery, own, around));
+        }
         self.inner.db.store().record(delivery.to_record());
-        Ok((delivery, judged))
+        (delivery, judged)
     }
 
     async fn send(&self, hook: &Hook, message: Message, now: Timestamp) -> (Option<Answer>, Judged) {
@@ -79,19 +78,15 @@ impl Webhooks {
                 let judged = outcome::of_answer(answer.status, answer.header("retry-after"), now);
                 (Some(read(answer).await), judged)
             }
-            Err(fault) => (None, judge(&fault)),
+            Err(fault) => (None, outcome::of_fault(&fault)),
         }
-    }
-
-    fn measure(&self, info: &WebhookInfo, judged: &Judged, elapsed: Duration) {
-        let (webhook, outcome) = (info.name.to_string(), judged.outcome.as_str());
-        metrics::histogram!("basalt_webhook_seconds", "webhook" => webhook.clone()).record(elapsed.as_secs_f64());
-        metrics::counter!("basalt_webhook_deliveries_total", "webhook" => webhook, "outcome" => outcome).increment(1);
     }
 }
 
-fn judge(fault: &Fault) -> Judged {
-    outcome::of_fault(fault)
+fn measure(info: &WebhookInfo, judged: &Judged, elapsed: Duration) {
+    let (webhook, outcome) = (info.name.to_string(), judged.outcome.as_str());
+    metrics::histogram!("basalt_webhook_seconds", "webhook" => webhook.clone()).record(elapsed.as_secs_f64());
+    metrics::counter!("basalt_webhook_deliveries_total", "webhook" => webhook, "outcome" => outcome).increment(1);
 }
 
 fn message(hook: &Hook, parcel: &Parcel, trace: Option<Trace>, now: Timestamp) -> Message {
@@ -129,18 +124,18 @@ async fn read(mut answer: Incoming) -> Answer {
     Answer { status: answer.status, headers, body: String::from_utf8_lossy(&body).into_owned(), cut }
 }
 
-fn span(
-    name: &DocumentId,
-    trace: Trace,
-    parent: Option<[u8; 8]>,
-    start: Timestamp,
-    duration: Duration,
-    answer: Option<&Answer>,
-    judged: &Judged,
-) -> Span {
-    let status = answer.map(|answer| ("http.response.status_code".to_owned(), json!(answer.status)));
-    let attributes: Map<String, Value> =
-        [("basalt.webhook".to_owned(), json!(name))].into_iter().chain(status).collect();
-    let name = format!("webhook {name}").into();
-    Span { trace, parent, name, kind: SpanKind::Client, start, duration, attributes, error: judged.error.clone() }
+fn span(delivery: &DeliveryInfo, own: Trace, around: Trace) -> Span {
+    let status = delivery.answer.as_ref();
+    let status = status.map(|answer| ("http.response.status_code".to_owned(), json!(answer.status)));
+    let attributes = [("basalt.webhook".to_owned(), json!(delivery.webhook))].into_iter().chain(status);
+    Span {
+        trace: own,
+        parent: Some(around.span),
+        name: format!("webhook {}", delivery.webhook).into(),
+        kind: SpanKind::Client,
+        start: delivery.at,
+        duration: delivery.duration,
+        attributes: attributes.collect(),
+        error: delivery.error.clone(),
+    }
 }

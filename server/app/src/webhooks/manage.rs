@@ -95,7 +95,7 @@ impl Webhooks {
     /// Everything random is drawn here, so that the decision has none.
     pub(super) fn ready(&self, caller: &Caller, name: DocumentId, wanted: Wanted) -> Ready {
         let (sealer, random) = (&self.inner.sealer, self.inner.db.random());
-        let sealed = |secret: SigningSecret| {
+        let closed = |secret: SigningSecret| {
             let text = secrets::seal(&name, &secret, sealer, random);
             (secret, text)
         };
@@ -108,8 +108,8 @@ impl Webhooks {
         Ready {
             definition: wanted.definition,
             headers,
-            secret: given.map(sealed),
-            fresh: sealed(SigningSecret::generate(random)),
+            secret: given.map(closed),
+            fresh: closed(SigningSecret::generate(random)),
             trail: Trail::new(&self.inner.db, caller),
             name,
         }
@@ -153,16 +153,16 @@ pub(super) enum Difference {
 pub(super) fn put(tx: &mut Tx<'_>, ready: &Ready, sealer: &Sealer) -> Flow<bool> {
     let (name, key) = (&ready.name, secrets::key(&ready.name));
     let former = tx.document(&WEBHOOKS, name)?;
-    let sealed = tx.cell(&key)?.map(Sealed::read).transpose()?.unwrap_or_default();
+    let before = tx.cell(&key)?.map(Sealed::read).transpose()?.unwrap_or_default();
     // What can't be opened (another master secret) differs from whatever is given.
-    let opened = sealed.open(name, sealer).unwrap_or_default();
+    let opened = before.open(name, sealer).unwrap_or_default();
     let difference = ready.difference(former.as_ref().map(|document| &document.data), &opened);
     let (is_new, headers, secret) = match difference {
         None => return Ok(false),
         Some(Difference::New) => (true, true, true),
         Some(Difference::Change { headers, secret }) => (false, headers, secret),
     };
-    let mut next = if is_new { Sealed::default() } else { sealed };
+    let mut next = if is_new { Sealed::default() } else { before };
     if secret {
         let (_, text) = ready.secret.as_ref().unwrap_or(&ready.fresh);
         next = next.with_secret(text.clone());

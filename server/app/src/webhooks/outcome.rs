@@ -88,13 +88,12 @@ impl Judged {
 /// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
 fn when(text: &str, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-            let millis = i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
-            Timestamp::from_millis(millis).since(now)
-        }
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+        let millis = i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
+        Timestamp::from_millis(millis).since(now)
     };
     Some(now.plus(wait.min(WAIT_MOST)))
 }

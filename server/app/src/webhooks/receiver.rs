@@ -57,7 +57,7 @@ impl Webhooks {
             // Kept as a dead letter: nobody decided that it is not wanted.
             return Ok(Received::Refused { error: format!("the webhook is switched off: {}", disabled.reason) });
         }
-        let (_, judged) = self.try_once(&hook, parcel(&delivery.event, delivery.attempt)).await?;
+        let (_, judged) = self.try_once(&hook, parcel(&delivery.event, delivery.attempt)).await;
         match judged.outcome {
             Outcome::Delivered => self.note_success(&hook).await?,
             Outcome::Failed | Outcome::Refused => self.note_failure(&hook).await?,

@@ -47,8 +47,8 @@ impl Webhooks {
             let key = secrets::key(&name);
             tx.need([document(&name), cell(&key), trail.read()])?;
             let Some(former) = tx.document(&WEBHOOKS, &name)? else { return Err(not_found().into()) };
-            let sealed = tx.cell(&key)?.map(Sealed::read).transpose()?.unwrap_or_default();
-            tx.put_cell(&key, sealed.rotated(text.clone(), until).to_value(), None);
+            let former_ones = tx.cell(&key)?.map(Sealed::read).transpose()?.unwrap_or_default();
+            tx.put_cell(&key, former_ones.rotated(text.clone(), until).to_value(), None);
             let mut data = former.data.clone();
             data.insert(stored::OVERLAP.to_owned(), until.to_string().into());
             data.insert(stored::SEALED.to_owned(), tx.draw_rev().as_str().into());

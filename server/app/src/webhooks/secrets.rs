@@ -69,17 +69,17 @@ impl Sealed {
     pub(super) fn open(&self, name: &DocumentId, sealer: &Sealer) -> Result<Opened> {
         let unreadable = || Error::internal(format!("the secrets of the webhook {name} can't be opened"));
         let open = |text: &str| sealer.open(name.as_str(), text).ok_or_else(unreadable);
-        let secret = |sealed: &SealedSecret| {
-            let secret = SigningSecret::parse(open(&sealed.text)?.expose()).ok_or_else(unreadable)?;
-            Ok((secret, sealed.until))
+        let secret = |kept: &SealedSecret| {
+            let secret = SigningSecret::parse(open(&kept.text)?.expose()).ok_or_else(unreadable)?;
+            Ok((secret, kept.until))
         };
         let headers = match &self.headers {
-            Some(sealed) => serde_json::from_str(open(sealed)?.expose()).map_err(Error::internal)?,
+            Some(text) => serde_json::from_str(open(text)?.expose()).map_err(Error::internal)?,
             None => BTreeMap::new(),
         };
         let mut secrets = Vec::with_capacity(self.secrets.len());
-        for (n, sealed) in self.secrets.iter().enumerate() {
-            match secret(sealed) {
+        for (n, kept) in self.secrets.iter().enumerate() {
+            match secret(kept) {
                 Err(error) if n == 0 => return Err(error),
                 opened => secrets.extend(opened.ok()),
             }
