@@ -44,6 +44,7 @@ pub(super) fn documents(
 }
 
 /// The rooms whose work is left by commits.
+#[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     pub(super) documents: &'a Documents,
     pub(super) files: &'a Files,

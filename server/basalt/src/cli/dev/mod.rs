@@ -114,15 +114,15 @@ struct Developing<'a> {
 impl Developing<'_> {
     /// Deploys now and after each change, until standard input says that it is enough.
     async fn run(&self, mut watch: Watch, server: &Server) -> Result<()> {
-        let mut lines = lines();
+        let (mut lines, mut speaks) = (lines(), true);
         let mut last = None;
         self.deploy(&mut last, server).await;
         loop {
             tokio::select! {
                 () = watch.changed() => self.deploy(&mut last, server).await,
-                line = lines.recv() => match line.as_deref().map(str::trim) {
+                line = lines.recv(), if speaks => match line.as_deref().map(str::trim) {
                     // Who has no terminal ends it by a signal.
-                    None => std::future::pending::<()>().await,
+                    None => speaks = false,
                     Some("q" | "quit") => return Ok(()),
                     Some(line) => self.command(line, server).await,
                 },
