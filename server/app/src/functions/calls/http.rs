@@ -37,6 +37,8 @@ type Running = BoxFuture<'static, Result<Option<Bytes>>>;
 /// The pieces of the body. The function runs as they are taken: who stops taking them stops it.
 pub struct HttpBody {
     running: Option<Running>,
+    /// What it failed with, to be told after its last piece.
+    failed: Option<Error>,
     pieces: mpsc::Receiver<Bytes>,
 }
 
@@ -72,7 +74,7 @@ impl Calls {
         if !(200..600).contains(&status) {
             return Err(outcome::bad_result(&id));
         }
-        Ok(HttpAnswer { invocation: id, status, headers, body: HttpBody { running, pieces } })
+        Ok(HttpAnswer { invocation: id, status, headers, body: HttpBody::new(running, pieces) })
     }
 
     /// Why there is no answer: what became of the call says so.
@@ -85,12 +87,16 @@ impl Calls {
 }
 
 impl HttpBody {
-    /// Whether nothing but the function's end can fail.
-    fn end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(running) = &mut self.running else { return Poll::Ready(Ok(())) };
-        let Poll::Ready(done) = running.as_mut().poll(context) else { return Poll::Pending };
-        self.running = None;
-        Poll::Ready(done.map(drop))
+    fn new(running: Option<Running>, pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self { running, failed: None, pieces }
+    }
+
+    /// Goes on with the function, and notes what became of it.
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        let Some(running) = &mut self.running else { return };
+        if let Poll::Ready(done) = running.as_mut().poll(context) {
+            (self.running, self.failed) = (None, done.err());
+        }
     }
 }
 
@@ -101,18 +107,15 @@ impl Stream for HttpBody {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let body = self.get_mut();
-        let end = body.end(context);
+        body.go_on(context);
         match body.pieces.poll_recv(context) {
             Poll::Ready(Some(piece)) => Poll::Ready(Some(Ok(piece))),
-            Poll::Ready(None) => match end {
-                Poll::Ready(Ok(())) => Poll::Ready(None),
-                Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-                Poll::Pending => Poll::Pending,
-            },
-            Poll::Pending => match end {
-                Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-                // Whoever sends the pieces is gone with the call, or about to be.
-                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            // What it still does is a part of its answer: it may yet fail.
+            Poll::Ready(None) if body.running.is_some() => Poll::Pending,
+            Poll::Ready(None) => Poll::Ready(body.failed.take().map(Err)),
+            Poll::Pending => match body.failed.take() {
+                Some(error) => Poll::Ready(Some(Err(error))),
+                None => Poll::Pending,
             },
         }
     }
@@ -140,7 +143,7 @@ mod tests {
                 drop(sender);
                 result
             });
-            let taken: Vec<_> = HttpBody { running: Some(running), pieces }.collect().await;
+            let taken: Vec<_> = HttpBody::new(Some(running), pieces).collect().await;
             let good: Vec<&[u8]> = taken.iter().filter_map(|piece| piece.as_deref().ok()).collect();
             assert_eq!(good, [b"a", b"b"]);
             assert_eq!(taken.iter().all(Result::is_ok), whole);
