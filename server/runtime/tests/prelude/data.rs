@@ -122,7 +122,9 @@ impl Store {
         for (index, operation) in operations.iter().enumerate().filter(|(_, one)| one["op"] == "check") {
             let found = self.0.get(operation["id"].as_str().unwrap());
             let same = match found {
-                Some((rev, _)) => operation["exists"] == true && operation["ifMatch"] == rev.to_string(),
+                Some((rev, _)) => {
+                    operation["exists"] == true && operation["ifMatch"].as_str() == Some(&rev.to_string())
+                }
                 None => operation["exists"] == false,
             };
             if !same {

@@ -7,10 +7,10 @@ use crate::support::returned;
 #[test]
 fn a_stream_is_read_in_order_and_pulls_by_need() {
     let said = returned(
-        r#"let pulls = 0; const s = new ReadableStream({ pull(c) { c.enqueue(pulls++); if (pulls === 4) c.close(); } });
+        r"let pulls = 0; const s = new ReadableStream({ pull(c) { c.enqueue(pulls++); if (pulls === 4) c.close(); } });
         const seen = []; for await (const x of s) seen.push(x);
         const lazy = new ReadableStream({ pull() { pulls = 100; } }, { highWaterMark: 0 }); await null; await null;
-        return [seen, pulls, s.locked];"#,
+        return [seen, pulls, s.locked];",
     );
     assert_eq!(said, json!([[0, 1, 2, 3], 4, false]));
 }

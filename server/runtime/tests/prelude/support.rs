@@ -145,9 +145,8 @@ impl Instance {
             let call = prelude::call_text(invocation);
             let promise = prelude::invoke(&ctx, &entry, namespace, &call, input).catch(&ctx).unwrap();
             while promise.state() == PromiseState::Pending {
-                if !ctx.execute_pending_job() && !self.fire_next(&ctx) {
-                    panic!("the call waits for what never comes");
-                }
+                let moved = ctx.execute_pending_job() || self.fire_next(&ctx);
+                assert!(moved, "the call waits for what never comes");
             }
             prelude::outcome(promise.result().unwrap().catch(&ctx).unwrap()).unwrap()
         })

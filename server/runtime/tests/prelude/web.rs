@@ -151,8 +151,8 @@ fn hashes_and_signatures_are_those_of_the_vectors() {
 #[test]
 fn random_values_come_from_the_host() {
     let said = returned(
-        r#"let quota = null; try { crypto.getRandomValues(new Uint8Array(65537)); } catch (e) { quota = e.name; }
-        return [[...crypto.getRandomValues(new Uint16Array(2))], crypto.randomUUID(), quota];"#,
+        r"let quota = null; try { crypto.getRandomValues(new Uint8Array(65537)); } catch (e) { quota = e.name; }
+        return [[...crypto.getRandomValues(new Uint16Array(2))], crypto.randomUUID(), quota];",
     );
     assert_eq!(said, json!([[256, 770], "00010203-0405-4607-8809-0a0b0c0d0e0f", "QuotaExceededError"]));
 }
