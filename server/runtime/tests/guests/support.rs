@@ -70,9 +70,12 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
 }
 
+/// A module in text or in the binary format; what is neither is deployed as it is.
 pub(crate) async fn prepare(guests: &Guests, module: impl Into<Vec<u8>>) -> Result<Prepared> {
     let path = "functions/guest.wasm".to_owned();
-    let files = BTreeMap::from([(path.clone(), Bytes::from(module.into()))]);
+    let module = module.into();
+    let module = wat::parse_bytes(&module).map_or_else(|_| module.clone(), std::borrow::Cow::into_owned);
+    let files = BTreeMap::from([(path.clone(), Bytes::from(module))]);
     guests.prepare(Sources { entry: path, files }).await
 }
 
