@@ -149,7 +149,9 @@ impl Triggers {
             empty.remove(&queue.kind);
             known.insert(queue.kind);
         }
-        empty.iter().for_each(|kind| measure::queue(kind, 0));
+        for kind in &empty {
+            measure::queue(kind, 0);
+        }
         Ok(())
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn delivered(target: &str, outcome: &'static str) {
     metrics::counter!("basalt_trigger_deliveries_total", &labels).increment(1);
 }
 
-pub(super) fn dropped() {
-    metrics::counter!("basalt_trigger_messages_dropped_total").increment(1);
+pub(super) fn dropped(count: usize) {
+    metrics::counter!("basalt_trigger_messages_dropped_total").increment(count as u64);
 }
 
 pub(super) fn queue(kind: &str, jobs: u64) {

@@ -37,7 +37,7 @@ impl Messages {
     /// Never waits.
     pub fn say(&self, message: ChannelMessage) {
         if self.said.try_send(message).is_err() {
-            measure::dropped();
+            measure::dropped(1);
         }
     }
 
@@ -78,7 +78,7 @@ impl Triggers {
         match self.db().store().commit(Enqueue(Writes { jobs: all, ..Writes::none(origin) })).await {
             Ok(_) => measure::enqueue(count),
             Err(error) => {
-                (0..count).for_each(|_| measure::dropped());
+                measure::dropped(count);
                 tracing::warn!(?error, count, "messages of channels can't be brought to functions");
             }
         }

@@ -200,7 +200,9 @@ async fn each_kind_with_due_jobs_is_asked_about_and_gives_what_is_wanted() {
         let claimed = db.store.claim_due(Box::new(wanted), MINUTE).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["few", "many", "none"]);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        claimed.iter().for_each(|job| *counts.entry(&job.kind).or_default() += 1);
+        for job in &claimed {
+            *counts.entry(&job.kind).or_default() += 1;
+        }
         assert_eq!(counts, BTreeMap::from([("few", 1), ("many", 3)]));
         let queues = db.store.queues().await.unwrap();
         let many = Queue { kind: "many".into(), jobs: 5 };
