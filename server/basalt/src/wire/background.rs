@@ -40,116 +40,135 @@ pub(crate) struct Background {
 
 impl Background {
     pub(crate) fn start(rooms: &Rooms) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let mut background = Self { stop, tasks: JoinSet::new() };
+        let mut background = Self { stop: watch::channel(false).0, tasks: JoinSet::new() };
+        background.follow_the_log(rooms);
+        background.work(rooms);
+        background.keep_up(rooms);
+        background.tidy(rooms);
+        background.write_down(rooms);
+        background.measure(rooms);
+        background
+    }
+
+    fn follow_the_log(&mut self, rooms: &Rooms) {
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
-        // Rights first: what live queries then ask about them is asked anew.
-        let (since, follower) = (rooms.changes.end(), stopped.clone());
+        let (since, stopped) = (rooms.changes.end(), self.stop.subscribe());
         let (registry, webhooks) = (rooms.functions.registry.clone(), rooms.webhooks.clone());
         let rest = ((registry.follow(), webhooks), (rooms.realtime.feed(), rooms.changes.recent(since)));
+        // Rights first: what live queries then ask about them is asked anew.
         let mut readers = (rooms.principals.clone(), rest);
-        background.tasks.spawn(async move {
-            changes.follow(since, &mut readers, &*clock, &lag, follower).await;
+        self.tasks.spawn(async move {
+            changes.follow(since, &mut readers, &*clock, &lag, stopped).await;
         });
-        let (realtime, stopping) = (rooms.realtime.clone(), stopped);
-        background.tasks.spawn(async move { realtime.run(stopping).await });
-        let (jobs, stopped) = (rooms.jobs.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move { jobs.run(stopped).await });
-        let (triggers, stopped) = (rooms.triggers.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move { triggers.run(stopped).await });
-        let (schedules, stopped) = (rooms.schedules.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move { schedules.run(stopped).await });
-        let (triggers, known) = (rooms.triggers.clone(), Arc::default());
-        background.every(QUEUES, "measuring the queues", move || {
-            let (triggers, known): (_, Arc<tokio::sync::Mutex<_>>) = (triggers.clone(), Arc::clone(&known));
-            async move { triggers.measure(&mut *known.lock().await).await }
+    }
+
+    /// What is done as it comes; each ends by itself when it is told to.
+    fn work(&mut self, rooms: &Rooms) {
+        let (realtime, stopped) = (rooms.realtime.clone(), self.stop.subscribe());
+        self.tasks.spawn(async move { realtime.run(stopped).await });
+        let (jobs, stopped) = (rooms.jobs.clone(), self.stop.subscribe());
+        self.tasks.spawn(async move { jobs.run(stopped).await });
+        let (triggers, stopped) = (rooms.triggers.clone(), self.stop.subscribe());
+        self.tasks.spawn(async move { triggers.run(stopped).await });
+        let (schedules, stopped) = (rooms.schedules.clone(), self.stop.subscribe());
+        self.tasks.spawn(async move { schedules.run(stopped).await });
+    }
+
+    /// What is held in memory and read anew when it may have changed.
+    fn keep_up(&mut self, rooms: &Rooms) {
+        let keyring = rooms.keyring.clone();
+        self.every(KEY_RING, "reading the signing keys", move || {
+            let keyring = keyring.clone();
+            async move { keyring.reload().await }
         });
+        let keyring = rooms.keyring.clone();
+        self.until_stopped(async move { keyring.keep_up().await });
+        let webhooks = rooms.webhooks.clone();
+        self.until_stopped(async move { webhooks.keep_up().await });
+        let registry = rooms.functions.registry.clone();
+        self.until_stopped(async move { registry.keep_up().await });
+    }
+
+    fn tidy(&mut self, rooms: &Rooms) {
         let triggers = rooms.triggers.clone();
-        background.every(SWEEP, "sweeping dead letters", move || {
+        self.every(SWEEP, "sweeping dead letters", move || {
             let triggers = triggers.clone();
             async move { triggers.sweep().await }
         });
-        let (changes, clock) = (rooms.changes.clone(), Arc::clone(&rooms.clock));
-        background.every(LOG_METRICS, "measuring the change log", move || {
-            let (changes, clock) = (changes.clone(), Arc::clone(&clock));
-            async move { changes.measure(clock.now()).await }
-        });
         let documents = rooms.documents.clone();
-        background.every(EXPIRED, "sweeping expired documents", move || {
+        self.every(EXPIRED, "sweeping expired documents", move || {
             let documents = documents.clone();
             async move { documents.sweep_expired().await.map(drop) }
         });
         let documents = rooms.documents.clone();
-        background.every(HISTORY, "writing down versions", move || {
-            let documents = documents.clone();
-            async move { documents.follow_history().await.map(drop) }
-        });
-        let documents = rooms.documents.clone();
-        background.every(SWEEP, "sweeping versions", move || {
+        self.every(SWEEP, "sweeping versions", move || {
             let documents = documents.clone();
             async move { documents.sweep_history().await.map(drop) }
         });
         let files = rooms.files.clone();
-        background.every(SWEEP, "sweeping files", move || {
+        self.every(SWEEP, "sweeping files", move || {
             let files = files.clone();
             async move { files.sweep().await }
         });
-        let keys = rooms.keys.clone();
-        background.every(KEY_USES, "noting the uses of keys", move || {
-            let keys = keys.clone();
-            async move { keys.note_uses().await }
-        });
-        let keyring = rooms.keyring.clone();
-        background.every(KEY_RING, "reading the signing keys", move || {
-            let keyring = keyring.clone();
-            async move { keyring.reload().await }
-        });
-        let (keyring, mut stopped) = (rooms.keyring.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move {
-            tokio::select! {
-                () = keyring.keep_up() => {}
-                // A sender that is gone can't say stop any more, which is one.
-                _ = stopped.changed() => {}
-            }
-        });
-        let (webhooks, mut stopped) = (rooms.webhooks.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move {
-            tokio::select! {
-                () = webhooks.keep_up() => {}
-                // A sender that is gone can't say stop any more, which is one.
-                _ = stopped.changed() => {}
-            }
-        });
-        let (registry, mut stopped) = (rooms.functions.registry.clone(), background.stop.subscribe());
-        background.tasks.spawn(async move {
-            tokio::select! {
-                () = registry.keep_up() => {}
-                // A sender that is gone can't say stop any more, which is one.
-                _ = stopped.changed() => {}
-            }
-        });
-        let registry = rooms.functions.registry.clone();
-        background.every(USAGE, "writing down what functions used", move || {
-            let registry = registry.clone();
-            async move { registry.flush_usage().await }
-        });
         let auth = rooms.auth.clone();
-        background.every(SWEEP, "sweeping sessions", move || {
+        self.every(SWEEP, "sweeping sessions", move || {
             let auth = auth.clone();
             async move { auth.sweep().await.map(drop) }
         });
+    }
+
+    fn write_down(&mut self, rooms: &Rooms) {
+        let documents = rooms.documents.clone();
+        self.every(HISTORY, "writing down versions", move || {
+            let documents = documents.clone();
+            async move { documents.follow_history().await.map(drop) }
+        });
+        let keys = rooms.keys.clone();
+        self.every(KEY_USES, "noting the uses of keys", move || {
+            let keys = keys.clone();
+            async move { keys.note_uses().await }
+        });
+        let registry = rooms.functions.registry.clone();
+        self.every(USAGE, "writing down what functions used", move || {
+            let registry = registry.clone();
+            async move { registry.flush_usage().await }
+        });
         let (audit, changes) = (rooms.audit.clone(), rooms.changes.clone());
-        background.every(AUDIT, "writing down what operators changed", move || {
+        self.every(AUDIT, "writing down what operators changed", move || {
             let (audit, changes) = (audit.clone(), changes.clone());
             async move { audit.follow(&changes).await.map(drop) }
         });
+    }
+
+    fn measure(&mut self, rooms: &Rooms) {
+        let (triggers, known) = (rooms.triggers.clone(), Arc::default());
+        self.every(QUEUES, "measuring the queues", move || {
+            let (triggers, known): (_, Arc<tokio::sync::Mutex<_>>) = (triggers.clone(), Arc::clone(&known));
+            async move { triggers.measure(&mut *known.lock().await).await }
+        });
+        let (changes, clock) = (rooms.changes.clone(), Arc::clone(&rooms.clock));
+        self.every(LOG_METRICS, "measuring the change log", move || {
+            let (changes, clock) = (changes.clone(), Arc::clone(&clock));
+            async move { changes.measure(clock.now()).await }
+        });
         let watched = rooms.clone();
-        background.every(METRICS, "keeping up the metrics", move || {
+        self.every(METRICS, "keeping up the metrics", move || {
             basalt_api::metrics::report(&gauges(&watched));
             basalt_api::metrics::upkeep();
             std::future::ready(Ok(()))
         });
-        background
+    }
+
+    /// Runs something that never ends by itself.
+    fn until_stopped(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut stopped = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                // A sender that is gone can't say stop any more, which is one.
+                _ = stopped.changed() => {}
+            }
+        });
     }
 
     /// Runs something now and then. A failure is logged, and tried again the next time.
