@@ -70,11 +70,11 @@ async fn another_functions_spinning_disturbs_nobody() {
         });
     }
     goods.join_all().await;
-    let spun = spins.join_all().await;
+    let ended = spins.join_all().await;
     let over = |outcome: &&Outcome| matches!(outcome, Outcome::TimedOut);
     let lost = |outcome: &&Outcome| matches!(outcome, Outcome::WorkerLost);
-    assert!(spun.iter().filter(over).count() > 0, "{spun:?}");
-    assert_eq!(spun.iter().filter(over).count() + spun.iter().filter(lost).count(), 50, "{spun:?}");
+    assert!(ended.iter().filter(over).count() > 0, "{ended:?}");
+    assert_eq!(ended.iter().filter(over).count() + ended.iter().filter(lost).count(), 50, "{ended:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Scripts in worker processes, from the sources to the report.
 
+#![expect(clippy::unwrap_used, reason = "helpers fail a test by panicking")]
+
 mod attacks;
 mod calls;
 mod http;

@@ -23,7 +23,7 @@ impl Clock for Fixed {
 
 pub(crate) fn options() -> WorkersOptions {
     let mut options = WorkersOptions::new(PathBuf::from(env!("CARGO_BIN_EXE_basalt-worker")));
-    options.wait = Duration::from_secs(60);
+    options.wait = Duration::from_mins(1);
     options
 }
 
