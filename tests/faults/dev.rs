@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long a test waits for what has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const APP: &str =
     "[functions.rules]\ninvoke = \"true\"\n[schedules.nightly]\ncron = \"0 3 * * *\"\nfunction = \"tidy\"\n";

@@ -32,7 +32,7 @@ pub async fn assemble(configuration: Configuration, outside: Outside) -> Result<
     let listener = bind(configuration.listen)?;
     let address = listener.local_addr().map_err(Error::internal)?;
     basalt_api::metrics::install();
-    let wired = wire::rooms(&configuration, &outside, configuration.base_url(address)).await?;
+    let wired = Box::pin(wire::rooms(&configuration, &outside, configuration.base_url(address))).await?;
     Ok(Node { configuration, outside, listener, rooms: wired.rooms, manifested: wired.manifested })
 }
 

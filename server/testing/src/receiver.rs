@@ -65,7 +65,8 @@ impl Reply {
 
     fn bytes(&self) -> Vec<u8> {
         let Self::Answer { status, headers, body } = self else { return Vec::new() };
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]);
+        let headers: String = lines.collect();
         let length = if *status == 204 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
         format!("HTTP/1.1 {status} Answer\r\n{headers}{length}\r\n{body}").into_bytes()
     }
@@ -161,7 +162,7 @@ impl Shared {
 
 /// The next request of a connection; `None` at its end.
 async fn read(stream: &mut TcpStream, rest: &mut Vec<u8>) -> Option<Heard> {
-    let mut piece = [0; 16 << 10];
+    let mut piece = vec![0; 16 << 10];
     loop {
         if let Some((request, used)) = parse(rest) {
             rest.drain(..used);

@@ -31,7 +31,9 @@ fn zipped(folder: &Path) -> Vec<u8> {
     };
     add(&folder.join("app.toml"));
     for part in PARTS {
-        files(&folder.join(part)).iter().for_each(|path| add(path));
+        for path in files(&folder.join(part)) {
+            add(&path);
+        }
     }
     archive.finish().expect("an archive").into_inner()
 }

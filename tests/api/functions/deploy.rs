@@ -88,13 +88,13 @@ async fn what_breaks_others_is_marked(server: TestServer) {
 
 async fn what_opens_a_function_is_acknowledged_first(server: TestServer) {
     let with = |rule: &str| module(&format!("export const add = callable({{ invoke: \"{rule}\" }}, async () => 1);\n"));
-    try_deploy(&server, &with("auth != null")).await.expect(200);
+    let _ = try_deploy(&server, &with("auth != null")).await.expect(200);
     let mut open = with("true");
     let refused = try_deploy(&server, &open).await.problem(409, "plan_refused");
     assert_eq!(refused.at("/acknowledge"), json!(["add.invoke"]));
     call(&server.visitor(), "add", &json!({})).problem(401, "unauthenticated").await;
     open["acknowledge"] = json!(["add.invoke"]);
-    try_deploy(&server, &open).await.expect(200);
+    let _ = try_deploy(&server, &open).await.expect(200);
     assert_eq!(invoke(&server.visitor(), "add", json!({})).await, 1);
 }
 
@@ -121,10 +121,10 @@ async fn faults_are_told_with_their_place_and_nothing_changes(server: TestServer
     assert_eq!((&told[0]["line"], &told[0]["column"]), (&json!(1), &json!(1)));
     assert_eq!((&told[1]["path"], &told[1]["code"]), (&json!("/functions/b.ts/b/speed"), &json!("unknown_field")));
     let top = files(&[("functions/a.ts", &format!("{IMPORTS}throw new Error('at the top');\n"))]);
-    try_deploy(&server, &top).await.problem(422, "invalid_definition");
+    let _ = try_deploy(&server, &top).await.problem(422, "invalid_definition");
     let path = files(&[("../a.ts", "")]);
-    try_deploy(&server, &path).await.problem(422, "invalid_definition");
-    try_deploy(&server, &json!({"files": {}, "colour": 1})).await.problem(400, "unknown_field");
+    let _ = try_deploy(&server, &path).await.problem(422, "invalid_definition");
+    let _ = try_deploy(&server, &json!({"files": {}, "colour": 1})).await.problem(400, "unknown_field");
     let settings = json!({"files": {}, "settings": {"limits": {"timeout": "soon"}}});
     let refused = try_deploy(&server, &settings).await.problem(422, "invalid_definition");
     assert_eq!(refused.at("/errors/0/path"), "/settings/limits/timeout");
@@ -167,7 +167,7 @@ async fn what_is_left_out_is_kept_and_what_is_removed_is_gone(server: TestServer
     assert_eq!(done["plan"][0]["breaking"], json!(["The function is removed."]));
     call(&server.visitor(), "add", &json!({})).problem(404, "function_not_found").await;
     assert_eq!(invoke(&server.visitor(), "mul", json!({"a": 2, "b": 3})).await, 6);
-    try_deploy(&server, &removal).await.problem(422, "invalid_definition");
+    let _ = try_deploy(&server, &removal).await.problem(422, "invalid_definition");
     server.owner().delete(&admin("mul")).expect(204).await;
     server.owner().get(&admin("mul")).problem(404, "function_not_found").await;
     server.owner().delete(&admin("mul")).problem(404, "function_not_found").await;
@@ -185,7 +185,7 @@ async fn a_module_imports_files_beside_it(server: TestServer) {
         ("functions/_math.ts", "export function twice(n: number): number { return 2 * n; }\n"),
         ("functions/lib/table.json", "{\"n\": 21}"),
     ]);
-    try_deploy(&server, &body).await.expect(200);
+    let _ = try_deploy(&server, &body).await.expect(200);
     assert_eq!(invoke(&server.visitor(), "one", json!(null)).await, 42);
     let sources = server.owner().get(&admin("one/versions/1")).expect(200).await.at("/sources");
     assert!(sources["functions/_math.ts"].as_str().unwrap().contains("n: number"), "as it was deployed: {sources}");
@@ -200,7 +200,7 @@ async fn settings_hold_for_all_functions(server: TestServer) {
         "rules": {"invoke": "true"}, "env": {"MODE": "test"}, "egress": {"allow": ["api.example.com"]},
         "limits": {"timeout": "7s"}, "own": {"memory": "32MB"},
     });
-    try_deploy(&server, &body).await.expect(200);
+    let _ = try_deploy(&server, &body).await.expect(200);
     assert_eq!(invoke(&server.visitor(), "mode", json!(null)).await, "test");
     call(&server.visitor(), "own", &json!(null)).problem(401, "unauthenticated").await;
     let limits = async |name: &str| server.owner().get(&admin(name)).expect(200).await.at("/limits");
@@ -220,13 +220,13 @@ async fn an_alias_is_deployed_to_by_itself(server: TestServer) {
     deploy(&server, ADD).await;
     let mut staging = module(&ADD.replace("input.a + input.b", "'staged'"));
     staging["alias"] = json!("staging");
-    try_deploy(&server, &staging).await.expect(200);
+    let _ = try_deploy(&server, &staging).await.expect(200);
     assert_eq!(invoke(&server.visitor(), "add", json!({"a": 1, "b": 2})).await, 3);
     assert_eq!(invoke(&server.visitor(), "add@staging", json!({})).await, "staged");
     let by_parameter = server.visitor().post("/v1/functions/add?alias=staging").json(&json!({})).expect(200).await;
     assert_eq!(by_parameter.body(), "staged");
     staging["alias"] = json!("Staging!");
-    try_deploy(&server, &staging).await.problem(400, "bad_request");
+    let _ = try_deploy(&server, &staging).await.problem(400, "bad_request");
 }
 
 async fn only_owners_deploy(server: TestServer) {

@@ -45,8 +45,8 @@ async fn it_changes_what_is_written_on_every_path(server: TestServer) {
         assert_eq!(answer.at("/stamp"), "update 3", "PATCH");
         let answer = client.patch(&path).json(&json!({"n": {"$increment": 4}})).expect(200).await;
         assert_eq!(answer.at("/stamp"), "update 7", "an operator");
-        let patch = b"[{\"op\": \"replace\", \"path\": \"/n\", \"value\": 8}]";
-        let answer = client.patch(&path).body("application/json-patch+json", *patch).expect(200).await;
+        let body = b"[{\"op\": \"replace\", \"path\": \"/n\", \"value\": 8}]";
+        let answer = client.patch(&path).body("application/json-patch+json", *body).expect(200).await;
         assert_eq!(answer.at("/stamp"), "update 8", "JSON Patch");
         let fresh = document("open", &format!("x{}", made["id"].as_str().unwrap()));
         let answer =
@@ -86,8 +86,8 @@ async fn it_refuses_on_every_path(server: TestServer) {
     client.put(&document("open", "e")).json(&bad).problem(400, "unlucky").await;
     client.patch(&path).json(&bad).problem(400, "unlucky").await;
     client.patch(&path).json(&json!({"n": {"$increment": 1}})).problem(400, "unlucky").await;
-    let patch = b"[{\"op\": \"add\", \"path\": \"/n\", \"value\": 13}]";
-    client.patch(&path).body("application/json-patch+json", *patch).problem(400, "unlucky").await;
+    let body = b"[{\"op\": \"add\", \"path\": \"/n\", \"value\": 13}]";
+    client.patch(&path).body("application/json-patch+json", *body).problem(400, "unlucky").await;
     client.patch(&document("open", "e")).query(&[("upsert", "true")]).json(&bad).problem(400, "unlucky").await;
     let answer = client.delete(&path).problem(409, "kept").await;
     assert_eq!(answer.at("/detail"), "it stays");
@@ -286,5 +286,5 @@ async fn it_is_over_after_its_time(server: TestServer) {
         "export const long = beforeDocument(\"open\", { timeout: \"6s\" }, async (change: any) => change.next);";
     let body = super::support::module(source);
     let answer = super::support::try_deploy(&server, &body).await.problem(422, "invalid_definition");
-    assert!(answer.text().contains("5"), "the most is told: {answer}");
+    assert!(answer.text().contains('5'), "the most is told: {answer}");
 }

@@ -41,7 +41,7 @@ async fn an_aliass_own_goes_before_that_of_all(server: TestServer) {
     deploy(&server, LENGTH).await;
     let mut staging = module(LENGTH);
     staging["alias"] = json!("staging");
-    try_deploy(&server, &staging).await.expect(200);
+    let _ = try_deploy(&server, &staging).await.expect(200);
     server.owner().put(&secret("KEY")).json(&json!({"value": "of all"})).expect(204).await;
     server.owner().put(&secret("KEY")).json(&json!({"value": "of staging", "alias": "staging"})).expect(204).await;
     assert_eq!(invoke(&server.visitor(), "length", json!(null)).await, 6);

@@ -75,8 +75,7 @@ impl FunctionRequest {
         match (first, second) {
             (None, _) => Ok(None),
             (Some((name, alias)), None) if name == "alias" => Ok(Some(alias.into_owned())),
-            (Some((name, _)), None) => Err(NoQuery::unknown(&name)),
-            (_, Some((name, _))) => Err(NoQuery::unknown(&name)),
+            (Some((name, _)), None) | (_, Some((name, _))) => Err(NoQuery::unknown(&name)),
         }
     }
 
@@ -130,7 +129,7 @@ impl FunctionRequest {
         let payload = self.payload.replace(Payload::None);
         let body = arrived(whole(payload)).await?;
         let headers = self.request.headers();
-        let shown = |name: &str| !OF_CONNECTION.contains(&name) && !(ours && name == AUTHORIZATION.as_str());
+        let shown = |name: &str| !(OF_CONNECTION.contains(&name) || (ours && name == AUTHORIZATION.as_str()));
         let headers = headers
             .iter()
             .filter(|(name, _)| shown(name.as_str()))

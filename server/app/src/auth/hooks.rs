@@ -127,7 +127,8 @@ mod tests {
     use super::*;
 
     fn map(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap()
+        let Value::Object(map) = value else { panic!("an object") };
+        map
     }
 
     #[test]

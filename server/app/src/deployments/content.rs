@@ -61,7 +61,9 @@ pub(super) async fn forget(db: &Db, caller: &Caller, id: &DocumentId, parts: usi
     let keys: Vec<_> = (0..parts).map(|index| part(id, index)).collect();
     let decide = move |tx: &mut Tx<'_>| {
         tx.need(keys.iter().map(cell))?;
-        keys.iter().for_each(|key| tx.delete_cell(key));
+        for key in &keys {
+            tx.delete_cell(key);
+        }
         Ok(())
     };
     db.commit(caller, decide).await?;

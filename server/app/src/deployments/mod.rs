@@ -120,9 +120,9 @@ impl Deployments {
             let target = ("app", id.to_string());
             let after = Map::from_iter([("plan".to_owned(), data.get("plan").cloned().unwrap_or_default())]);
             trail.note(tx, Entry { action: "app.deploy", target, before: None, after: Some(after) })?;
-            Ok(tx.create(&DEPLOYMENTS, &id, data.clone())?)
+            tx.create(&DEPLOYMENTS, &id, data.clone())
         };
-        deployment(&*self.db.commit(caller, decide).await?.value)
+        deployment(&self.db.commit(caller, decide).await?.value)
     }
 
     /// Writes down what became of it. What it brought is no longer needed.
@@ -234,5 +234,5 @@ fn read(id: &DocumentId) -> Read {
 
 /// The cell of one part of what a deployment brings.
 fn part(id: &DocumentId, index: usize) -> CellKey {
-    CellKey::new("_deployment_parts", &format!("{id}-{index}"))
+    CellKey::new("_deployment_parts", format!("{id}-{index}"))
 }

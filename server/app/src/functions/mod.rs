@@ -3,13 +3,13 @@
 //! Promises: a deploy is checked whole before anything of it is written, and takes effect at once; versions never
 //! change; secrets are set and never shown; what is written down of calls slows none of them.
 
-mod calls;
 mod aliases;
+mod calls;
 mod catalog;
 mod code;
 mod config;
-mod hooks;
 mod deploy;
+mod hooks;
 mod names;
 mod records;
 mod secrets;
@@ -32,11 +32,9 @@ use self::secrets::Opened;
 use self::usage::Usage;
 use crate::common::{Db, MasterSecret, Sealer};
 
-pub use basalt_runtime::{Kind, LogLevel};
-pub use calls::{
-    Answer, Call, Calls, CallsParts, HostCall, Hosts, HttpAnswer, HttpBody, HttpCall, Json, Sessions,
-};
 pub use aliases::Rollback;
+pub use basalt_runtime::{Kind, LogLevel};
+pub use calls::{Answer, Call, Calls, CallsParts, HostCall, Hosts, HttpAnswer, HttpBody, HttpCall, Json, Sessions};
 pub use catalog::{Deployed, Function, Resolved, Scheduled, Version, Weighted, sticky};
 pub use config::{CatchUp, FunctionConfig, Overlap, Remote, Schedule, Source, Trigger, UserEvent, ValueSchema};
 pub use deploy::{ChangeOfFunction, DeployPlan, DeployRequest, DeployedBy, PlannedFunction, SETTINGS};
@@ -48,10 +46,8 @@ pub use records::{
 };
 pub use secrets::{Redactor, SecretInfo, Secrets};
 pub use stored::{Egress, Moved, Share};
+pub use tasks::{INVOCATION, InvocationLanes, InvocationState, NewTask, TASK, TaskLanes, TaskState, When};
 pub use told::VersionInfo;
-pub use tasks::{
-    INVOCATION, InvocationLanes, InvocationState, NewTask, TASK, TaskLanes, TaskState, When,
-};
 pub use usage::{Amounts, UsageOfDay};
 
 /// How long reading what is deployed waits when it failed.

@@ -151,15 +151,14 @@ impl<'a> Follower<'a> {
             Err(error) if error.code() == Code::CursorExpired => None,
             stands => stands?,
         };
-        let seq = match stands {
-            Some(seq) => seq,
-            None => {
-                let end = self.triggers.0.parts.changes.end();
-                if self.commit(None, end, Vec::new()).await? != Moved::Done {
-                    return Ok(None);
-                }
-                end
+        let seq = if let Some(seq) = stands {
+            seq
+        } else {
+            let end = self.triggers.0.parts.changes.end();
+            if self.commit(None, end, Vec::new()).await? != Moved::Done {
+                return Ok(None);
             }
+            end
         };
         self.place = Some(Place { noted: seq, read: seq, noted_at: now });
         Ok(self.place)

@@ -174,7 +174,7 @@ fn letter(dead: DeadLetter) -> Letter {
         (Some(_), Ok(event)) => event.to_json(attempts),
         _ => payload,
     };
-    Letter { id, target, event, attempts, error, enqueued_at, died_at, kind }
+    Letter { id, kind, target, event, attempts, error, enqueued_at, died_at }
 }
 
 fn filter(query: &LettersQuery) -> Result<Filter> {

@@ -77,7 +77,7 @@ impl Subscribers for Fakes {
 
 impl Receiver for Fakes {
     fn lane(&self, target: &Target) -> Option<Lane> {
-        (target.name != "gone").then_some(Lane { concurrency: 8, tries: 3, timeout: Duration::from_secs(60) })
+        (target.name != "gone").then_some(Lane { concurrency: 8, tries: 3, timeout: Duration::from_mins(1) })
     }
 
     fn receive<'a>(&'a self, delivery: &'a Delivery) -> std::pin::Pin<Box<dyn Future<Output = Received> + Send + 'a>> {
@@ -149,7 +149,7 @@ impl Events {
     /// A document as it is to be; `None`: it goes.
     pub(crate) async fn write(&self, db: &TestDb, document: &str, data: Option<Value>) {
         let rev = Rev::generate(db.random.as_ref());
-        let data = data.map(|data| crate::world::object(data));
+        let data = data.map(crate::world::object);
         let put = Put { id: id(document), rev, data, at: db.clock.now() };
         self.store.commit(put).await.unwrap();
     }

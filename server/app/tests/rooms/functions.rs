@@ -343,8 +343,8 @@ async fn settings_hold_where_code_says_nothing_and_are_told_where_they_are_wrong
         assert_eq!(faults(json!({"rules": {"invoke": "nope"}})).await, ["/functions/rules/invoke"]);
         assert_eq!(faults(json!({"add": {"invoke": "nope"}})).await, ["/functions/add/invoke"]);
         assert_eq!(faults(json!({"nobody": {"timeout": "1s"}})).await, ["/functions/nobody"]);
-        let plain = json!({"crm": {"url": "https://crm.example.com", "secret": "a plain value"}});
-        assert_eq!(faults(plain).await, ["/functions/crm/secret"]);
+        let unsealed = json!({"crm": {"url": "https://crm.example.com", "secret": "a plain value"}});
+        assert_eq!(faults(unsealed).await, ["/functions/crm/secret"]);
     })
     .await;
 }

@@ -4,8 +4,8 @@
 
 mod accounts;
 mod anonymous;
-mod functions;
 mod events;
+mod functions;
 mod guessing;
 mod keys;
 mod log_in;

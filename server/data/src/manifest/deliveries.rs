@@ -173,13 +173,11 @@ fn read_headers(value: &Value, path: &str, problems: &mut Problems) -> BTreeMap<
 }
 
 fn required(table: &mut Table<'_>, key: &'static str, problems: &mut Problems) -> Option<String> {
-    match table.take(key) {
-        Some((value, path)) => text(value, &path, problems).map(str::to_owned),
-        None => {
-            problems.add(table.path(), "missing", format!("This has to say its {key}."));
-            None
-        }
-    }
+    let Some((value, path)) = table.take(key) else {
+        problems.add(table.path(), "missing", format!("This has to say its {key}."));
+        return None;
+    };
+    text(value, &path, problems).map(str::to_owned)
 }
 
 fn one_of<T: Copy>(

@@ -220,7 +220,7 @@ struct Targets {
 
 impl Lanes for Targets {
     fn lane(&self, name: &str) -> Lane {
-        Lane { concurrency: 2, tries: if name == "poisoned" { 1 } else { 8 }, timeout: Duration::from_secs(60) }
+        Lane { concurrency: 2, tries: if name == "poisoned" { 1 } else { 8 }, timeout: Duration::from_mins(1) }
     }
 
     fn run<'a>(&'a self, name: &'a str, job: &'a Job) -> JobFuture<'a> {
