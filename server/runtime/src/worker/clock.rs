@@ -37,6 +37,11 @@ impl Watch {
         self.high.get().saturating_sub(self.low.get())
     }
 
+    /// Bytes that the process ever took.
+    pub(super) fn most(&self) -> u64 {
+        self.gauge.most()
+    }
+
     /// The code may run until `wall`, and until the thread's clock says `cpu`.
     pub(super) fn arm(&self, wall: Instant, cpu: Duration) {
         self.wall.set(Some(wall));

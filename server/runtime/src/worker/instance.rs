@@ -157,11 +157,12 @@ impl Instance {
         self.watch.height()
     }
 
-    /// Near its limit the engine can't make an error, and `null` is thrown: which code may do as well.
+    /// Near its limit the engine can't make an error, and `null` is thrown: which code may do as well. What was taken is
+    /// let go while the error comes up: the most that the process ever had tells.
     fn weighed(&self, end: End) -> End {
         let is_null = matches!(&end, End::Threw(what) if what.name == thrown::NULL);
         let most = self.allowance.memory / 2;
-        if is_null && self.memory().max(self.height()) > most as u64 { End::OutOfMemory } else { end }
+        if is_null && self.memory().max(self.watch.most()) > most as u64 { End::OutOfMemory } else { end }
     }
 
     /// Another call begins in an instance that was kept.

@@ -45,7 +45,8 @@ fn serve() -> std::io::Result<()> {
     let mut socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let writer = socket.try_clone()?;
     let gauge = Gauge::open()?;
-    confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd(), gauge.descriptor()])?;
+    let [memory, status] = gauge.descriptors();
+    confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd(), memory, status])?;
     let out = Outbox::new(writer);
     let mut calls = Calls::new(out.clone(), gauge)?;
     let mut frames = Frames::default();

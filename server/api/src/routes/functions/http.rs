@@ -27,7 +27,13 @@ macro_rules! door {
                 $method,
                 path = $path,
                 tag = "functions",
-                $(params($params),)?
+                params(
+                    (
+                        "query" = Option<std::collections::BTreeMap<String, String>>, Query, style = Form, explode = true,
+                        description = "Whatever the function reads of the address",
+                    )
+                    $(, $params)?
+                ),
                 responses((status = 200, description = "What the function answers, with any status.", body = String)),
                 extensions(("x-codes" = json!(["method_not_allowed", "route_not_found"]))),
             )]
