@@ -13317,7 +13317,12 @@ export interface operations {
     };
     functionsHttpGet: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -13463,7 +13468,12 @@ export interface operations {
     };
     functionsHttpPut: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -13779,7 +13789,12 @@ export interface operations {
     };
     functionsHttpDelete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -13925,7 +13940,12 @@ export interface operations {
     };
     functionsHttpPatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -14071,7 +14091,12 @@ export interface operations {
     };
     functionsTailGet: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -14219,7 +14244,12 @@ export interface operations {
     };
     functionsTailPut: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -14367,7 +14397,12 @@ export interface operations {
     };
     functionsTailPost: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -14515,7 +14550,12 @@ export interface operations {
     };
     functionsTailDelete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
@@ -14663,7 +14703,12 @@ export interface operations {
     };
     functionsTailPatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whatever the function reads of the address */
+                query?: {
+                    [key: string]: string;
+                };
+            };
             header?: {
                 /** @description `respond-async`: the answer waits at the place that is named. */
                 Prefer?: string;
