@@ -52,7 +52,8 @@ async fn a_worker_has_given_up_what_it_doesnt_need() {
     }
     assert_eq!(status(pid, "NoNewPrivs").as_deref(), Some("1"));
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
-    assert!(open <= 6, "{open} open files");
+    // The standard ones, the socket twice, and what tells of its memory.
+    assert!(open <= 7, "{open} open files");
 }
 
 #[tokio::test]
