@@ -43,6 +43,7 @@ pub struct Functions {
     pub calls: Calls,
     pub outbox: Outbox,
     pub runtime: Arc<dyn FunctionRuntime>,
+    pub(crate) late: Late,
 }
 
 pub(super) async fn wire(
@@ -75,7 +76,7 @@ pub(super) async fn wire(
         spans: Arc::clone(&tracing.spans),
     });
     late.set(calls.clone());
-    Ok(Functions { registry, calls, outbox: Outbox::new(db), runtime })
+    Ok(Functions { registry, calls, outbox: Outbox::new(db), runtime, late })
 }
 
 /// The jobs that calls leave.
@@ -101,13 +102,13 @@ impl Sessions for OfPrincipals {
 /// Before everything is wired nobody writes but the server itself.
 impl Hooks for Late {
     fn concerns(&self, collection: &CollectionName, op: ChangeOp) -> bool {
-        self.get().is_some_and(|calls| DocumentHooks(calls.clone()).concerns(collection, op))
+        self.get().is_some_and(|calls| DocumentHooks(calls).concerns(collection, op))
     }
 
     fn before<'a>(&'a self, caller: &'a Caller, write: BeforeWrite) -> HookFuture<'a> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => DocumentHooks(calls.clone()).before(caller, write).await,
+                Some(calls) => DocumentHooks(calls).before(caller, write).await,
                 None => Ok(Verdict::Unchanged),
             }
         })
@@ -120,7 +121,7 @@ impl AuthHooks for Late {
             Moment::Create => UserEvent::Create,
             Moment::SignIn => UserEvent::SignIn,
         };
-        self.get().is_some_and(|calls| UserHooks(calls.clone()).concerns(moment))
+        self.get().is_some_and(|calls| UserHooks(calls).concerns(moment))
     }
 
     fn create<'a>(
@@ -131,7 +132,7 @@ impl AuthHooks for Late {
     ) -> UserHookFuture<'a, Map<String, Value>> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => UserHooks(calls.clone()).create(caller, id, next).await,
+                Some(calls) => UserHooks(calls).create(caller, id, next).await,
                 None => Ok(next),
             }
         })
@@ -145,7 +146,7 @@ impl AuthHooks for Late {
     ) -> UserHookFuture<'a, ()> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => UserHooks(calls.clone()).sign_in(caller, id, user).await,
+                Some(calls) => UserHooks(calls).sign_in(caller, id, user).await,
                 None => Ok(()),
             }
         })

@@ -1,6 +1,6 @@
 //! What functions may call, and the way from there back to functions.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use basalt_app::functions::{Call, Calls, HostCall, Hosts, Json, NewTask, When};
 use basalt_app::host::{Allowed, BoxFuture, Enqueue, Functions, Host, Invoke, Invoked};
@@ -9,29 +9,35 @@ use basalt_runtime::HostApi;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-/// Calls of functions, once they are wired: what stands below them asks through here.
+/// Calls of functions, once they are wired and until the node stops: what stands below them asks through here. It is the
+/// one circle among the rooms (documents, hooks, functions, host, documents), which nobody would let go of else.
 #[derive(Clone, Default)]
-pub(super) struct Late(Arc<OnceLock<Calls>>);
+pub(crate) struct Late(Arc<RwLock<Option<Calls>>>);
 
 impl Late {
     pub(super) fn set(&self, calls: Calls) {
-        // Once only: a node is wired once.
-        let _ = self.0.set(calls);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(calls);
     }
 
-    pub(super) fn get(&self) -> Option<&Calls> {
-        self.0.get()
+    /// Opens the circle: the node has stopped.
+    pub(crate) fn clear(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn ready(&self) -> Result<&Calls> {
-        self.get().ok_or_else(|| Error::new(Code::Unavailable, "The server is starting; try again in a moment."))
+    pub(super) fn get(&self) -> Option<Calls> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ready(&self) -> Result<Calls> {
+        let away = || Error::new(Code::Unavailable, "The server is starting or stopping; try again in a moment.");
+        self.get().ok_or_else(away)
     }
 }
 
 impl Functions for Late {
     fn invoke(&self, caller: Caller, invoke: Invoke) -> BoxFuture<'_, Result<Option<Bytes>>> {
         Box::pin(async move {
-            let (calls, Invoke { name, input, alias }) = (self.ready()?.clone(), invoke);
+            let (calls, Invoke { name, input, alias }) = (self.ready()?, invoke);
             let resolved = calls.resolve(&name, alias.as_deref())?;
             let call = Call { resolved, input: Json::of(input), idempotency: None };
             // A task of its own, which ends with this one: calls within calls would lie on one stack else.

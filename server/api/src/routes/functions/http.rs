@@ -45,10 +45,10 @@ macro_rules! door {
 }
 pub(super) use door;
 
-door!(get, "/v1/functions/{name}", "Get of an `http` function");
-door!(put, "/v1/functions/{name}", "Put to an `http` function");
-door!(patch, "/v1/functions/{name}", "Patch by an `http` function");
-door!(delete, "/v1/functions/{name}", "Delete by an `http` function");
+door!(get, "/v1/functions/{name}", "Get of an http function");
+door!(put, "/v1/functions/{name}", "Put to an http function");
+door!(patch, "/v1/functions/{name}", "Patch by an http function");
+door!(delete, "/v1/functions/{name}", "Delete by an http function");
 
 pub(super) async fn handle(asked: &FunctionRequest, calls: &Calls) -> Answer {
     let (name, alias) = asked.named()?;
