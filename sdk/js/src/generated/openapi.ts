@@ -1925,13 +1925,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get of an `http` function
+         * Get of an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
         get: operations["functionsHttpGet"];
         /**
-         * Put to an `http` function
+         * Put to an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
@@ -1943,7 +1943,7 @@ export interface paths {
          */
         post: operations["functionsCall"];
         /**
-         * Delete by an `http` function
+         * Delete by an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
@@ -1951,7 +1951,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Patch by an `http` function
+         * Patch by an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
@@ -1966,25 +1966,25 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get below an `http` function
+         * Get below an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
         get: operations["functionsTailGet"];
         /**
-         * Put below an `http` function
+         * Put below an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
         put: operations["functionsTailPut"];
         /**
-         * Post below an `http` function
+         * Post below an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
         post: operations["functionsTailPost"];
         /**
-         * Delete below an `http` function
+         * Delete below an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
@@ -1992,7 +1992,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Patch below an `http` function
+         * Patch below an http function
          * @description It gets the raw body (6 MiB at most) and all headers, and answers as it likes. An `Authorization` that isn't
          *      this server's is passed on, and the caller is a visitor then.
          */
