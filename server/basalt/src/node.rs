@@ -109,7 +109,6 @@ impl RunningNode {
             tracing::warn!(?error, "what functions used in the last seconds is lost");
         }
         self.rooms.tracing.close().await;
-        self.rooms.functions.late.clear();
         self.rooms.store.close().await;
     }
 }

@@ -19,7 +19,7 @@ use basalt_outbound::Guarded;
 use basalt_runtime::{FunctionRuntime, Runtimes, WorkersOptions};
 use serde_json::{Map, Value};
 
-use super::host::{Late, OfHost};
+use super::host::{Found, Late, OfHost, away};
 use super::tracing::Tracing;
 use crate::configuration::Configuration;
 use crate::outside::Outside;
@@ -43,7 +43,8 @@ pub struct Functions {
     pub calls: Calls,
     pub outbox: Outbox,
     pub runtime: Arc<dyn FunctionRuntime>,
-    pub(crate) late: Late,
+    /// What hooks and hosts find by [`Late`].
+    _held: Arc<Calls>,
 }
 
 pub(super) async fn wire(
@@ -75,8 +76,9 @@ pub(super) async fn wire(
         guarded,
         spans: Arc::clone(&tracing.spans),
     });
-    late.set(calls.clone());
-    Ok(Functions { registry, calls, outbox: Outbox::new(db), runtime, late })
+    let held = Arc::new(calls.clone());
+    late.set(&held);
+    Ok(Functions { registry, calls, outbox: Outbox::new(db), runtime, _held: held })
 }
 
 /// The jobs that calls leave.
@@ -99,17 +101,22 @@ impl Sessions for OfPrincipals {
     }
 }
 
-/// Before everything is wired nobody writes but the server itself.
+/// What is gone refuses: nothing is written past a hook.
 impl Hooks for Late {
     fn concerns(&self, collection: &CollectionName, op: ChangeOp) -> bool {
-        self.get().is_some_and(|calls| DocumentHooks(calls).concerns(collection, op))
+        match self.get() {
+            Found::Before => false,
+            Found::Calls(calls) => DocumentHooks(calls).concerns(collection, op),
+            Found::Gone => true,
+        }
     }
 
     fn before<'a>(&'a self, caller: &'a Caller, write: BeforeWrite) -> HookFuture<'a> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => DocumentHooks(calls).before(caller, write).await,
-                None => Ok(Verdict::Unchanged),
+                Found::Before => Ok(Verdict::Unchanged),
+                Found::Calls(calls) => DocumentHooks(calls).before(caller, write).await,
+                Found::Gone => Err(away()),
             }
         })
     }
@@ -121,7 +128,11 @@ impl AuthHooks for Late {
             Moment::Create => UserEvent::Create,
             Moment::SignIn => UserEvent::SignIn,
         };
-        self.get().is_some_and(|calls| UserHooks(calls).concerns(moment))
+        match self.get() {
+            Found::Before => false,
+            Found::Calls(calls) => UserHooks(calls).concerns(moment),
+            Found::Gone => true,
+        }
     }
 
     fn create<'a>(
@@ -132,8 +143,9 @@ impl AuthHooks for Late {
     ) -> UserHookFuture<'a, Map<String, Value>> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => UserHooks(calls).create(caller, id, next).await,
-                None => Ok(next),
+                Found::Before => Ok(next),
+                Found::Calls(calls) => UserHooks(calls).create(caller, id, next).await,
+                Found::Gone => Err(away()),
             }
         })
     }
@@ -146,8 +158,9 @@ impl AuthHooks for Late {
     ) -> UserHookFuture<'a, ()> {
         Box::pin(async move {
             match self.get() {
-                Some(calls) => UserHooks(calls).sign_in(caller, id, user).await,
-                None => Ok(()),
+                Found::Before => Ok(()),
+                Found::Calls(calls) => UserHooks(calls).sign_in(caller, id, user).await,
+                Found::Gone => Err(away()),
             }
         })
     }

@@ -1,6 +1,6 @@
 //! What functions may call, and the way from there back to functions.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use basalt_app::functions::{Call, Calls, HostCall, Hosts, Json, NewTask, When};
 use basalt_app::host::{Allowed, BoxFuture, Enqueue, Functions, Host, Invoke, Invoked};
@@ -9,29 +9,41 @@ use basalt_runtime::HostApi;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-/// Calls of functions, once they are wired and until the node stops: what stands below them asks through here. It is the
-/// one circle among the rooms (documents, hooks, functions, host, documents), which nobody would let go of else.
+/// Calls of functions, once they are wired: what stands below them asks through here. Held weakly, since this is the one
+/// circle among the rooms (documents, hooks, functions, host, documents); [`super::Functions`] holds them.
 #[derive(Clone, Default)]
-pub(crate) struct Late(Arc<RwLock<Option<Calls>>>);
+pub(crate) struct Late(Arc<OnceLock<Weak<Calls>>>);
+
+/// What there is of them.
+pub(super) enum Found {
+    /// Nothing is wired yet: nobody writes but the server itself.
+    Before,
+    Calls(Calls),
+    /// The node has ended.
+    Gone,
+}
 
 impl Late {
-    pub(super) fn set(&self, calls: Calls) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(calls);
+    pub(super) fn set(&self, calls: &Arc<Calls>) {
+        // Once only: a node is wired once.
+        let _ = self.0.set(Arc::downgrade(calls));
     }
 
-    /// Opens the circle: the node has stopped.
-    pub(crate) fn clear(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    pub(super) fn get(&self) -> Option<Calls> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn get(&self) -> Found {
+        let Some(calls) = self.0.get() else { return Found::Before };
+        calls.upgrade().map_or(Found::Gone, |calls| Found::Calls((*calls).clone()))
     }
 
     fn ready(&self) -> Result<Calls> {
-        let away = || Error::new(Code::Unavailable, "The server is starting or stopping; try again in a moment.");
-        self.get().ok_or_else(away)
+        match self.get() {
+            Found::Calls(calls) => Ok(calls),
+            Found::Before | Found::Gone => Err(away()),
+        }
     }
+}
+
+pub(super) fn away() -> Error {
+    Error::new(Code::Unavailable, "The server is starting or stopping; try again in a moment.")
 }
 
 impl Functions for Late {
