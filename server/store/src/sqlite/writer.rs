@@ -27,7 +27,8 @@ use crate::sql::{Row, SqlValue, Statement};
 
 /// How often an idle or busy writer looks after the write-ahead log.
 const TEND_EVERY: Duration = Duration::from_secs(1);
-/// Above this the log is written back and cut by force.
+/// Above this the log is written back and cut by force. Its file is longer by what [`LOOK_EVERY`] groups write and by
+/// the room ahead of them.
 const WAL_BYTES: u64 = 64 << 20;
 /// How long a checkpoint waits for readers, while no one can write.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
@@ -359,6 +360,10 @@ impl Writer {
                         self.checkpointer.ask();
                     }
                     self.room.keep_ahead(log.bytes());
+                    // Once more at once; after readers have held it up, with the next turn.
+                    if log.bytes() > WAL_BYTES && self.starved == 0 {
+                        self.tend();
+                    }
                 }
                 Err(error) => tracing::warn!(?error, "the length of the write-ahead log isn't known"),
             }
