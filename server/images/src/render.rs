@@ -1,7 +1,8 @@
 //! A rendition: decoded, resized, turned upright, in sRGB, encoded.
 
 use basalt_core::{Error, Result};
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{FilterType, IntoImageView, IntoImageViewMut, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::DynamicImage;
 
 use crate::color::Pixels;
@@ -93,7 +94,33 @@ fn resized(
         taken.0,
         taken.1,
     );
+    let picture = shallow(picture);
     let mut out = DynamicImage::new(width, height, picture.color());
-    Resizer::new().resize(&picture, &mut out, &options).map_err(Error::internal)?;
+    match &picture {
+        DynamicImage::ImageLuma8(_) => convolve::<U8>(&picture, &mut out, &options)?,
+        DynamicImage::ImageLumaA8(_) => convolve::<U8x2>(&picture, &mut out, &options)?,
+        DynamicImage::ImageRgb8(_) => convolve::<U8x3>(&picture, &mut out, &options)?,
+        _ => convolve::<U8x4>(&picture, &mut out, &options)?,
+    }
     Ok(out)
+}
+
+/// Eight bits a channel, as all renditions have: resizing more would take its kernels for each kind of pixel.
+fn shallow(picture: DynamicImage) -> DynamicImage {
+    match picture {
+        DynamicImage::ImageLuma8(_)
+        | DynamicImage::ImageLumaA8(_)
+        | DynamicImage::ImageRgb8(_)
+        | DynamicImage::ImageRgba8(_) => picture,
+        DynamicImage::ImageLuma16(_) => picture.into_luma8().into(),
+        deep if deep.color().has_alpha() => deep.into_rgba8().into(),
+        deep => deep.into_rgb8().into(),
+    }
+}
+
+fn convolve<P: PixelTrait>(from: &DynamicImage, to: &mut DynamicImage, options: &ResizeOptions) -> Result<()> {
+    let (Some(from), Some(mut to)) = (from.image_view::<P>(), to.image_view_mut::<P>()) else {
+        return Err(Error::internal("a picture of another kind of pixel"));
+    };
+    Resizer::new().resize_typed(&from, &mut to, options).map_err(Error::internal)
 }

@@ -17,6 +17,8 @@ use crate::orientation::Orientation;
 
 /// No header is looked for beyond this.
 pub const HEAD_BYTES: usize = 256 << 10;
+/// Bytes of a pixel with eight bits a channel.
+const SHALLOW: u64 = 4;
 
 /// What a file says about its picture, which may be a lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl Header {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// Bytes that decoding holds at its peak, and then resizing to so many pixels.
+    /// Bytes that decoding holds at its peak, then making eight bits a channel of more, then resizing to so many pixels.
     pub(crate) fn peak(&self, (width, height): (u32, u32)) -> u64 {
         let Cost { decoding, decoded, alpha } = self.cost;
         let (width, height) = self.orientation.swap((width, height));
@@ -71,9 +73,11 @@ impl Header {
         // Between its two passes one side has its new length.
         let between = product(width, self.height).max(product(self.width, height));
         let copies = if alpha { 2 } else { 1 };
-        let small = between.saturating_add(product(width, height)).saturating_mul(decoded);
-        let resizing = self.pixels().saturating_mul(decoded * copies).saturating_add(small);
-        self.pixels().saturating_mul(decoding).max(resizing)
+        let shallow = decoded.min(SHALLOW);
+        let made_shallow = if decoded > SHALLOW { self.pixels().saturating_mul(decoded + SHALLOW) } else { 0 };
+        let small = between.saturating_add(product(width, height)).saturating_mul(shallow);
+        let resizing = self.pixels().saturating_mul(shallow * copies).saturating_add(small);
+        self.pixels().saturating_mul(decoding).max(made_shallow).max(resizing)
     }
 }
 

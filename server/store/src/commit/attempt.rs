@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use basalt_core::{Error, Result};
@@ -68,10 +69,17 @@ impl<D: Decide> Attempt for Ticket<D> {
     }
 }
 
-/// A decision that writes nothing.
+/// A decision that writes nothing, on its way through a reader, whatever its answer's type: the readers exist once.
+pub(crate) trait Look: Any + Send {
+    fn epoch(&self) -> Option<u64>;
+
+    /// What it still has to read; empty once it is decided.
+    fn step(&mut self, view: &View) -> Result<Vec<Read>>;
+}
+
 pub(crate) struct Inspection<D: Decide> {
     decide: D,
-    pub(crate) out: Option<D::Out>,
+    out: Option<D::Out>,
 }
 
 impl<D: Decide> Inspection<D> {
@@ -79,12 +87,17 @@ impl<D: Decide> Inspection<D> {
         Self { decide, out: None }
     }
 
-    pub(crate) fn epoch(&self) -> Option<u64> {
+    pub(crate) fn out(self) -> Result<D::Out> {
+        self.out.ok_or_else(|| Error::internal("an inspection without a decision"))
+    }
+}
+
+impl<D: Decide> Look for Inspection<D> {
+    fn epoch(&self) -> Option<u64> {
         self.decide.epoch()
     }
 
-    /// What it still has to read; empty once it is decided.
-    pub(crate) fn step(&mut self, view: &View) -> Result<Vec<Read>> {
+    fn step(&mut self, view: &View) -> Result<Vec<Read>> {
         match guarded(|| self.decide.step(view))? {
             Step::Need(reads) => Ok(reads),
             Step::Refuse(error) => Err(error),

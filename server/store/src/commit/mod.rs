@@ -6,7 +6,7 @@ mod attempt;
 mod encode;
 mod group;
 
-pub(crate) use attempt::{Asked, Attempt, Inspection, Ticket, check_epoch, unread};
+pub(crate) use attempt::{Asked, Attempt, Inspection, Look, Ticket, check_epoch, unread};
 pub(crate) use encode::{ChangeRow, op_from_number, op_number, spliced};
 pub(crate) use group::{DocumentState, Group, Staged};
 

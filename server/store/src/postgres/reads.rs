@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use basalt_core::{Change, CollectionName, Document, DocumentId, Error, Result, Seq};
+use basalt_core::{Change, CollectionName, Document, DocumentId, Result, Seq};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
@@ -12,7 +12,7 @@ use super::read::{self, Expectations};
 use super::{BEGIN_READ, Postgres, is_broken, value};
 use crate::catalog::stale::is_schema_changed;
 use crate::changes;
-use crate::commit::{Inspection, check_epoch, unread};
+use crate::commit::{Inspection, Look, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Read, View};
 use crate::driver::Then;
 use crate::known::Known;
@@ -157,12 +157,12 @@ impl Postgres {
             result => result,
         };
         looked?;
-        inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
+        inspection.out()
     }
 
     /// What is decided on one round of reads has seen one state, that of their one statement. Where more is needed, all
     /// of it is read anew in one. Where that asks for still more, it is read in a transaction that keeps its state.
-    async fn look<D: Decide>(&self, inspection: &mut Inspection<D>) -> Result<()> {
+    async fn look(&self, inspection: &mut dyn Look) -> Result<()> {
         let known = self.core.shared.known();
         check_epoch(inspection.epoch(), known.epoch())?;
         let mut needed = inspection.step(&View::default())?;
@@ -186,9 +186,9 @@ impl Postgres {
         self.look_on(inspection, &known, (asked, 2)).await
     }
 
-    async fn look_on<D: Decide>(
+    async fn look_on(
         &self,
-        inspection: &mut Inspection<D>,
+        inspection: &mut dyn Look,
         known: &Known,
         (mut needed, mut round): (Vec<Read>, usize),
     ) -> Result<()> {

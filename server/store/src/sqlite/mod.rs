@@ -12,6 +12,7 @@ mod syncer;
 mod write;
 mod writer;
 
+use std::any::Any;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
-use crate::commit::{Attempt, Inspection, QUEUE_BATCHES, check_epoch, unread};
+use crate::commit::{Attempt, Inspection, Look, QUEUE_BATCHES, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Found, Read, View};
 use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
 use crate::known::Known;
@@ -259,15 +260,18 @@ impl Sqlite {
     }
 
     pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
-        let (mut inspection, mut looked) = self.look(Inspection::new(decide)).await?;
+        let (mut inspection, mut looked) = self.look(Box::new(Inspection::new(decide))).await?;
         if matches!(&looked, Err(error) if is_schema_changed(error)) {
             (inspection, looked) = self.look(inspection).await?;
         }
         looked?;
-        inspection.out.ok_or_else(|| Error::internal("an inspection without a decision"))
+        let inspection: Box<dyn Any> = inspection;
+        let inspection: Box<Inspection<D>> =
+            inspection.downcast().map_err(|_| Error::internal("another inspection"))?;
+        inspection.out()
     }
 
-    async fn look<D: Decide>(&self, mut inspection: Inspection<D>) -> Result<(Inspection<D>, Result<()>)> {
+    async fn look(&self, mut inspection: Box<dyn Look>) -> Result<(Box<dyn Look>, Result<()>)> {
         let known = self.shared.known();
         check_epoch(inspection.epoch(), known.epoch())?;
         let first = inspection.step(&View::default())?;
@@ -277,17 +281,17 @@ impl Sqlite {
         let now = self.shared.clock.now();
         let many = first.len() > INLINE_READS;
         let look = move |connection: &Connection| {
-            let looked = look(connection, &known, &mut inspection, first, now);
+            let looked = look(connection, &known, inspection.as_mut(), first, now);
             Ok((inspection, looked))
         };
         if many { self.pooled(look).await } else { self.inline(look).await }
     }
 }
 
-fn look<D: Decide>(
+fn look(
     connection: &Connection,
     known: &Known,
-    inspection: &mut Inspection<D>,
+    inspection: &mut dyn Look,
     first: Vec<Read>,
     now: Timestamp,
 ) -> Result<()> {
@@ -305,10 +309,10 @@ fn look<D: Decide>(
     in_snapshot(connection, || rounds(connection, known, inspection, &mut view, (needed, round), now))
 }
 
-fn rounds<D: Decide>(
+fn rounds(
     connection: &Connection,
     known: &Known,
-    inspection: &mut Inspection<D>,
+    inspection: &mut dyn Look,
     view: &mut View,
     (mut needed, mut round): (Vec<Read>, usize),
     now: Timestamp,
