@@ -1,8 +1,6 @@
 //! Collections and paths that many tests use.
 
-use std::time::{Duration, Instant};
-
-use basalt_testing::{Client, TestServer};
+use basalt_testing::{Client, TestServer, eventually};
 use serde_json::{Value, json};
 
 /// `/v1/collections/{collection}/documents`
@@ -50,15 +48,11 @@ pub(crate) async fn define_open(server: &TestServer) {
 
 /// The collection's description once no index of it is being built.
 pub(crate) async fn built(server: &TestServer, collection: &str) -> Value {
-    let limit = Instant::now() + Duration::from_secs(30);
-    loop {
+    eventually("the indexes", || async {
         let shown = server.owner().get(&format!("/v1/admin/collections/{collection}")).expect(200).await;
-        if !shown.text().contains("building") {
-            return shown.body();
-        }
-        assert!(Instant::now() < limit, "still building: {shown}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        (!shown.text().contains("building")).then(|| shown.body())
+    })
+    .await
 }
 
 /// Creates a document and hands back the answer's body.

@@ -111,6 +111,14 @@ impl RunningNode {
         self.rooms.tracing.close().await;
         self.rooms.store.close().await;
     }
+
+    /// Ends as by a crash: what is under way breaks off, and leases run out by themselves. For many nodes in one process,
+    /// as tests have them.
+    pub async fn abandon(self) {
+        for server in self.servers {
+            server.break_off().await;
+        }
+    }
 }
 
 /// Where it answers on this machine.
@@ -138,6 +146,15 @@ impl Serving {
 
     async fn stop(self) {
         self.handle.stop(true).await;
+        self.ended().await;
+    }
+
+    async fn break_off(self) {
+        self.handle.stop(false).await;
+        self.ended().await;
+    }
+
+    async fn ended(self) {
         match self.task.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),

@@ -18,10 +18,9 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
-        // Servers of tests speak no TLS; the client is built with it all the same. Somebody may have been faster.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(clippy::disallowed_methods, reason = "tests are the outside: they talk to the server they started")]
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(trusting_nobody())
             .redirect(reqwest::redirect::Policy::none())
             // Of silence: streams may go on for longer.
             .read_timeout(std::time::Duration::from_mins(1))
@@ -65,9 +64,9 @@ impl Client {
         self.with_header("Cookie", pair).with_header("Origin", &self.base)
     }
 
-    /// The same caller at another address: a server that was started anew.
+    /// The same caller at another address, on connections of its own: a server that was started anew.
     pub fn at(&self, base: &str) -> Self {
-        let mut client = Self { base: base.into(), ..self.clone() };
+        let mut client = Self { headers: self.headers.clone(), ..Self::new(base) };
         if client.headers.contains_key("origin") {
             client = client.with_header("Origin", base);
         }
@@ -96,6 +95,14 @@ impl Client {
         let request = self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
         Call { request, name }
     }
+}
+
+/// Servers of tests speak no TLS: reading the system's certificates for each client would be for nothing.
+fn trusting_nobody() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("the versions of TLS that the provider has");
+    builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
 }
 
 /// One request that is being put together.

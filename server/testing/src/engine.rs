@@ -2,6 +2,12 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use basalt_store::{LogLimits, Options, Store};
+
+use crate::outside::{ManualClock, SeededRandom};
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +29,27 @@ pub struct Database {
 impl Database {
     /// Makes an empty one in the cluster that `tests/cluster` started.
     pub fn create() -> Self {
+        Self::create_as("")
+    }
+
+    /// Makes one that has this binary's schema already, as on the second start of a server. What all have is made once a
+    /// process, and copied.
+    pub fn with_schema() -> Self {
+        // Nothing drops it: it goes with the cluster.
+        static TEMPLATE: OnceLock<Database> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            let template = Self::create();
+            migrate(template.url());
+            template
+        });
+        Self::create_as(&format!("template {}", template.name))
+    }
+
+    fn create_as(options: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let admin = cluster_url();
         let name = format!("basalt_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        psql(&admin, &format!("create database {name}"));
+        psql(&admin, &format!("create database {name} {options}"));
         Self { admin, name }
     }
 
@@ -40,6 +63,23 @@ impl Drop for Database {
     fn drop(&mut self) {
         psql(&self.admin, &format!("drop database if exists {} with (force)", self.name));
     }
+}
+
+/// Opens a store there, which makes its tables, and closes it.
+fn migrate(url: String) {
+    let day = Duration::from_hours(24);
+    let options = Options {
+        engine: basalt_store::Engine::Postgres { url, max_connections: 8 },
+        clock: Arc::new(ManualClock::new()),
+        random: Arc::new(SeededRandom::new(0)),
+        log_limits: LogLimits { max_age: day, max_bytes: 1 << 20, hard_max_bytes: 2 << 20, reader_idle: day },
+    };
+    // The test that comes first is on a runtime of its own.
+    let migrated = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async { Store::open(options).await.expect("a store").close().await });
+    });
+    migrated.join().expect("a database with tables");
 }
 
 /// Runs one statement through psql and hands back what it printed, unaligned and without headers.

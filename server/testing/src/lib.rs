@@ -7,6 +7,7 @@ mod client;
 mod collector;
 mod engine;
 mod form;
+pub mod functions;
 mod objects;
 mod outside;
 mod process;
@@ -14,8 +15,10 @@ mod raw;
 mod receiver;
 mod server;
 mod socket;
+mod waiting;
 
 pub use answer::Answer;
+pub use basalt_app::PasswordCost;
 pub use client::{Call, Client, Lines};
 pub use collector::{CollectedSpan, Collector};
 pub use engine::{Database, Engine, cluster_url, is_long, psql};
@@ -26,6 +29,7 @@ pub use process::{Process, binary};
 pub use receiver::{Heard, Receiver, Reply};
 pub use server::{TestServer, User, run, run_on};
 pub use socket::{List, Socket};
+pub use waiting::eventually;
 
 /// Makes each of the named `async fn(TestServer)` a test on both engines: `sqlite::NAME` and `postgres::NAME`.
 #[macro_export]

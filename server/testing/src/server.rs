@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt::{Configuration, Outside, Rooms, RunningNode};
+use basalt_app::PasswordCost;
 use basalt_outbound::Network;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::client::Client;
 use crate::engine::{Database, Engine};
@@ -25,7 +27,7 @@ const SEED: u64 = 7;
 /// A running server. Its data live as long as this value.
 pub struct TestServer {
     engine: Engine,
-    node: RunningNode,
+    node: Held,
     client: Client,
     clock: ManualClock,
     outside: Outside,
@@ -36,10 +38,14 @@ pub struct TestServer {
     settings: Configuration,
 }
 
+/// A running node that ends with its test, if not before.
+struct Held(Option<RunningNode>);
+
 /// What outlives a restart.
 struct Home {
     folder: TempDir,
-    database: Option<Database>,
+    /// Nodes share it.
+    database: Option<Arc<Database>>,
     /// Where the bytes of files are; `None` is the data folder.
     files: Option<String>,
 }
@@ -140,7 +146,7 @@ impl TestServer {
             worker: crate::process::beside_the_test(),
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let database = (engine == Engine::Postgres).then(Database::create);
+        let database = (engine == Engine::Postgres).then(|| Arc::new(Database::with_schema()));
         let home = Home { folder, database, files };
         let mut settings = settings(&home);
         configure(&mut settings);
@@ -148,24 +154,48 @@ impl TestServer {
         let client = Client::new(&node.url);
         let link = node.setup_url.as_ref().expect("a fresh server has a set-up link").expose();
         let setup_token = link.split_once('#').expect("its token").1.to_owned();
-        Self { engine, node, client, clock, outside, setup_token, staff: None, home, settings }
+        Self { engine, node: node.into(), client, clock, outside, setup_token, staff: None, home, settings }
+    }
+
+    /// Another node on the same database, by the same clock. Each signs tokens of users in its own name.
+    pub async fn another_node(&self) -> Self {
+        assert!(self.home.database.is_some(), "only PostgreSQL has several nodes");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = Home { folder, database: self.home.database.clone(), files: None };
+        let settings = Configuration { data: home.folder.path().join("data"), ..self.settings.clone() };
+        let node = start_node(settings.clone(), &self.outside, None).await;
+        Self {
+            engine: self.engine,
+            client: Client::new(&node.url),
+            clock: self.clock.clone(),
+            outside: self.outside.clone(),
+            setup_token: self.setup_token.clone(),
+            staff: self.staff.as_ref().map(|staff| staff.at(&node.url)),
+            node: node.into(),
+            home,
+            settings,
+        }
     }
 
     /// The same data under an app with this manifest.
     pub async fn with_app(self, manifest: &str) -> Self {
-        let Self { engine, node, clock, outside, setup_token, staff, home, settings, .. } = self;
+        let Self { engine, node, client, clock, outside, setup_token, staff, home, settings } = self;
         let app = home.folder.path().join("app");
         std::fs::create_dir_all(&app).expect("the app's folder");
         std::fs::write(app.join("app.toml"), manifest).expect("its manifest");
+        // A stop looks once a second whether the last connection is gone.
+        let staff = staff.map(|staff| staff.at(client.base()));
+        drop(client);
         node.stop().await;
         let node = start_node(settings.clone(), &outside, Some(&app)).await;
-        let base = node.url.clone();
-        let staff = staff.map(|staff| Staff { owner: staff.owner.at(&base), service: staff.service.at(&base) });
-        Self { engine, node, client: Client::new(&base), clock, outside, setup_token, staff, home, settings }
+        let (client, staff) = (Client::new(&node.url), staff.map(|staff| staff.at(&node.url)));
+        Self { engine, node: node.into(), client, clock, outside, setup_token, staff, home, settings }
     }
 
     pub async fn stop(self) {
-        self.node.stop().await;
+        let Self { node, client, staff, .. } = self;
+        drop((client, staff));
+        node.stop().await;
     }
 
     async fn claim(&mut self) {
@@ -189,7 +219,7 @@ impl TestServer {
     }
 
     pub fn rooms(&self) -> &Rooms {
-        self.node.rooms()
+        self.node.get().rooms()
     }
 
     /// The one-time token of the first start.
@@ -279,6 +309,40 @@ impl TestServer {
     }
 }
 
+impl Staff {
+    fn at(&self, base: &str) -> Self {
+        Self { owner: self.owner.at(base), service: self.service.at(base) }
+    }
+}
+
+impl From<RunningNode> for Held {
+    fn from(node: RunningNode) -> Self {
+        Self(Some(node))
+    }
+}
+
+impl Held {
+    fn get(&self) -> &RunningNode {
+        self.0.as_ref().expect("it is there until it is stopped")
+    }
+
+    async fn stop(mut self) {
+        if let Some(node) = self.0.take() {
+            node.stop().await;
+        }
+    }
+}
+
+impl Drop for Held {
+    /// Its threads and files would stay as long as all the tests run.
+    fn drop(&mut self) {
+        let (Some(node), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        if runtime.runtime_flavor() == RuntimeFlavor::MultiThread && !std::thread::panicking() {
+            tokio::task::block_in_place(|| runtime.block_on(node.abandon()));
+        }
+    }
+}
+
 async fn new_key(owner: &Client, client: &Client, scopes: &[&str]) -> Client {
     let body = json!({"name": "a key of the tests", "scopes": scopes});
     let answer = owner.post("/v1/admin/keys").json(&body).expect(201).await;
@@ -290,6 +354,7 @@ fn settings(home: &Home) -> Configuration {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data: home.folder.path().join("data"),
         workers: 2,
+        password_cost: PasswordCost { memory_kib: 64, passes: 1 },
         // Receivers of tests are here.
         allow_addresses: Network::parse("127.0.0.0/8").into_iter().collect(),
         ..Configuration::default()

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use basalt_testing::{TestServer, on_both_engines};
+use basalt_testing::{TestServer, eventually, on_both_engines};
 use serde_json::json;
 
 use super::define;
@@ -110,9 +110,10 @@ async fn one_that_is_silent_for_long_is_no_longer_waited_for(server: TestServer)
     assert_eq!(service.get(&path).expect(200).await.at("/state"), "active");
     server.clock().advance(Duration::from_hours(24 * 20));
     // The log is older than it is kept, and its reader silent: it is trimmed within moments.
-    while service.get(&path).expect(200).await.at("/state") != "broken" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the reader is left behind", || async {
+        (service.get(&path).expect(200).await.at("/state") == "broken").then_some(())
+    })
+    .await;
     service.get("/v1/changes?consumer=crm").problem(410, "cursor_expired").await;
     service.put(&path).json(&json!({"since": "0", "force": true})).problem(410, "cursor_expired").await;
     let anew = service.put(&path).json(&json!({"since": "now", "force": true})).expect(200).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use basalt_testing::{Client, TestServer, on_both_engines};
+use basalt_testing::{Client, TestServer, eventually, on_both_engines};
 use serde_json::{Value, json};
 
 use crate::support::{create, document, documents, query};
@@ -310,17 +310,16 @@ async fn an_option_that_comes_later_finds_what_was_there(server: TestServer) {
         create(server.service(), "posts", json!({"id": format!("p{n:02}"), "title": format!("旧 old{n}")})).await;
     }
     server.define("posts", &json!({"search": ["title"], "rules": {"read": "true"}})).await;
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
+    eventually("the index", || async {
         let answer = server.visitor().get(&documents("posts")).query(&[("search", "旧")]).send().await;
         if answer.status == 200 {
             assert_eq!(answer.items().len(), 20);
-            break;
+            return Some(());
         }
         assert_eq!(answer.code().as_deref(), Some("unavailable"), "{answer}");
-        assert!(std::time::Instant::now() < limit, "the index is never built");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+        None
+    })
+    .await;
     let shown = server.owner().get("/v1/admin/collections/posts").expect(200).await;
     assert!(shown.text().contains("\"search\":[\"title\"]"), "{shown}");
 }

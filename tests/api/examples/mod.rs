@@ -5,3 +5,4 @@ mod leaderboard;
 mod media;
 mod notes;
 mod support;
+mod wasm;

@@ -16,18 +16,37 @@ fn folder(example: &str) -> PathBuf {
 
 /// Brings an example to a server, and fails the test when it isn't applied.
 pub(crate) async fn deploy(server: &TestServer, example: &str) -> Answer {
-    let body = zipped(&folder(example));
-    let answer = server.owner().post("/v1/admin/deploy").body("application/zip", body).expect(200).await;
+    deploy_with(server, example, |_, content| content).await
+}
+
+/// The same with files that are changed on the way, each by its path.
+pub(crate) async fn deploy_with(
+    server: &TestServer,
+    example: &str,
+    change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
+) -> Answer {
+    let answer = try_deploy_with(server, example, change).await.expect(200);
     assert_eq!(answer.at("/applied"), true, "{answer}");
     answer
 }
 
-fn zipped(folder: &Path) -> Vec<u8> {
+/// Hands back the answer, whatever it is.
+pub(crate) async fn try_deploy_with(
+    server: &TestServer,
+    example: &str,
+    change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
+) -> Answer {
+    let body = zipped(&folder(example), change);
+    server.owner().post("/v1/admin/deploy").body("application/zip", body).send().await
+}
+
+fn zipped(folder: &Path, change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |path: &Path| {
         let name = path.strip_prefix(folder).expect("a path within it").to_string_lossy().into_owned();
+        let content = change(&name, std::fs::read(path).expect("a file"));
         archive.start_file(name, SimpleFileOptions::default()).expect("an entry");
-        archive.write_all(&std::fs::read(path).expect("a file")).expect("its bytes");
+        archive.write_all(&content).expect("its bytes");
     };
     add(&folder.join("app.toml"));
     for part in PARTS {

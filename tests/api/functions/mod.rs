@@ -8,6 +8,7 @@ mod kinds_callable;
 mod kinds_ctx;
 mod kinds_events;
 mod kinds_http;
+mod nodes;
 mod races;
 mod records;
 mod secrets;

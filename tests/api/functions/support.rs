@@ -1,17 +1,12 @@
 //! Functions that tests deploy, and waiting for what they do.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use basalt_testing::{Answer, Call, Client, TestServer};
-use serde_json::{Map, Value, json};
-
-/// How long a test waits for what happens behind an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What each module begins with.
-pub(crate) const IMPORTS: &str = "import { callable, http, onDocument, beforeDocument, onFile, onUser, beforeUser, \
-                                  onSchedule, onMessage, FunctionError } from \"basalt:functions\";\n";
+pub(crate) use basalt_testing::eventually;
+pub(crate) use basalt_testing::functions::{IMPORTS, call, files, invoke, module};
+use basalt_testing::{Answer, TestServer};
+use serde_json::{Value, json};
 
 /// `/v1/functions/{name}`
 pub(crate) fn function(name: &str) -> String {
@@ -23,55 +18,17 @@ pub(crate) fn admin(rest: &str) -> String {
     format!("/v1/admin/functions/{rest}")
 }
 
-/// The body of a deploy: files by their paths.
-pub(crate) fn files(files: &[(&str, &str)]) -> Value {
-    let files: Map<String, Value> = files.iter().map(|(path, text)| ((*path).to_owned(), json!(text))).collect();
-    json!({ "files": files })
-}
-
-/// One module, after the imports that all have.
-pub(crate) fn module(source: &str) -> Value {
-    files(&[("functions/main.ts", &format!("{IMPORTS}{source}"))])
-}
-
 /// Deploys a body as the owner; hands back the answer, whatever it is.
 pub(crate) async fn try_deploy(server: &TestServer, body: &Value) -> Answer {
     server.owner().post(&admin("deploy")).json(body).send().await
 }
 
-/// Deploys one module, after the imports that all have, and fails the test when it isn't applied.
+/// Deploys one module as the owner, and fails the test when it isn't applied.
 pub(crate) async fn deploy(server: &TestServer, source: &str) -> Answer {
-    let answer = try_deploy(server, &module(source)).await.expect(200);
-    assert_eq!(answer.at("/applied"), true, "{answer}");
-    answer
+    basalt_testing::functions::deploy(server.owner(), source).await
 }
 
-/// A call of a callable.
-pub(crate) fn call(client: &Client, name: &str, input: &Value) -> Call {
-    client.post(&function(name)).json(input)
-}
-
-/// Calls a callable and hands back its result.
-pub(crate) async fn invoke(client: &Client, name: &str, input: Value) -> Value {
-    call(client, name, &input).expect(200).await.body()
-}
-
-/// Asks again and again until there is something.
-pub(crate) async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < limit, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// The same while the server's clock goes on: by leaps, with time between them for what is under way to end.
+/// Asks again and again while the server's clock goes on: by leaps, with time between them for what is under way to end.
 pub(crate) async fn as_time_passes<T, F>(
     server: &TestServer,
     leap: Duration,

@@ -1,14 +1,9 @@
 //! Webhooks of tests, and their receivers.
 
-use std::future::Future;
-use std::time::{Duration, Instant};
-
+pub(crate) use basalt_testing::eventually;
 use basalt_testing::{Heard, Receiver, TestServer};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
-
-/// How long a test waits for what happens behind an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const WEBHOOKS: &str = "/v1/admin/webhooks";
 
@@ -55,21 +50,6 @@ pub(crate) async fn tries(server: &TestServer, name: &str, count: usize) -> Vec<
 /// Once it is so.
 pub(crate) async fn until(server: &TestServer, name: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     eventually(name, || async { Some(shown(server, name).await).filter(|shown| is_so(shown)) }).await
-}
-
-/// Asks again and again until there is something.
-pub(crate) async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < limit, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// How many of its signatures are by this secret, as somebody else's library makes them. (It would compare the time

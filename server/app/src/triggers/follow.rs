@@ -6,6 +6,7 @@ use basalt_core::{Change, Code, Result, Seq, Timestamp};
 use basalt_data::events::Event;
 use basalt_store::NewJob;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::lease::{self, CONSUMER, LetGo, Move, Moved};
 use super::{Triggers, jobs, measure};
@@ -20,6 +21,8 @@ const MOST_BYTES: usize = 4 << 20;
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// How long a reader that nobody wakes waits.
 const POLL: Duration = Duration::from_millis(500);
+/// How often a reader looks whether the one that has the log has let go of it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long it waits when the store fails.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,8 +41,8 @@ struct Place {
 struct Follower<'a> {
     triggers: &'a Triggers,
     place: Option<Place>,
-    /// Another node reads, for so long.
-    theirs: Option<Timestamp>,
+    /// Another node reads, for so long; and when that was seen.
+    theirs: Option<(Timestamp, Instant)>,
     /// Deliveries that it enqueued.
     enqueued: usize,
 }
@@ -106,7 +109,7 @@ impl<'a> Follower<'a> {
 
     async fn turn(&mut self) -> Result<Turn> {
         let now = self.triggers.db().now();
-        if self.theirs.is_some_and(|until| until > now) {
+        if self.theirs.is_some_and(|(until, seen)| until > now && seen.elapsed() < LOOK_AGAIN) {
             return Ok(Turn::Idle);
         }
         let Some(place) = self.find_place().await? else { return Ok(Turn::Idle) };
@@ -144,7 +147,7 @@ impl<'a> Follower<'a> {
             && lease::holder(&lease.value) != Some(&self.triggers.0.node)
             && let Some(until) = lease.expires_at.filter(|until| *until > now)
         {
-            self.theirs = Some(until);
+            self.theirs = Some((until, Instant::now()));
             return Ok(None);
         }
         let stands = match self.triggers.0.parts.changes.cursor(CONSUMER).await {
@@ -242,7 +245,7 @@ impl<'a> Follower<'a> {
                     *place = Place { noted: to, read: place.read.max(to), noted_at: at };
                 }
             }
-            Moved::NotOurs { until } => (self.place, self.theirs) = (None, Some(until)),
+            Moved::NotOurs { until } => (self.place, self.theirs) = (None, Some((until, Instant::now()))),
             Moved::Elsewhere => self.place = None,
         }
         Ok(moved)

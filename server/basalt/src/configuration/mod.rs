@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use basalt_api::{Cors, Network};
-use basalt_app::Secret;
+use basalt_app::{PasswordCost, Secret};
 use basalt_core::Origin;
 
 pub(crate) use parse::human_duration;
@@ -50,6 +50,8 @@ pub struct Configuration {
     pub limits: Limits,
     /// Threads that serve requests.
     pub workers: usize,
+    /// What a password's hash costs. No setting changes it: servers of tests do, which hash all day.
+    pub password_cost: PasswordCost,
     pub log: Log,
     pub changes: Changes,
 }
@@ -120,6 +122,7 @@ impl Default for Configuration {
             otlp: Otlp { url: None, headers: Vec::new(), sample_ratio: 1.0 },
             limits: Limits { body: None, request_time: None, stop_time: Duration::from_secs(30), concurrency: 4096 },
             workers: std::thread::available_parallelism().map_or(2, usize::from),
+            password_cost: PasswordCost::default(),
             log: Log { level: "info,actix_server=warn".to_owned(), format: LogFormat::Json },
             changes: Changes {
                 max_age: Duration::from_hours(24 * 30),

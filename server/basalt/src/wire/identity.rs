@@ -5,7 +5,7 @@ use std::sync::Arc;
 use basalt_app::auth::{Auth, AuthParts, AuthSettings, KeyRing, UserHooks, UserPrincipals};
 use basalt_app::keys::Keys;
 use basalt_app::operators::Operators;
-use basalt_app::{Db, Live, MasterSecret, PasswordCost, Passwords, Principals};
+use basalt_app::{Db, Live, MasterSecret, Passwords, Principals};
 use basalt_core::{Error, Result};
 use basalt_data::changes::Lag;
 use basalt_data::collections::Collections;
@@ -47,7 +47,8 @@ pub(super) async fn wire(
     let keyring = KeyRing::open(db.clone(), master, settings.clone()).await?;
     // Half of the cores at most: hashing must not starve the other requests.
     let threads = (configuration.workers / 2).max(1);
-    let passwords = Passwords::start(threads, HASHES_WAITING, PasswordCost::default(), Arc::clone(&outside.random))?;
+    let cost = configuration.password_cost;
+    let passwords = Passwords::start(threads, HASHES_WAITING, cost, Arc::clone(&outside.random))?;
     let users = UserPrincipals::new(db.clone(), keyring.clone(), settings.clone(), lag.clone());
     let keys = Keys::new(db.clone(), lag.clone());
     let operators = Operators::new(db.clone(), passwords.clone(), lag);
