@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use basalt_testing::{Client, Engine, List, Process, Socket, is_long};
+use basalt_testing::{Client, Engine, List, Socket, is_long};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::server;
+use crate::support::{memory, server};
 
 /// Changes of one commit.
 const TOGETHER: usize = 20;
@@ -94,13 +94,6 @@ async fn follow(list: &mut List, socket: &mut Socket) {
         assert_eq!(frame["more"] == true, n < TOGETHER);
         list.apply(&frame);
     }
-}
-
-/// Resident bytes.
-fn memory(process: &Process) -> usize {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 /// The server is killed; all its clients are back as soon as it is, each with what it held.

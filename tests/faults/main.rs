@@ -20,4 +20,5 @@ mod realtime;
 mod secrets;
 mod start;
 mod support;
+mod tracing;
 mod upgrade;

@@ -1,30 +1,9 @@
 //! Two nodes on one PostgreSQL behave as one server.
 
-use std::time::{Duration, Instant};
-
-use basalt_testing::{Answer, Client, Engine, Process, Socket};
+use basalt_testing::{Answer, Client, Socket};
 use serde_json::{Value, json};
 
-/// What a node promises about changes that another one made.
-const A_SECOND: Duration = Duration::from_secs(1);
-
-struct Nodes {
-    first: Process,
-    _second: Process,
-    /// A service on each.
-    services: [Client; 2],
-}
-
-fn start() -> Nodes {
-    let mut first = Process::prepare(Engine::Postgres, &[]);
-    first.set("BASALT_PUBLIC_URL", "https://api.example.org");
-    first.restart();
-    let mut second = first.prepare_second_node();
-    second.restart();
-    let service = first.service("*");
-    let services = [service.clone(), service.at(&second.base())];
-    Nodes { first, _second: second, services }
-}
+use crate::support::{self, Nodes};
 
 impl Nodes {
     /// A signed-in user, as each node sees him; and his id.
@@ -34,29 +13,15 @@ impl Nodes {
         let user = self.first.client().with_token(&answer.text_at("/session/accessToken"));
         ([user.clone(), user.at(self.services[1].base())], answer.text_at("/user/id"))
     }
-
-    async fn define(&self, collection: &str, definition: &Value) {
-        let path = format!("/v1/admin/collections/{collection}");
-        self.services[0].put(&path).json(definition).expect(200).await;
-    }
 }
 
-/// Asks until the answer is as wanted; fails when that takes longer than promised.
 async fn within_a_second(client: &Client, path: &str, wanted: impl Fn(&Answer) -> bool) {
-    let begin = Instant::now();
-    loop {
-        let answer = client.get(path).send().await;
-        if wanted(&answer) {
-            return;
-        }
-        assert!(begin.elapsed() < A_SECOND, "after a second still: {answer}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    support::within_a_second(|| client.get(path), wanted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_takes_away_the_other_no_longer_gives() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("plans", &json!({"rules": {"read": "'editor' in auth.roles"}})).await;
     let declare = |role: &str, inherits: Value| {
         nodes.services[0].put(&format!("/v1/admin/roles/{role}")).json(&json!({"inherits": inherits}))
@@ -89,7 +54,7 @@ async fn what_one_takes_away_the_other_no_longer_gives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leaked_signing_key_counts_nowhere_within_a_second() {
-    let nodes = start();
+    let nodes = Nodes::start();
     let (anns, _) = nodes.user("ann").await;
     for ann in &anns {
         within_a_second(ann, "/v1/auth/me", |answer| answer.status == 200).await;
@@ -103,7 +68,7 @@ async fn a_leaked_signing_key_counts_nowhere_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn definitions_reach_the_other_node() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("notes", &json!({"rules": {"read": "true"}})).await;
     let path = "/v1/collections/notes/documents";
     let visitor = nodes.services[1].visitor();
@@ -117,7 +82,7 @@ async fn definitions_reach_the_other_node() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_one_took_the_other_replays() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("things", &json!({})).await;
     let path = "/v1/collections/things/documents";
     let create = |node: usize| nodes.services[node].post(path).header("Idempotency-Key", "k").json(&json!({"n": 1}));
@@ -130,7 +95,7 @@ async fn a_key_that_one_took_the_other_replays() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_of_both_add_up() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("things", &json!({})).await;
     let path = "/v1/collections/things/documents/counter";
     nodes.services[0].put(path).json(&json!({"n": 0})).expect(201).await;
@@ -151,7 +116,7 @@ async fn writes_of_both_add_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_sign_ups_of_one_address_over_both_exactly_one_wins() {
-    let nodes = start();
+    let nodes = Nodes::start();
     let sign_ups: Vec<_> = (0..50)
         .map(|n| {
             let client = nodes.services[n % 2].visitor();
@@ -170,7 +135,7 @@ async fn of_fifty_sign_ups_of_one_address_over_both_exactly_one_wins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cascade_is_done_once_whoever_does_it() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("authors", &json!({})).await;
     nodes.define("books", &json!({"references": {"author": {"to": "authors", "onDelete": "cascade"}}})).await;
     let [first, second] = &nodes.services;
@@ -199,7 +164,7 @@ async fn a_cascade_is_done_once_whoever_does_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restrict_holds_over_both() {
-    let nodes = start();
+    let nodes = Nodes::start();
     nodes.define("authors", &json!({})).await;
     nodes.define("books", &json!({"references": {"author": {"to": "authors", "onDelete": "restrict"}}})).await;
     within_a_second(&nodes.services[1], "/v1/collections/books/documents", |answer| answer.status == 200).await;
@@ -235,7 +200,7 @@ async fn join(client: &Client, presence: Value) -> (Socket, Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_one_node_is_gone_on_the_other() {
-    let nodes = start();
+    let nodes = Nodes::start();
     let rules = json!({"rules": {"join": "auth != null", "publish": "auth != null"}});
     nodes.services[0].put("/v1/admin/channels/room:%7Broom%7D").json(&rules).expect(200).await;
     let ([ann, _], _) = nodes.user("ann").await;
@@ -267,7 +232,7 @@ async fn until(socket: &mut Socket, kind: &str, key: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn channels_are_one_over_both() {
-    let mut nodes = start();
+    let mut nodes = Nodes::start();
     let rules = json!({"rules": {"join": "auth != null", "publish": "auth != null"}});
     nodes.services[0].put("/v1/admin/channels/room:%7Broom%7D").json(&rules).expect(200).await;
     let ([ann, _], _) = nodes.user("ann").await;

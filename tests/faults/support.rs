@@ -1,5 +1,10 @@
-use basalt_testing::{Client, Engine, Process};
-use serde_json::json;
+use std::time::{Duration, Instant};
+
+use basalt_testing::{Answer, Call, Client, Engine, Process};
+use serde_json::{Value, json};
+
+/// What a node promises about changes that another one made.
+pub(crate) const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Rounds of kill -9: few in every run, many in `make test-long`.
 pub(crate) fn rounds() -> usize {
@@ -17,6 +22,52 @@ pub(crate) async fn server(engine: Engine) -> (Process, Client) {
 }
 
 /// How long the server lives in this round: from at once to some tens of milliseconds, so that kills fall everywhere.
-pub(crate) fn life_of(round: usize) -> std::time::Duration {
-    std::time::Duration::from_millis((round as u64 * 37) % 120 + 3)
+pub(crate) fn life_of(round: usize) -> Duration {
+    Duration::from_millis((round as u64 * 37) % 120 + 3)
+}
+
+/// Two nodes on one PostgreSQL.
+pub(crate) struct Nodes {
+    pub(crate) first: Process,
+    pub(crate) second: Process,
+    /// A service on each.
+    pub(crate) services: [Client; 2],
+}
+
+impl Nodes {
+    pub(crate) fn start() -> Self {
+        let mut first = Process::prepare(Engine::Postgres, &[]);
+        first.set("BASALT_PUBLIC_URL", "https://api.example.org");
+        first.restart();
+        let mut second = first.prepare_second_node();
+        second.restart();
+        let service = first.service("*");
+        let services = [service.clone(), service.at(&second.base())];
+        Self { first, second, services }
+    }
+
+    pub(crate) async fn define(&self, collection: &str, definition: &Value) {
+        let path = format!("/v1/admin/collections/{collection}");
+        self.services[0].put(&path).json(definition).expect(200).await;
+    }
+}
+
+/// Asks until the answer is as wanted, and hands it back; fails when that takes longer than promised.
+pub(crate) async fn within_a_second(ask: impl Fn() -> Call, wanted: impl Fn(&Answer) -> bool) -> Answer {
+    let begin = Instant::now();
+    loop {
+        let answer = ask().send().await;
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(begin.elapsed() < A_SECOND, "after a second still: {answer}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Resident bytes of a server.
+pub(crate) fn memory(process: &Process) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }

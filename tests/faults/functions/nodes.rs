@@ -3,44 +3,25 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use basalt_testing::{Client, Engine, Process, is_long};
+use basalt_testing::{Answer, Client, is_long};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::support::{all, define, deploy, eventually, invoke};
-
-struct Nodes {
-    first: Process,
-    second: Process,
-    /// A service on each.
-    services: [Client; 2],
-}
+use super::support::{all, call, define, deploy, eventually, invoke, module};
+use crate::support::{self, A_SECOND, Nodes};
 
 async fn start(collections: &[&str]) -> Nodes {
-    let mut first = Process::prepare(Engine::Postgres, &[]);
-    first.set("BASALT_PUBLIC_URL", "https://api.example.org");
-    first.restart();
-    let mut second = first.prepare_second_node();
-    second.restart();
-    let service = first.service("*");
-    let services = [service.clone(), service.at(&second.base())];
+    let nodes = Nodes::start();
     for collection in collections {
-        define(&services[0], collection).await;
+        define(&nodes.services[0], collection).await;
     }
-    Nodes { first, second, services }
+    nodes
 }
 
-/// Until the other node answers as wanted, within a second.
+/// Until a node answers as wanted.
 async fn within_a_second(client: &Client, name: &str, wanted: &Value) {
-    let begin = Instant::now();
-    loop {
-        let answer = client.post(&format!("/v1/functions/{name}")).json(&json!({})).send().await;
-        if answer.status == 200 && answer.body() == *wanted {
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(1), "after a second still: {answer}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let as_wanted = |answer: &Answer| answer.status == 200 && answer.body() == *wanted;
+    support::within_a_second(|| call(client, name, &json!({})), as_wanted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,6 +41,78 @@ async fn what_is_deployed_on_one_runs_on_the_other() {
     within_a_second(&nodes.services[1], "word", &json!("blue")).await;
     nodes.services[0].put("/v1/admin/secrets/WORD").json(&json!({"value": "red"})).send().await;
     within_a_second(&nodes.services[1], "word", &json!("red")).await;
+}
+
+/// Both deploy a version of their own at the same time, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_deploys_raced_by_both_one_is_live_on_both() {
+    let nodes = start(&[]).await;
+    let rounds = if is_long() { 200 } else { 20 };
+    let mut made = BTreeSet::new();
+    for round in 0..rounds {
+        let deploys = nodes.services.iter().enumerate().map(|(node, service)| {
+            let source = format!("export const one = callable(async () => \"{round}-{node}\");");
+            service.post("/v1/admin/functions/deploy").json(&module(&source)).send()
+        });
+        let answers = join_all(deploys).await;
+        assert!(answers.iter().any(|answer| answer.status == 200), "{answers:?}");
+        for answer in answers {
+            // Who was in the other's way is told so.
+            assert!([200, 409].contains(&answer.status), "{answer}");
+            if answer.status == 200 {
+                let version = answer.at("/plan/0/version").as_u64();
+                assert!(made.insert(version), "a number that was taken: {answer}");
+            }
+        }
+        let live = live_on_both(&nodes).await;
+        assert!(live.starts_with(&format!("{round}-")), "{live} is live after round {round}");
+    }
+    let [here, there] = &nodes.services;
+    let versions = here.get("/v1/admin/functions/one/versions").expect(200).await;
+    assert_eq!(there.get("/v1/admin/functions/one/versions").expect(200).await.items(), versions.items());
+    let numbers = versions.column("version");
+    let distinct: BTreeSet<Option<u64>> = numbers.iter().map(Value::as_u64).collect();
+    assert_eq!(distinct.len(), numbers.len(), "each has a number of its own: {versions}");
+    assert!(distinct.is_subset(&made), "nobody made these: {versions}");
+}
+
+/// What both nodes call, once that and the version that is live are the same on both.
+async fn live_on_both(nodes: &Nodes) -> String {
+    let begin = Instant::now();
+    loop {
+        let told = nodes.services.each_ref().map(|service| async move {
+            let live = service.get("/v1/admin/functions/one/aliases/live").expect(200).await.at("/versions/0/version");
+            (live, invoke(service, "one", json!({})).await)
+        });
+        let told = join_all(told).await;
+        if let [(live, called), other] = told.as_slice()
+            && *other == (live.clone(), called.clone())
+        {
+            let version = nodes.services[0].get(&format!("/v1/admin/functions/one/versions/{live}")).expect(200).await;
+            assert!(
+                version.text_at("/sources/functions~1main.ts").contains(&called.to_string()),
+                "{called}: {version}"
+            );
+            return called.as_str().unwrap_or_default().to_owned();
+        }
+        assert!(begin.elapsed() < A_SECOND, "after a second still: {told:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_on_one_holds_on_the_other() {
+    let nodes = start(&[]).await;
+    for n in 1..=3 {
+        deploy(&nodes.services[0], &format!("export const one = callable(async () => {n});")).await;
+    }
+    within_a_second(&nodes.services[1], "one", &json!(3)).await;
+    // To go back again is to go forth.
+    for (by, body, wanted) in [(1, json!({}), 2), (0, json!({}), 3), (1, json!({"version": 1}), 1)] {
+        nodes.services[by].post("/v1/admin/functions/one/rollback").json(&body).expect(200).await;
+        assert_eq!(invoke(&nodes.services[by], "one", json!({})).await, wanted);
+        within_a_second(&nodes.services[1 - by], "one", &json!(wanted)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,9 +157,13 @@ async fn fifty_buyers_over_both_buy_the_last_ten_once() {
     assert_eq!(all(&nodes.services[0], "items").await[0]["left"], 0);
 }
 
-/// By the real clock: a tick comes with each minute. With a clock of their own nodes are tested in `server/app`.
+/// By the real clock, where a tick takes a minute to come: for `make test-long`. Nodes by a clock that needn't be waited for
+/// are in tests/api/functions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tick_runs_once_whoever_runs_it() {
+async fn ticks_run_once_each_and_go_on_when_a_node_dies() {
+    if !is_long() {
+        return;
+    }
     let mut nodes = start(&["ticks"]).await;
     let source = r#"
         export const each = onSchedule("* * * * *", { overlap: "allow" }, async (event: any, ctx) => {
@@ -114,27 +171,22 @@ async fn a_tick_runs_once_whoever_runs_it() {
         });
     "#;
     deploy(&nodes.services[0], source).await;
+    let client = nodes.services[1].clone();
     let ticks = |wanted: usize| {
-        let client = nodes.services[1].clone();
+        let client = client.clone();
         async move {
-            eventually("ticks", || async {
-                let ticks = all(&client, "ticks").await;
-                (ticks.len() >= wanted).then_some(ticks)
-            })
-            .await
+            eventually("ticks", || async { Some(all(&client, "ticks").await).filter(|ticks| ticks.len() >= wanted) })
+                .await
         }
     };
-    let mut seen = ticks(1).await;
-    if is_long() {
-        // One goes, and the other one goes on.
-        nodes.first.kill();
-        seen = ticks(2).await;
-    }
+    ticks(1).await;
+    nodes.first.kill();
+    let seen = ticks(2).await;
     let times: BTreeSet<&str> = seen.iter().filter_map(|tick| tick["at"].as_str()).collect();
     assert_eq!(times.len(), seen.len(), "a tick ran twice: {seen:?}");
-    let runs = nodes.services[1].get("/v1/admin/schedules/each/runs").expect(200).await;
+    let runs = client.get("/v1/admin/schedules/each/runs").expect(200).await;
     assert_eq!(runs.items().len(), seen.len(), "{runs}");
-    assert_eq!(nodes.second.client().get("/health/ready").send().await.status, 200);
+    nodes.second.client().get("/health/ready").expect(200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

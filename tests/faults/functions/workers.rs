@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use basalt_testing::{Answer, Client, Engine, Process, is_long};
+use basalt_testing::{Answer, Engine, Process, is_long};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::support::{deploy, eventually, invoke};
+use super::support::{call, deploy, eventually, invoke};
 use crate::support::server;
 
 /// The processes that the server started to run code in.
@@ -25,10 +25,6 @@ fn workers(process: &Process) -> Vec<u32> {
 fn kill(pid: u32) {
     // It may have ended meanwhile.
     let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-}
-
-fn call(client: &Client, name: &str, input: &serde_json::Value) -> basalt_testing::Call {
-    client.post(&format!("/v1/functions/{name}")).json(input)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

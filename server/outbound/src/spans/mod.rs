@@ -1,7 +1,7 @@
 //! Spans out, by OTLP over HTTP.
 //!
 //! Promises: whoever records a span never waits; what the queue can't take, or the collector doesn't, is dropped and
-//! counted; what was recorded before the end is sent at the end.
+//! counted; what was recorded before the end is sent at the end, which no collector holds up by more than [`LAST`].
 
 mod data;
 mod export;
@@ -19,6 +19,8 @@ use export::Exporter;
 
 /// Spans that wait to be sent.
 const QUEUE: usize = 8_192;
+/// How long the end waits for what is still to be sent.
+const LAST: Duration = Duration::from_secs(5);
 /// Where a collector takes traces, if only its address is given.
 const PATH: &str = "/v1/traces";
 
@@ -59,10 +61,14 @@ impl OtlpSpans {
     pub async fn close(&self) {
         drop(self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task
-            && task.await.is_err()
-        {
-            tracing::error!("the sender of spans panicked");
+        let Some(mut task) = task else { return };
+        match tokio::time::timeout(LAST, &mut task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("the sender of spans panicked"),
+            Err(_) => {
+                task.abort();
+                tracing::warn!("the collector does not take the last spans");
+            }
         }
     }
 }
