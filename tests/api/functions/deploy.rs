@@ -2,6 +2,7 @@ use basalt_testing::{TestServer, on_both_engines};
 use serde_json::{Value, json};
 
 use super::support::{IMPORTS, admin, call, deploy, files, invoke, module, try_deploy};
+use crate::deploy::sent;
 
 on_both_engines! {
     the_same_again_changes_nothing,
@@ -9,6 +10,9 @@ on_both_engines! {
     a_plan_shows_and_does_nothing,
     what_breaks_others_is_marked,
     what_opens_a_function_is_acknowledged_first,
+    who_may_call_is_told_before_and_after,
+    an_apps_plan_tells_who_may_call_beside_who_may_read,
+    of_a_canary_both_versions_say_who_may_call,
     faults_are_told_with_their_place_and_nothing_changes,
     one_name_is_one_function,
     what_is_left_out_is_kept_and_what_is_removed_is_gone,
@@ -98,6 +102,92 @@ async fn what_opens_a_function_is_acknowledged_first(server: TestServer) {
     assert_eq!(invoke(&server.visitor(), "add", json!({})).await, 1);
 }
 
+/// How many of visitors and of those who are signed in may call, and by which rule.
+fn may(visitor: &str, signed_in: &str, rule: Option<&str>) -> Value {
+    json!({"visitor": visitor, "signedIn": signed_in, "rule": rule})
+}
+
+async fn who_may_call_is_told_before_and_after(server: TestServer) {
+    let with = |options: &str| format!("export const add = callable({{ {options} }}, async () => 1);\n");
+    let planned = async |mut body: Value| {
+        body["plan"] = json!(true);
+        try_deploy(&server, &body).await.expect(200).at("/plan/0/access")
+    };
+    let told = |change: &str, before: Value, after: Value| json!({"collection": "functions/add", "op": "invoke", "change": change, "before": before, "after": after});
+    let signed_in = may("never", "always", Some("auth != null"));
+    let source = with("invoke: 'auth != null'");
+    assert_eq!(planned(module(&source)).await, told("opened", json!(null), signed_in.clone()));
+    assert_eq!(planned(module(&with(""))).await, json!(null), "it is nobody's, as it was");
+    deploy(&server, &source).await;
+    assert_eq!(planned(module(&source)).await, json!(null), "nothing changes");
+    assert_eq!(planned(module(&with("invoke: 'auth != null', timeout: '1s'"))).await, json!(null), "nor who may call");
+    for (rule, change, after) in [
+        ("true", "opened", may("always", "always", Some("true"))),
+        ("input.key == 'k'", "changed", may("depends", "depends", Some("input.key == 'k'"))),
+        ("'hr' in auth.roles", "closed", may("never", "depends", Some("'hr' in auth.roles"))),
+        ("auth != null && true", "changed", may("never", "always", Some("auth != null && true"))),
+    ] {
+        let access = planned(module(&with(&format!("invoke: \"{rule}\"")))).await;
+        assert_eq!(access, told(change, signed_in.clone(), after), "{rule}");
+    }
+    assert_eq!(planned(module(&with(""))).await, told("closed", signed_in.clone(), may("never", "never", None)));
+    let other = "export const add = onDocument('notes', async () => {});\n";
+    assert_eq!(planned(module(other)).await, told("closed", signed_in.clone(), json!(null)));
+    let gone = json!({"files": {}, "remove": ["add"]});
+    assert_eq!(planned(gone).await, told("closed", signed_in, json!(null)));
+    let mut staging = module(&source);
+    staging["alias"] = json!("staging");
+    assert_eq!(planned(staging).await["collection"], "functions/add@staging");
+    // However it is said that everybody may: it is asked about.
+    let open = module(&with("invoke: 'auth == null || auth != null'"));
+    let refused = try_deploy(&server, &open).await.problem(409, "plan_refused");
+    assert_eq!(refused.at("/plan/0/access/change"), "opened");
+}
+
+async fn an_apps_plan_tells_who_may_call_beside_who_may_read(server: TestServer) {
+    let app = |read: &str, invoke: &str| {
+        format!("[collections.notes.rules]\nread = \"{read}\"\n[functions.rules]\ninvoke = \"{invoke}\"\n")
+    };
+    let code = format!("{IMPORTS}export const add = callable(async () => 1);\n");
+    let access = async |query: &str, app: &str| {
+        let answer = sent(&server, query, &[("app.toml", app), ("functions/add.ts", &code)]).expect(200).await;
+        let told = answer.at("/plan/access");
+        told.as_array().unwrap().iter().find(|change| change["thing"] == "function:add").cloned()
+    };
+    let closed = app("auth != null", "auth != null");
+    let added = access("", &closed).await.unwrap();
+    assert_eq!((&added["change"], &added["before"]), (&json!("opened"), &json!(null)), "{added}");
+    assert_eq!(access("?plan=true", &closed).await, None);
+    assert_eq!(access("?plan=true", &app("'hr' in auth.roles", "auth != null")).await, None, "reads are others");
+    let open = app("auth != null", "true");
+    let opened = access("?plan=true", &open).await.unwrap();
+    assert_eq!(opened["before"], may("never", "always", Some("auth != null")));
+    assert_eq!((&opened["after"], &opened["op"]), (&may("always", "always", Some("true")), &json!("invoke")));
+    let files = [("app.toml", open.as_str()), ("functions/add.ts", code.as_str())];
+    let refused = sent(&server, "", &files).problem(409, "plan_refused").await;
+    assert_eq!(refused.at("/breaking/0/thing"), "function:add", "{refused}");
+    call(&server.visitor(), "add", &json!({})).problem(401, "unauthenticated").await;
+    access("?acknowledge=function:add", &open).await.unwrap();
+    assert_eq!(invoke(&server.visitor(), "add", json!({})).await, 1);
+    let without = sent(&server, "?plan=true&remove=function:add", &[("app.toml", &open)]).expect(200).await;
+    assert_eq!(without.at("/plan/access/0/change"), "closed", "{without}");
+    assert_eq!(without.at("/plan/access/0/after"), json!(null));
+}
+
+async fn of_a_canary_both_versions_say_who_may_call(server: TestServer) {
+    let with = |rule: &str| module(&format!("export const add = callable({{ invoke: '{rule}' }}, async () => 1);\n"));
+    let _ = try_deploy(&server, &with("auth != null")).await.expect(200);
+    let mut open = with("true");
+    open["acknowledge"] = json!(["add.invoke"]);
+    let _ = try_deploy(&server, &open).await.expect(200);
+    let shares = json!({"versions": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]});
+    server.owner().put(&admin("add/aliases/live")).json(&shares).expect(200).await;
+    open["plan"] = json!(true);
+    let access = try_deploy(&server, &open).await.expect(200).at("/plan/0/access");
+    assert_eq!(access["before"], may("depends", "always", Some("(auth != null) || (true)")), "{access}");
+    assert_eq!((&access["change"], &access["after"]["visitor"]), (&json!("opened"), &json!("always")));
+}
+
 async fn faults_are_told_with_their_place_and_nothing_changes(server: TestServer) {
     deploy(&server, ADD).await;
     let broken = files(&[
@@ -118,7 +208,8 @@ async fn faults_are_told_with_their_place_and_nothing_changes(server: TestServer
     let mut told: Vec<Value> = refused.at("/errors").as_array().unwrap().clone();
     told.sort_by_key(|fault| fault["path"].to_string());
     assert_eq!(told[0]["path"], "/functions/b.ts/b/invoke");
-    assert_eq!((&told[0]["line"], &told[0]["column"]), (&json!(1), &json!(1)));
+    assert_eq!((&told[0]["line"], &told[0]["column"]), (&json!(2), &json!(38)), "in the text of the module");
+    assert_eq!((&told[1]["line"], &told[1]["column"]), (&json!(2), &json!(55)));
     assert_eq!((&told[1]["path"], &told[1]["code"]), (&json!("/functions/b.ts/b/speed"), &json!("unknown_field")));
     let top = files(&[("functions/a.ts", &format!("{IMPORTS}throw new Error('at the top');\n"))]);
     let _ = try_deploy(&server, &top).await.problem(422, "invalid_definition");

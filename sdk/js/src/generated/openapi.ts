@@ -2409,7 +2409,9 @@ export interface components {
             /**
              * @description `collections`, `buckets`, `channels`, `roles`, `functions`, `schedules`, `webhooks`: of each a list of
              *     `{"name","change","what"?}`, where a change is `added`, `changed`, `unchanged`, `kept` or `removed`. `access`: who
-             *     can do what, before and after, where that changes. `warnings`: what looks like a mistake.
+             *     can do what, where that changes: `{"thing","collection","op","change","before","after"}`, of a function with the op
+             *     `invoke`; a change is `opened`, `closed` or `changed`, before and after are `{"visitor","signedIn","rule"}` (with
+             *     `never`, `depends`, `always`) or null. `warnings`: what looks like a mistake.
              */
             plan: {
                 [key: string]: unknown;
@@ -2604,6 +2606,8 @@ export interface components {
             limits: components["schemas"]["FunctionLimits"];
             name: string;
             output?: Record<string, never> | null;
+            /** @description Its file, or its URL. */
+            source?: string | null;
             /** @description What it runs at: a collection, a bucket, a channel, a schedule; null where it is called. */
             trigger?: Record<string, never> | null;
             /** Format: date-time */
@@ -2783,6 +2787,13 @@ export interface components {
             warnings: string[];
         };
         FunctionsPlanItem: {
+            /**
+             * @description `{"change","before","after"}`: who may call it, where that changes; each is `{"visitor","signedIn","rule"}`, with
+             *     `never`, `depends` or `always`.
+             */
+            access?: {
+                [key: string]: unknown;
+            } | null;
             /** @description What may break who uses it. */
             breaking: string[];
             /** @description `added`, `changed`, `removed`, `kept` or `unchanged`. */

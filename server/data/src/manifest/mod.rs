@@ -68,10 +68,12 @@ pub fn locate(text: &str, manifest: &Manifest, error: Error) -> Error {
     error.extensions().iter().fold(located, |located, (name, value)| located.with(name, value.clone()))
 }
 
-/// The file in `functions/` that a fault is of; those without one are of `app.toml` itself.
+/// The file in `functions/` that a fault is of (`/functions/add.ts`, `/functions/add.ts/add/invoke`); those without one
+/// are of `app.toml` itself.
 pub fn file_of<'a>(fault: &FieldError, manifest: &'a Manifest) -> Option<&'a str> {
     let path = fault.path.strip_prefix('/')?;
-    manifest.sources.get_key_value(path).map(|(path, _)| path.as_str())
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    ends.filter_map(|end| manifest.sources.get_key_value(&path[..end])).map(|(file, _)| file.as_str()).next()
 }
 
 /// The names that `"${NAME}"` asks for in a manifest's text, so that they can be read before it is.

@@ -4,10 +4,12 @@ use basalt_core::FieldError;
 use basalt_expr::{Env, Expression, Scope, Undeclared};
 use serde_json::Value;
 
+use super::access::{Access, Reach};
 use super::authorize::{Asking, No, env, refused};
 use super::binding::Binding;
 use super::compiled::{compile_one, report};
 use super::facts::{FactLookups, Facts};
+use super::lint::{reach, reach_of_signed_in};
 use super::verdict::Verdict;
 
 /// An `invoke` rule, ready to be asked. It sees `auth`, `request` and `input`.
@@ -23,6 +25,17 @@ impl InvokeRule {
 
     pub fn source(&self) -> &str {
         self.0.source()
+    }
+
+    /// Who may call a function by this rule, as far as that is known without a call: `named` is what plans call it.
+    pub fn access(rule: Option<&Self>, named: String) -> Access {
+        Access {
+            collection: named,
+            op: "invoke",
+            visitor: rule.map_or(Reach::Never, |rule| reach(&rule.0, &Value::Null)),
+            signed_in: rule.map_or(Reach::Never, |rule| reach_of_signed_in(&rule.0)),
+            rule: rule.map(|rule| rule.source().trim().to_owned()),
+        }
     }
 
     /// May this caller call the function with this? Without a rule nobody may whom rules bind.
@@ -75,5 +88,27 @@ mod tests {
         assert!(matches!(asked(Some("auth != null"), &json!(null)), Err(DenialKind::RuleDenied)));
         assert!(matches!(asked(None, &json!(null)), Err(DenialKind::RuleMissing)));
         assert!(InvokeRule::compile("doc.n == 1", "/invoke").is_err());
+    }
+
+    #[test]
+    fn who_may_call_is_known_as_far_as_the_rule_says_it() {
+        use Reach::{Always, Depends, Never};
+        for (source, visitor, signed_in) in [
+            ("true", Always, Always),
+            ("auth == null || auth != null", Always, Always),
+            ("auth != null", Never, Always),
+            ("input.n > 1", Depends, Depends),
+            ("auth.id == input.owner", Never, Depends),
+            ("'editor' in auth.roles", Never, Depends),
+            ("request.method == 'POST'", Depends, Depends),
+            ("limit('ip', 10, duration('1m'))", Always, Always),
+            ("false", Never, Never),
+        ] {
+            let rule = InvokeRule::compile(source, "/invoke").unwrap();
+            let access = InvokeRule::access(Some(&rule), "functions/add".to_owned());
+            assert_eq!((access.visitor, access.signed_in), (visitor, signed_in), "{source}");
+        }
+        let nobody = InvokeRule::access(None, "functions/add".to_owned());
+        assert_eq!((nobody.visitor, nobody.signed_in, nobody.rule), (Never, Never, None));
     }
 }

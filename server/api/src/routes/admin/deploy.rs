@@ -31,7 +31,9 @@ pub(crate) struct Parameters {
 pub(crate) struct DeploySchema {
     /// `collections`, `buckets`, `channels`, `roles`, `functions`, `schedules`, `webhooks`: of each a list of
     /// `{"name","change","what"?}`, where a change is `added`, `changed`, `unchanged`, `kept` or `removed`. `access`: who
-    /// can do what, before and after, where that changes. `warnings`: what looks like a mistake.
+    /// can do what, where that changes: `{"thing","collection","op","change","before","after"}`, of a function with the op
+    /// `invoke`; a change is `opened`, `closed` or `changed`, before and after are `{"visitor","signedIn","rule"}` (with
+    /// `never`, `depends`, `always`) or null. `warnings`: what looks like a mistake.
     plan: Map<String, Value>,
     /// `{"thing","path","code","message"}`: what has to be acknowledged.
     breaking: Vec<Map<String, Value>>,

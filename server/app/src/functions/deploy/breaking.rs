@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::functions::config::{FunctionConfig, ValueSchema};
 
-/// Sentences for people, and whether everybody may call it now who might not before.
-pub(super) fn breaking(former: &FunctionConfig, wanted: &FunctionConfig) -> (Vec<String>, bool) {
+/// Sentences for people; `opened`: everybody may call it now who might not before.
+pub(super) fn breaking(former: &FunctionConfig, wanted: &FunctionConfig, opened: bool) -> Vec<String> {
     let mut told = Vec::new();
     if former.kind != wanted.kind {
         told.push(format!("It was {}, and is {} now.", former.kind.as_str(), wanted.kind.as_str()));
@@ -18,14 +18,13 @@ pub(super) fn breaking(former: &FunctionConfig, wanted: &FunctionConfig) -> (Vec
     }
     let rule = |config: &FunctionConfig| config.invoke.as_ref().map(|rule| rule.source().trim().to_owned());
     let (before, after) = (rule(former), rule(wanted));
-    let open = after.as_deref() == Some("true") && before != after && wanted.is_called();
-    if open {
+    if opened {
         told.push("Everybody may call it now.".to_owned());
     } else if before != after {
         let text = |rule: Option<String>| rule.unwrap_or_else(|| "(none)".to_owned());
         told.push(format!("Its invoke rule was {}, and is {} now.", text(before), text(after)));
     }
-    (told, open)
+    told
 }
 
 fn text(schema: Option<&ValueSchema>) -> Option<&Value> {

@@ -1,7 +1,9 @@
 //! Deploying: sources become prepared code and compiled declarations, these a plan, and the plan one commit.
 
+mod access;
 mod breaking;
 mod commit;
+mod places;
 mod plan;
 mod prepare;
 mod settings;
@@ -11,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{Caller, Code, Error, Result};
 use basalt_data::manifest::FunctionsSection;
+use basalt_data::rules::AccessChange;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -120,7 +123,7 @@ impl DeployPlan {
         let item = |item: &PlannedFunction| {
             json!({
                 "function": item.function, "change": item.change.as_str(), "version": item.version,
-                "breaking": item.breaking,
+                "breaking": item.breaking, "access": item.access.as_ref().map(AccessChange::to_json),
             })
         };
         self.items.iter().map(item).collect()

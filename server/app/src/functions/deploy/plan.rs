@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{Code, Error, FieldError, Result, Rev};
+use basalt_data::rules::{AccessChange, Reach};
 use basalt_runtime::CodeId;
 use basalt_store::Catalog;
 
-use super::DeployedBy;
 use super::breaking::breaking;
 use super::prepare::{Prepared, Wanted};
+use super::{DeployedBy, access};
 use crate::functions::catalog::{Deployed, Function, MOST_FUNCTIONS};
 use crate::functions::config::{Remote, Source, Trigger};
 use crate::functions::names::{AliasName, FunctionName, SecretName};
@@ -32,6 +33,8 @@ pub struct PlannedFunction {
     pub version: u32,
     /// What may break who uses it; sentences for people.
     pub breaking: Vec<String>,
+    /// Who may call it by the alias, before and after; `None` where that stays as it is.
+    pub access: Option<AccessChange>,
     /// What the plan was made on.
     pub(super) seen: Option<Rev>,
     pub(super) place: Place,
@@ -115,7 +118,10 @@ pub(super) fn plan(prepared: Prepared, deployed: &Deployed, applied: &BTreeMap<S
     for (index, wanted) in plan.prepared.functions.clone().iter().enumerate() {
         let function = deployed.function(wanted.name.as_str());
         let item = match function {
-            None => PlannedFunction::new(wanted, index, 1, ChangeOfFunction::Added),
+            None => PlannedFunction {
+                access: AccessChange::between(None, wanted.access(&plan.prepared.alias)),
+                ..PlannedFunction::new(wanted, index, 1, ChangeOfFunction::Added)
+            },
             Some(function) if applied.get(wanted.name.as_str()) == Some(&wanted.identity) => function.stays(),
             Some(function) => plan.change(wanted, index, function),
         };
@@ -177,17 +183,18 @@ impl DeployPlan {
             return PlannedFunction { version, seen, ..PlannedFunction::still(function, ChangeOfFunction::Unchanged) };
         }
         let former = shares.into_iter().flatten().max_by_key(|share| share.weight).map(|share| &share.version);
-        let (mut broken, mut open) = (Vec::new(), false);
-        if let Some(former) = former {
-            (broken, open) = breaking(&former.config, &wanted.config);
-        }
-        if open {
+        let before = shares.and_then(|shares| access::of_shares(&function.name, alias, shares));
+        let access = AccessChange::between(before, wanted.access(alias));
+        // What comes new may be open from the start.
+        let opened = former.is_some() && access.as_ref().is_some_and(AccessChange::is_opened_to_all);
+        let broken = former.map(|former| breaking(&former.config, &wanted.config, opened)).unwrap_or_default();
+        if opened {
             self.unacknowledged.push(format!("{}.invoke", wanted.name));
         }
         let change = if former.is_none() { ChangeOfFunction::Added } else { ChangeOfFunction::Changed };
         let planned = PlannedFunction::new(wanted, index, known.unwrap_or(next), change);
         let place = if known.is_some() { Place::Known } else { planned.place };
-        PlannedFunction { seen, breaking: broken, place, ..planned }
+        PlannedFunction { seen, breaking: broken, access, place, ..planned }
     }
 
     /// Nothing ever happens in a collection that isn't there. What a manifest declares beside is not there yet.
@@ -224,12 +231,10 @@ impl DeployPlan {
             return;
         }
         let name = &wanted.name;
-        match &wanted.config.invoke {
-            None => self.warnings.push(format!("{name} has no invoke rule: only services and operators may call it.")),
-            Some(rule) if rule.source().trim() == "true" => {
-                self.warnings.push(format!("{name} may be called by everybody."));
-            }
-            Some(_) => {}
+        if wanted.config.invoke.is_none() {
+            self.warnings.push(format!("{name} has no invoke rule: only services and operators may call it."));
+        } else if wanted.access(&self.prepared.alias).is_some_and(|access| access.visitor == Reach::Always) {
+            self.warnings.push(format!("{name} may be called by everybody."));
         }
     }
 }
@@ -237,13 +242,13 @@ impl DeployPlan {
 impl PlannedFunction {
     fn new(wanted: &Wanted, index: usize, version: u32, change: ChangeOfFunction) -> Self {
         let function = wanted.name.clone();
-        Self { function, change, version, breaking: Vec::new(), seen: None, place: Place::New(index) }
+        Self { function, change, version, breaking: Vec::new(), access: None, seen: None, place: Place::New(index) }
     }
 
     fn still(function: &Function, change: ChangeOfFunction) -> Self {
         let version = function.kept.last().map_or(0, |last| last.version);
-        let seen = Some(function.rev.clone());
-        Self { function: function.name.clone(), change, version, breaking: Vec::new(), seen, place: Place::Known }
+        let (function, seen) = (function.name.clone(), Some(function.rev.clone()));
+        Self { function, change, version, breaking: Vec::new(), access: None, seen, place: Place::Known }
     }
 }
 
@@ -261,6 +266,7 @@ impl Function {
         }
         let removed = PlannedFunction::still(self, ChangeOfFunction::Removed);
         let breaking = vec!["The function is removed.".to_owned()];
-        Some(PlannedFunction { version, breaking, ..removed })
+        let before = access::of_shares(&self.name, &prepared.alias, shares);
+        Some(PlannedFunction { version, breaking, access: AccessChange::between(before, None), ..removed })
     }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use basalt_core::{Code, Error, Result};
+use basalt_core::{Code, Error, FieldError, Result};
 use basalt_data::Problems;
 use basalt_data::manifest::FunctionSection;
+use basalt_data::rules::Access;
 use basalt_runtime::{CodeId, Declaration, FunctionRuntime, Kind, Sources};
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::settings::Settings;
 use super::sources::{Entry, EntryKind, entries};
-use super::{DeployRequest, DeployedBy};
+use super::{DeployRequest, DeployedBy, access, places};
 use crate::common::hex;
 use crate::functions::code::Encoded;
 use crate::functions::config::{self, Declared, FunctionConfig, Remote, Source};
@@ -54,7 +56,8 @@ pub(super) async fn prepare(runtime: &dyn FunctionRuntime, request: DeployReques
     let entries = entries(&request.files)?;
     let prepared = compile(runtime, &request, entries).await?;
     let settings = Settings { section: &request.settings, at: request.settings_at };
-    let mut reading = Reading { settings, functions: BTreeMap::new(), problems: Problems::default() };
+    let (functions, problems) = (BTreeMap::new(), Problems::default());
+    let mut reading = Reading { files: &request.files, settings, functions, problems };
     let mut codes = BTreeMap::new();
     for (entry, prepared) in prepared {
         let code = Encoded::new(&prepared.code)?;
@@ -97,7 +100,7 @@ async fn compile(runtime: &dyn FunctionRuntime, request: &DeployRequest, entries
                 }
                 if error.errors().is_empty() {
                     let path = format!("/{}", entry.path);
-                    faults.push(basalt_core::FieldError::new(path, "bad_source", error.detail()));
+                    faults.push(FieldError::new(path, "bad_source", error.detail()));
                 }
             }
             Err(error) => return Err(error),
@@ -110,6 +113,7 @@ async fn compile(runtime: &dyn FunctionRuntime, request: &DeployRequest, entries
 }
 
 struct Reading<'a> {
+    files: &'a BTreeMap<String, Bytes>,
     settings: Settings<'a>,
     /// With the place of each, for those that come again.
     functions: BTreeMap<FunctionName, (Wanted, String)>,
@@ -192,11 +196,15 @@ impl Reading<'_> {
     ) {
         let name = match FunctionName::parse(name) {
             Ok(name) => name,
-            Err(why) => return self.problems.add(path, "bad_name", why),
+            Err(why) => {
+                let fault = FieldError::new(path, "bad_name", why);
+                return self.problems.extend([self.located(fault, &source, path, of_code)]);
+            }
         };
         if let Some((_, other)) = self.functions.get(&name) {
             let message = format!("There is a function {:?} in {other} already.", name.as_str());
-            return self.problems.add(path, "ambiguous", message);
+            let fault = FieldError::new(path, "ambiguous", message);
+            return self.problems.extend([self.located(fault, &source, path, of_code)]);
         }
         let options = self.settings.options(name.as_str(), kind, of_code);
         let mut found = Problems::default();
@@ -204,7 +212,8 @@ impl Reading<'_> {
         let config = config::read(declared, path, &mut found);
         let faults = found.into_faults().into_iter();
         let placed = faults.map(|fault| self.settings.placed(fault, name.as_str(), path, of_code));
-        self.problems.extend(placed);
+        let located: Vec<FieldError> = placed.map(|fault| self.located(fault, &source, path, of_code)).collect();
+        self.problems.extend(located);
         let Some(config) = config else { return };
         let section = self.settings.section;
         let egress = Egress { allow: section.egress.allow.clone(), private: section.egress.private };
@@ -223,9 +232,24 @@ impl Reading<'_> {
         let wanted = Wanted { identity: wanted.identity(), ..wanted };
         self.functions.insert(name, (wanted, path.to_owned()));
     }
+
+    /// With its line and column, where it is of code: `path` is that of the export.
+    fn located(&self, fault: FieldError, source: &Source, path: &str, of_code: &Value) -> FieldError {
+        let Source::Module { entry, export } = source else { return fault };
+        let text = self.files.get(entry).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let Some(text) = text else { return fault };
+        let option = fault.path.strip_prefix(path).and_then(|rest| rest.split('/').nth(1));
+        let said = option.and_then(|option| of_code.get(option)).and_then(Value::as_str);
+        places::placed(fault, text, (export, path), said)
+    }
 }
 
 impl Wanted {
+    /// Who may call it by this alias then.
+    pub(super) fn access(&self, alias: &AliasName) -> Option<Access> {
+        access::of_config(&self.name, alias, &self.config)
+    }
+
     /// The same for the same code and configuration.
     fn identity(&self) -> String {
         let whole = json!({

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use basalt_data::rules::{Access, Reach};
-use serde_json::{Value, json};
+use basalt_data::rules::{Access, AccessChange, Reach};
+use serde_json::Value;
 
 use super::options::Kind;
-use super::plan::Breaking;
+use super::plan::{Breaking, word};
 
 /// What changes of who can do what: `after` tells of the collections that are declared, `removed` names those that go.
 pub(super) fn changes(before: &[Access], after: &[Access], removed: &[String]) -> (Vec<Value>, Vec<Breaking>) {
@@ -15,60 +15,40 @@ pub(super) fn changes(before: &[Access], after: &[Access], removed: &[String]) -
     let (mut changes, mut breaking) = (Vec::new(), Vec::new());
     for new in after {
         let old = known.get(&(new.collection.as_str(), new.op)).copied();
-        let same = old.is_some_and(|old| old == new);
-        // What nobody could do, and nobody can, is no news.
-        let nothing = old.is_none_or(|old| old.rule.is_none()) && new.rule.is_none();
-        if same || nothing {
-            continue;
-        }
-        changes.push(change(old, Some(new)));
+        let Some(change) = AccessChange::between(old.cloned(), Some(new.clone())) else { continue };
+        changes.push(told(&change, of_collection(new)));
         breaking.extend(old.and_then(|old| broken(old, new)));
     }
-    for old in before.iter().filter(|old| removed.contains(&old.collection) && old.rule.is_some()) {
-        changes.push(change(Some(old), None));
+    for old in before.iter().filter(|old| removed.contains(&old.collection)) {
+        let change = AccessChange::between(Some(old.clone()), None);
+        changes.extend(change.map(|change| told(&change, of_collection(old))));
     }
     (changes, breaking)
 }
 
-fn change(old: Option<&Access>, new: Option<&Access>) -> Value {
-    let named = new.or(old);
-    let told = |access: Option<&Access>| {
-        access.map(|access| json!({ "visitor": access.visitor, "signedIn": access.signed_in, "rule": access.rule }))
-    };
-    let change = match (old.map(reach), new.map(reach)) {
-        (Some(before), Some(after)) if wider(before, after) && !wider(after, before) => "opened",
-        (Some(before), Some(after)) if wider(after, before) && !wider(before, after) => "closed",
-        (None, Some(after)) if after != (Reach::Never, Reach::Never) => "opened",
-        (Some(before), None) if before != (Reach::Never, Reach::Never) => "closed",
-        _ => "changed",
-    };
-    json!({
-        "collection": named.map(|access| &access.collection), "op": named.map(|access| access.op),
-        "change": change, "before": told(old), "after": told(new),
-    })
+/// A change as plans tell it, with the thing that `acknowledge` names.
+pub(super) fn told(change: &AccessChange, (kind, name): (Kind, &str)) -> Value {
+    let mut value = change.to_json();
+    value["thing"] = format!("{}:{name}", word(kind)).into();
+    value
 }
 
-fn reach(access: &Access) -> (Reach, Reach) {
-    (access.visitor, access.signed_in)
-}
-
-/// Whether somebody can do more.
-fn wider(before: (Reach, Reach), after: (Reach, Reach)) -> bool {
-    after.0 > before.0 || after.1 > before.1
+fn of_collection(access: &Access) -> (Kind, &str) {
+    match access.collection.strip_prefix("buckets/") {
+        Some(bucket) => (Kind::Bucket, bucket),
+        None => (Kind::Collection, &access.collection),
+    }
 }
 
 /// A rule that shows everybody what not everybody saw, or that takes away what somebody could do.
 fn broken(old: &Access, new: &Access) -> Option<Breaking> {
     let of = |code, message: String| {
-        let (kind, name) = match new.collection.strip_prefix("buckets/") {
-            Some(bucket) => (Kind::Bucket, bucket.to_owned()),
-            None => (Kind::Collection, new.collection.clone()),
-        };
+        let (kind, name) = of_collection(new);
         let path = match kind {
             Kind::Bucket => format!("/buckets/{name}/rules/{}", new.op),
             _ => format!("/collections/{name}/rules/{}", new.op),
         };
-        Some(Breaking { kind, name, path, code, message })
+        Some(Breaking { kind, name: name.to_owned(), path, code, message })
     };
     // Writes that become everybody's are asked about by the plan of collections itself.
     let is_read = ["get", "list"].contains(&new.op);

@@ -9,6 +9,7 @@ use basalt_data::manifest::Manifest;
 use basalt_data::rules::InvokeRule;
 use serde_json::{Map, json};
 
+use super::access;
 use super::options::{Acknowledged, Kind, Options};
 use super::plan::{Breaking, Item, Told};
 
@@ -67,6 +68,8 @@ fn tell(plan: &DeployPlan, told: &mut Told) {
         let more = Map::from_iter([("version".to_owned(), json!(item.version))]);
         let name = item.function.to_string();
         told.functions.push(Item { more, ..Item::new(name.as_str(), item.change.as_str()) });
+        let change = item.access.as_ref();
+        told.access.extend(change.map(|change| access::told(change, (Kind::Function, name.as_str()))));
         // What is removed was named, or it would stay.
         let named = item.change.as_str() == "removed";
         told.breaking.extend(item.breaking.iter().filter(|_| !named).map(|message| Breaking {

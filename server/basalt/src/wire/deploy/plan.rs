@@ -121,7 +121,8 @@ impl Told {
         }
         let detail = "The plan is refused: something in it has to be acknowledged or named first.";
         let error = Error::new(Code::PlanRefused, detail).with_errors(faults);
-        Some(error.with("plan", self.plan()).with("breaking", self.breaking_json()))
+        let error = error.with("plan", self.plan()).with("breaking", self.breaking_json());
+        Some(error.with("refusals", json!(self.refusals)))
     }
 }
 

@@ -70,6 +70,9 @@ pub(crate) struct PlanItem {
     version: u32,
     /// What may break who uses it.
     breaking: Vec<String>,
+    /// `{"change","before","after"}`: who may call it, where that changes; each is `{"visitor","signedIn","rule"}`, with
+    /// `never`, `depends` or `always`.
+    access: Option<Map<String, Value>>,
 }
 
 /// Deploy functions

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use basalt_app::functions::{Egress, Function, Moved, Share, Trigger, UserEvent, Version, VersionInfo};
+use basalt_app::functions::{Egress, Function, Moved, Share, Source, Trigger, UserEvent, Version, VersionInfo};
 use basalt_core::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -56,6 +56,8 @@ pub(super) struct Shown {
     kind: &'static str,
     /// The version that all of this is said of.
     version: Option<u32>,
+    /// Its file, or its URL.
+    source: Option<String>,
     /// What aliases lead to.
     #[schema(value_type = Object)]
     aliases: BTreeMap<String, Vec<Weight>>,
@@ -132,6 +134,7 @@ impl Shown {
             name: function.name.to_string(),
             kind: config.map_or(function.kind, |config| config.kind).as_str(),
             version: version.map(|version| version.number),
+            source: config.map(|config| source(&config.source).to_owned()),
             aliases: function.aliases.keys().map(|alias| (alias.to_string(), shares(alias.as_str()))).collect(),
             versions: function.versions().collect(),
             input: schema(config.and_then(|config| config.input.as_ref())),
@@ -159,6 +162,13 @@ impl Limits {
             queue: config.map_or(0, |config| count(config.queue)),
             retries: config.map_or(0, |config| config.retries),
         }
+    }
+}
+
+fn source(source: &Source) -> &str {
+    match source {
+        Source::Module { entry, .. } | Source::Wasm { entry } => entry,
+        Source::Remote(remote) => &remote.url,
     }
 }
 
