@@ -16,13 +16,14 @@ SECRET = "a secret of the scripts, which nobody else has to know"
 
 
 @contextlib.contextmanager
-def database(engine):
-    """Settings for a server on this engine; on PostgreSQL with a database of its own in the cluster of tests/cluster."""
+def database(engine, name="script"):
+    """Settings for a server on this engine; on PostgreSQL with a database of its own in the cluster of tests/cluster, named
+    so that scripts and what they do at once are told apart."""
     if engine == "sqlite":
         yield {}
         return
     cluster = os.environ["BASALT_TEST_POSTGRES"]
-    name = f"basalt_script_{os.getpid()}"
+    name = f"basalt_{name}_{os.getpid()}"
     psql(cluster, f"drop database if exists {name} with (force)")
     psql(cluster, f"create database {name}")
     try:
