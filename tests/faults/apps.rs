@@ -40,6 +40,8 @@ fn a_new_app_is_good_as_it_is_and_overwrites_nothing() {
     let made = json_of(&process.run(&["init", path(&folder), "--json"]));
     assert!(made["written"].as_array().is_some_and(|written| written.contains(&json!("app.toml"))), "{made}");
     process.run(&["rules", "check", path(&folder)]);
+    let tried = json_of(&process.run(&["test", path(&folder), "--json"]));
+    assert_eq!((&tried["passed"], &tried["failed"]), (&json!(3), &json!(0)), "{tried}");
     let again = process.try_run(&["init", path(&folder)]);
     assert!(!again.status.success() && told(&again).contains("overwrites nothing"), "{again:?}");
     let written = process.run(&["types", "--app", path(&folder)]);
@@ -50,6 +52,17 @@ fn a_new_app_is_good_as_it_is_and_overwrites_nothing() {
     assert!(!process.try_run(&["types", "--app", path(&folder), "--out", out, "--check"]).status.success());
     process.run(&["types", "--app", path(&folder), "--out", out]);
     process.run(&["types", "--app", path(&folder), "--out", out, "--check"]);
+    assert!(!std::fs::read_to_string(out).unwrap().contains("InputOf"), "schemas say it all");
+    write(folder.path(), "functions/add.ts", ADD);
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    let out = folder.path().join("src/schema.ts");
+    process.run(&["types", "--app", path(&folder), "--out", out.to_str().unwrap()]);
+    let types = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        types.contains("add: { input: InputOf<typeof import(\"../functions/add.ts\").add>; output: OutputOf<"),
+        "{types}"
+    );
+    assert!(types.contains("/// <reference path=\"../functions/basalt-functions.d.ts\" />\n"), "{types}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,16 +98,57 @@ async fn a_refused_deploy_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "app.toml", "[collections.inbox.rules]\ncreate = \"true\"\n");
     let refused = process.try_run(&["deploy", path(&folder)]);
-    assert!(!refused.status.success() && told(&refused).contains("\"collection:inbox\""), "{refused:?}");
+    assert!(!refused.status.success(), "{refused:?}");
+    let said = told(&refused);
+    assert!(said.contains("inbox create: nobody → everybody") && said.contains("BREAKING collection:inbox"), "{said}");
+    assert!(said.contains("--acknowledge collection:inbox"), "{said}");
+    let planned = process.run(&["deploy", path(&folder), "--plan"]);
+    assert!(told(&planned).contains("--acknowledge collection:inbox"), "{planned:?}");
     let refused = process.try_run(&["deploy", path(&folder), "--json"]);
     assert_eq!(json_of(&refused)["error"]["code"], "plan_refused");
     process.run(&["deploy", path(&folder), "--acknowledge", "collection:inbox"]);
     write(folder.path(), "functions/add.ts", "export const add = ;\n");
     let refused = process.try_run(&["deploy", path(&folder)]);
-    assert!(told(&refused).contains("functions/add.ts"), "{refused:?}");
+    assert!(told(&refused).contains("functions/add.ts:1:"), "{refused:?}");
+    write(folder.path(), "functions/add.ts", &ADD.replace("callable(", "callable({ invoke: \"auth.nope\" }, "));
+    let refused = process.try_run(&["deploy", path(&folder)]);
+    assert!(told(&refused).contains("functions/add.ts:2:40 add/invoke: "), "{refused:?}");
     write(folder.path(), "functions/add.ts", "import zod from \"zod\";\n");
     let refused = process.try_run(&["deploy", path(&folder)]);
     assert!(told(&refused).contains("npm install --save-dev esbuild"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_call_from_now_on_is_shown_before_it_is_so() {
+    let process = Process::start(Engine::Sqlite, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let app = |rule: &str| format!("[functions.rules]\ninvoke = \"{rule}\"\n");
+    write(folder.path(), "app.toml", &app("auth != null"));
+    write(folder.path(), "functions/add.ts", ADD);
+    let planned = told(&process.run(&["deploy", path(&folder), "--plan"]));
+    assert!(planned.contains("functions/add invoke: nobody → whoever is signed in (auth != null)"), "{planned}");
+    process.run(&["deploy", path(&folder)]);
+    write(folder.path(), "app.toml", &app("true"));
+    let refused = process.try_run(&["deploy", path(&folder)]);
+    let said = told(&refused);
+    assert!(!refused.status.success() && said.contains("--acknowledge function:add"), "{said}");
+    assert!(said.contains("functions/add invoke: whoever is signed in (auth != null) → everybody"), "{said}");
+    process.run(&["deploy", path(&folder), "--acknowledge", "function:add"]);
+    // Single files are asked about alike.
+    let alone = folder.path().join("alone/add.ts");
+    let deploy = |invoke: &str| {
+        write(
+            folder.path(),
+            "alone/add.ts",
+            &ADD.replace("callable(", &format!("callable({{ invoke: \"{invoke}\" }}, ")),
+        );
+        vec!["functions", "deploy", alone.to_str().unwrap()]
+    };
+    let closed = told(&process.run(&deploy("auth != null")));
+    assert!(closed.contains("functions/add invoke: everybody → whoever is signed in"), "{closed}");
+    let refused = process.try_run(&deploy("true"));
+    assert!(!refused.status.success() && told(&refused).contains("--acknowledge add"), "{refused:?}");
+    process.run(&[deploy("true"), vec!["--acknowledge", "add"]].concat());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,6 +178,19 @@ async fn functions_are_listed_logged_rolled_back_and_given_secrets() {
     assert_eq!(sum(&process), json!({"sum": 6}));
     process.run(&["functions", "rollback", "add"]);
     assert_eq!(sum(&process), json!({"sum": 5}));
+    let failing = "import { callable, FunctionError } from \"basalt:functions\";\n\
+                   export const fail = callable(async () => { throw new TypeError(\"broken\"); });\n\
+                   export const refuse = callable(async () => { throw new FunctionError(\"unlucky\", \"Not 13.\"); });\n";
+    write(folder.path(), "functions/fail.ts", failing);
+    process.run(&["deploy", path(&folder)]);
+    let failed = process.try_run(&["functions", "invoke", "fail"]);
+    let said = told(&failed);
+    assert!(
+        !failed.status.success() && said.contains("TypeError: broken") && said.contains("functions/fail.ts:2:"),
+        "{said}"
+    );
+    let refused = process.try_run(&["functions", "invoke", "refuse"]);
+    assert!(!refused.status.success() && told(&refused).contains("unlucky: Not 13."), "{refused:?}");
     let schedules = told(&process.run(&["schedules", "list"]));
     assert!(schedules.contains("nightly"), "{schedules}");
     process.run(&["schedules", "run", "nightly"]);
@@ -132,8 +199,15 @@ async fn functions_are_listed_logged_rolled_back_and_given_secrets() {
 }
 
 #[test]
-fn without_a_server_it_is_said_how_to_name_one() {
+fn without_a_server_it_is_said_how_to_name_one_and_types_are_those_of_the_folder() {
     let process = Process::prepare(Engine::Sqlite, &[]);
+    assert!(!process.try_run(&["types"]).status.success(), "there is neither");
+    let data = process.data();
+    let here = data.parent().unwrap();
+    write(here, "app.toml", APP);
+    write(here, "functions/add.ts", ADD);
+    let types = told(&process.run(&["types"]));
+    assert!(types.contains("InputOf<typeof import(\"./functions/add.ts\").add>"), "{types}");
     let output = process.try_run(&["functions", "list"]);
     assert!(!output.status.success() && told(&output).contains("BASALT_URL"), "{output:?}");
     let output = process.try_run(&["functions", "list", "--url", "http://127.0.0.1:1"]);

@@ -143,8 +143,19 @@ async fn what_is_saved_is_live_and_what_is_no_good_leaves_what_was() {
         write(&folder, "functions/add.ts", &adding("input.a + 3"));
         dev.applied();
         assert_eq!(sum(&client).await, 4);
+        assert_eq!(beside(&folder, &["functions", "invoke", "add", "{\"a\":1}"]), json!({"sum": 4}));
         dev.stop();
     }
+}
+
+/// A command in the app's folder, while it is developed.
+fn beside(folder: &TempDir, arguments: &[&str]) -> Value {
+    let mut command = Command::new(binary());
+    let output =
+        command.args(arguments).arg("--json").current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    assert!(!folder.path().join("data").exists(), "it is the server that develops which is meant");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,7 +181,8 @@ async fn what_functions_do_is_shown_and_schedules_run_when_they_are_told_to() {
     write(&folder, "functions/more.ts", &adding("input.a").replace("add ", "more ").replace("tidy ", "tidier "));
     dev.applied();
     let written = std::fs::read_to_string(&types).unwrap();
-    assert!(written.contains("notes: Notes;") && written.contains("add: { input: Json; output: Json };"), "{written}");
+    let of_code = "add: { input: InputOf<typeof import(\"./functions/add.ts\").add>; output: OutputOf<";
+    assert!(written.contains("notes: Notes;") && written.contains(of_code), "{written}");
     dev.stop();
 }
 

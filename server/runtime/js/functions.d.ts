@@ -229,6 +229,20 @@ declare module "basalt:functions" {
     handler: Handler<ChannelMessage>,
   ): Declared<Handler<ChannelMessage>>;
 
+  /** What a callable takes: for the types that `basalt types` writes where it has no schema. */
+  export type InputOf<F> = F extends { handler: (input: infer I, ...more: never[]) => unknown } ? I : never;
+  /** What its caller gets: what it returns, after its way as JSON; null where that is nothing. */
+  export type OutputOf<F> = F extends { handler: (...call: never[]) => infer R } ? Returned<Awaited<R>> : never;
+  // biome-ignore lint/suspicious/noConfusingVoidType: a callable that returns nothing
+  type Returned<T> = T extends undefined | void ? null : Sent<T>;
+  type Sent<T> = T extends string | number | boolean | null | undefined
+    ? T
+    : T extends { toJSON: (...more: never[]) => infer R }
+      ? Sent<R>
+      : T extends object
+        ? { [K in keyof T]: Sent<T[K]> }
+        : T;
+
   /** Reaches the caller as it is: code (snake case), message, details and status. Any other error is a 500. */
   export class FunctionError extends Error {
     constructor(code: string, message?: string, details?: Json | Record<string, unknown>, status?: number);

@@ -9,9 +9,15 @@ const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
 /** A schema that is deeper is taken for any JSON. */
 const DEEPEST = 32;
 
-/** Collections are `{name, definition}`, functions `{name, kind, input?, output?}`. */
-export function typesOf(collections, functions = []) {
-  const names = new Names(["Schema", "Functions", "Json"]);
+/** What `basalt:functions` says of the types of code. */
+const OF_CODE = { input: "InputOf", output: "OutputOf" };
+
+/**
+ * Collections are `{name, definition}`, functions `{name, kind, input?, output?, module?}`; `declarations` is the file
+ * that makes `basalt:functions` known, which modules import.
+ */
+export function typesOf(collections, functions = [], declarations = undefined) {
+  const names = new Names(["Schema", "Functions", "Json", ...Object.values(OF_CODE)]);
   const sorted = [...collections].sort((a, b) => (a.name < b.name ? -1 : 1));
   const listed = sorted.map(({ name, definition }) => ({
     name,
@@ -24,24 +30,35 @@ export function typesOf(collections, functions = []) {
   if (callables.length > 0) parts.push(functionsType(callables, names));
   const body = parts.join("\n");
   const head = "// Written by basalt-types: change the collections' schemas instead.\n";
-  const needsJson = /\bJson\b/.test(body);
-  const imported = needsJson ? 'import type { Json } from "@basalt/client";\n' : "";
-  return `${head}${imported}\n/** The documents of each collection, for createClient<Schema>(). */\nexport interface Schema {\n${members}\n}\n\n${body}`;
+  return `${head}${imports(body, declarations)}\n/** The documents of each collection, for createClient<Schema>(). */\nexport interface Schema {\n${members}\n}\n\n${body}`;
+}
+
+/** What the text names that is said elsewhere. */
+function imports(body, declarations) {
+  const ofCode = Object.values(OF_CODE).filter((name) => body.includes(`${name}<typeof import(`));
+  const lines = [];
+  if (declarations && ofCode.length > 0) lines.push(`/// <reference path=${JSON.stringify(declarations)} />\n`);
+  if (/\bJson\b/.test(body)) lines.push('import type { Json } from "@basalt/client";\n');
+  if (ofCode.length > 0) lines.push(`import type { ${ofCode.join(", ")} } from "basalt:functions";\n`);
+  return lines.join("");
 }
 
 /** What callables take and give. */
 function functionsType(functions, names) {
   const written = [];
-  const side = (schema, prefix) => {
-    if (schema === undefined || schema === null) return "Json";
+  const side = (of, which) => {
+    const schema = of[which];
+    if (schema === undefined || schema === null) {
+      return of.module ? `${OF_CODE[which]}<typeof import(${JSON.stringify(of.module)}).${of.name}>` : "Json";
+    }
+    const prefix = pascal(of.name) + pascal(which);
     const context = { root: schema, names, prefix, references: new Map(), written: [] };
     const shape = typeOf(schema, context, 0, "  ");
     written.push(...context.written);
     return group(shape);
   };
-  const members = functions.map(({ name, input, output }) => {
-    const type = pascal(name);
-    return `  ${property(name)}: { input: ${side(input, `${type}Input`)}; output: ${side(output, `${type}Output`)} };`;
+  const members = functions.map((one) => {
+    return `  ${property(one.name)}: { input: ${side(one, "input")}; output: ${side(one, "output")} };`;
   });
   const head =
     "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";

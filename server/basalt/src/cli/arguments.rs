@@ -58,7 +58,7 @@ pub(super) enum Command {
     Dev(Dev),
     /// Deploy an app's folder to a server.
     Deploy(Deploy),
-    /// Write TypeScript types of a server's documents and functions.
+    /// Write TypeScript types of a server's documents and functions, or of an app's folder.
     Types(Types),
     /// Run the cases in an app's tests folder on a server of their own.
     Test(Test),
@@ -74,6 +74,35 @@ pub(super) enum Command {
     Upgrade(Upgrade),
     /// Print the OpenAPI document.
     Openapi,
+}
+
+impl Command {
+    /// Whether it is about a server that somebody else runs, or its data.
+    pub(super) fn is_beside(&self) -> bool {
+        match self {
+            Self::Operator(_)
+            | Self::Keys(_)
+            | Self::Users(_)
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Types(_)
+            | Self::Functions(_)
+            | Self::Secrets(_)
+            | Self::Schedules(_)
+            | Self::Logs(_) => true,
+            Self::Serve(_)
+            | Self::Doctor(_)
+            | Self::Health(_)
+            | Self::Rules(_)
+            | Self::Init(_)
+            | Self::Dev(_)
+            // Where it goes is said, or it is a server proper.
+            | Self::Deploy(_)
+            | Self::Test(_)
+            | Self::Upgrade(_)
+            | Self::Openapi => false,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -148,13 +177,15 @@ pub(super) struct Deploy {
 
 #[derive(Args)]
 pub(super) struct Types {
-    /// Where to write [default: standard output].
+    /// Where to write [default: standard output]. Functions without schemas have the types of their code, which is named
+    /// as this file sees it.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Write nothing, and fail when the file is not up to date.
     #[arg(long, requires = "out")]
     pub(super) check: bool,
-    /// Of an app's folder instead of a running server.
+    /// Of an app's folder instead of a running server [default: the server on the data folder; where there is none, this
+    /// folder].
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     pub(super) app: Option<PathBuf>,
     #[command(flatten)]
@@ -190,6 +221,9 @@ pub(super) enum Functions {
         /// The alias that new versions are put behind [default: live].
         #[arg(long)]
         alias: Option<String>,
+        /// Functions that everybody may call from now on, where that is meant.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        acknowledge: Vec<String>,
     },
     /// Call a function and print its result.
     Invoke {

@@ -3,13 +3,13 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use basalt_core::{Code, Result};
+use basalt_core::{Code, Error, Result};
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::arguments::Deploy;
 use super::bundling::bundle_packages;
-use super::difference::{told_plan, told_refusal};
+use super::difference::{NOTHING, told_plan, told_refusal};
 use super::output::{Output, text};
 use super::server::{Server, query};
 use crate::bundle::pack_folder;
@@ -28,13 +28,12 @@ pub(super) async fn run(command: Deploy, server: &Server, output: &Output) -> Re
     let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if command.plan || (is_watched && !command.yes && !output.json) {
         let planned = send(&command, true, archive.clone(), server).await?;
-        output.result(&planned, || told_plan(&planned));
-        let refused = !is_empty(&planned["breaking"]) || !is_empty(&planned["refusals"]);
+        let refusal = told_refusal(&planned, &command.acknowledge);
+        output.result(&planned, || format!("{}{refusal}", told_plan(&planned)));
         if command.plan || planned["changes"] != true {
             return Ok(ExitCode::SUCCESS);
         }
-        if refused && command.acknowledge.is_empty() && command.remove.is_empty() {
-            text(told_refusal(&planned).trim_end());
+        if !refusal.is_empty() {
             return Ok(ExitCode::FAILURE);
         }
         if !asked("Apply this?") {
@@ -42,23 +41,31 @@ pub(super) async fn run(command: Deploy, server: &Server, output: &Output) -> Re
             return Ok(ExitCode::FAILURE);
         }
         let applied = send(&command, false, archive, server).await?;
-        text(if applied["applied"] == true { "Deployed." } else { "There was nothing to do." });
+        text(&done(&applied, server));
         return Ok(ExitCode::SUCCESS);
     }
     match send(&command, false, archive, server).await {
-        Ok(applied) => output.result(&applied, || {
-            let done = if applied["applied"] == true { "Deployed." } else { "There was nothing to do." };
-            format!("{}{done}", told_plan(&applied))
+        Ok(applied) => output.result(&applied, || match told_plan(&applied).as_str() {
+            NOTHING => done(&applied, server),
+            told => format!("{told}{}", done(&applied, server)),
         }),
-        Err(error) if error.code() == Code::PlanRefused && !output.json => {
-            let plan = |name: &str| error.extensions().get(name).cloned().unwrap_or_default();
-            let planned = serde_json::json!({ "plan": plan("plan"), "breaking": plan("breaking") });
-            text(told_plan(&planned).trim_end());
-            return Err(error);
-        }
+        Err(error) if error.code() == Code::PlanRefused && !output.json => return Err(refused(&error, &command)),
         Err(error) => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn done(applied: &Value, server: &Server) -> String {
+    let url = &server.url;
+    if applied["applied"] == true { format!("Deployed to {url}.") } else { format!("{url} has all of it already.") }
+}
+
+/// Shows the plan; what is left to say is what to do.
+fn refused(error: &Error, command: &Deploy) -> Error {
+    let planned = Value::Object(error.extensions().clone());
+    text(told_plan(&planned).trim_end());
+    let hint = told_refusal(&planned, &command.acknowledge);
+    Error::new(Code::PlanRefused, format!("Nothing was deployed.\n{}", hint.trim_end()))
 }
 
 async fn send(command: &Deploy, plan: bool, archive: Bytes, server: &Server) -> Result<Value> {
@@ -78,8 +85,4 @@ fn asked(question: &str) -> bool {
     let _ = std::io::stdout().flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
-}
-
-fn is_empty(list: &Value) -> bool {
-    list.as_array().is_none_or(Vec::is_empty)
 }

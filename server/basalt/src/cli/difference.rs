@@ -1,9 +1,13 @@
 //! A plan, told to people: what becomes of what, and who can do what from now on.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use serde_json::Value;
+
+/// Of a plan that does nothing.
+pub(super) const NOTHING: &str = "Nothing changes.\n";
 
 const LISTS: [(&str, &str); 7] = [
     ("collections", "collection"),
@@ -43,7 +47,7 @@ fn painted(answer: &Value, paint: &Paint) -> String {
             }
         }
     }
-    told.push_str(&told_access(&plan["access"], paint));
+    told.push_str(&lit_access(plan["access"].as_array().into_iter().flatten(), paint));
     for warning in plan["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         let _ = writeln!(told, "{} {warning}", paint.of("33", "!"));
     }
@@ -51,7 +55,7 @@ fn painted(answer: &Value, paint: &Paint) -> String {
         let (thing, message) = (word(breaking, "thing"), word(breaking, "message"));
         let _ = writeln!(told, "{} {thing}: {message}", paint.of("31;1", "BREAKING"));
     }
-    if told.is_empty() { "Nothing changes.\n".to_owned() } else { told }
+    if told.is_empty() { NOTHING.to_owned() } else { told }
 }
 
 /// `None` where nothing becomes of it.
@@ -70,9 +74,14 @@ fn told_item(item: &Value, kind: &str, paint: &Paint) -> Option<String> {
     })
 }
 
-fn told_access(access: &Value, paint: &Paint) -> String {
+/// Who can do what from now on, a line for each change.
+pub(super) fn told_access<'a>(changes: impl Iterator<Item = &'a Value>) -> String {
+    lit_access(changes, &Paint::new())
+}
+
+fn lit_access<'a>(changes: impl Iterator<Item = &'a Value>, paint: &Paint) -> String {
     let mut told = String::new();
-    for change in access.as_array().into_iter().flatten() {
+    for change in changes {
         if told.is_empty() {
             let _ = writeln!(told, "who can do what:");
         }
@@ -103,15 +112,15 @@ fn whom(access: &Value) -> String {
     }
 }
 
-/// What to say so that a plan is applied all the same.
-pub(super) fn told_refusal(answer: &Value) -> String {
+/// What to say so that a plan is applied all the same; nothing where all of it was acknowledged.
+pub(super) fn told_refusal(answer: &Value, acknowledged: &[String]) -> String {
     let mut told = String::new();
     let breaking = answer["breaking"].as_array().into_iter().flatten();
-    let mut things: Vec<&str> = breaking.map(|breaking| word(breaking, "thing")).collect();
-    things.sort_unstable();
-    things.dedup();
-    if !things.is_empty() {
-        let _ = writeln!(told, "If that is meant, deploy with --acknowledge {}", things.join(","));
+    let mut things: BTreeSet<&str> = breaking.map(|breaking| word(breaking, "thing")).collect();
+    if things.iter().any(|thing| !acknowledged.iter().any(|known| known == thing)) {
+        things.extend(acknowledged.iter().map(String::as_str));
+        let things = things.into_iter().collect::<Vec<_>>().join(",");
+        let _ = writeln!(told, "If that is meant, deploy with --acknowledge {things}");
     }
     for refusal in answer["refusals"].as_array().into_iter().flatten() {
         let _ = writeln!(told, "{}: {}", word(refusal, "path"), word(refusal, "message"));
@@ -140,19 +149,28 @@ mod tests {
                 "functions": [{"name": "f", "change": "changed", "version": 3}],
                 "access": [{"collection": "c", "op": "get", "change": "opened",
                     "before": {"visitor": "never", "signedIn": "depends", "rule": "auth.id == doc.owner"},
-                    "after": {"visitor": "always", "signedIn": "always", "rule": "true"}}],
+                    "after": {"visitor": "always", "signedIn": "always", "rule": "true"}},
+                    {"collection": "functions/f", "op": "invoke", "change": "closed",
+                    "before": {"visitor": "never", "signedIn": "always", "rule": "auth != null"}, "after": null}],
                 "warnings": ["look"],
             },
             "breaking": [{"thing": "collection:c", "message": "Everybody."}],
         });
         let expected = "+ collection a\n~ collection c: schema, rules.get\n\
             . collection d is not in the app, and stays (--remove collection:d takes it away)\n~ function f (version 3)\n\
-            who can do what:\n  c get: signed in, where the rule allows (auth.id == doc.owner) → everybody\n! look\n\
+            who can do what:\n  c get: signed in, where the rule allows (auth.id == doc.owner) → everybody\n  \
+            functions/f invoke: whoever is signed in (auth != null) → nobody\n! look\n\
             BREAKING collection:c: Everybody.\n";
         let plain = Paint(false);
         assert_eq!(painted(&answer, &plain), expected);
         assert!(painted(&answer, &Paint(true)).contains("\x1b[31;1mc get: "), "what is opened is lit up");
-        assert_eq!(told_refusal(&answer), "If that is meant, deploy with --acknowledge collection:c\n");
+        let told = |acknowledged: &[&str]| {
+            let acknowledged: Vec<String> = acknowledged.iter().map(ToString::to_string).collect();
+            told_refusal(&answer, &acknowledged)
+        };
+        assert_eq!(told(&[]), "If that is meant, deploy with --acknowledge collection:c\n");
+        assert_eq!(told(&["bucket:b"]), "If that is meant, deploy with --acknowledge bucket:b,collection:c\n");
+        assert_eq!(told(&["collection:c"]), "");
         assert_eq!(painted(&json!({"plan": {}}), &plain), "Nothing changes.\n");
     }
 }

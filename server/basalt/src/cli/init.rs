@@ -13,6 +13,7 @@ const FILES: &[(&str, &str)] = &[
     ("app.toml", include_str!("../../../../examples/starter/app.toml")),
     ("functions/hello.ts", include_str!("../../../../examples/starter/functions/hello.ts")),
     ("functions/basalt-functions.d.ts", include_str!("../../../../examples/starter/functions/basalt-functions.d.ts")),
+    ("tests/hello.test.toml", include_str!("../../../../examples/starter/tests/hello.test.toml")),
     ("tsconfig.json", include_str!("../../../../examples/starter/tsconfig.json")),
     (".gitignore", include_str!("../../../../examples/starter/.gitignore")),
 ];
@@ -30,7 +31,11 @@ pub(super) fn run(folder: Option<PathBuf>, output: &Output) -> Result<()> {
     output.result(&json!({ "folder": folder, "written": written }), || {
         let files: Vec<String> = written.iter().map(|path| format!("  {path}")).collect();
         let at = if folder == Path::new(".") { String::new() } else { format!(" {}", folder.display()) };
-        format!("Made an app in {}:\n{}\nRun it: basalt dev{at}", folder.display(), files.join("\n"))
+        format!(
+            "Made an app in {}:\n{}\nRun it: basalt dev{at}\nTry it: basalt test{at}",
+            folder.display(),
+            files.join("\n")
+        )
     });
     Ok(())
 }

@@ -22,16 +22,21 @@ mod types;
 mod upgrade;
 mod worker;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use basalt_core::{Code, Error};
 use clap::Parser;
 
+use crate::admin::SOCKET;
 use crate::configuration::{Configuration, Flags, Problems, Sources};
 use crate::outside::Outside;
 use arguments::{Arguments, Command, Remote};
 use output::Output;
 use server::Server;
+
+/// What shells make of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
@@ -45,7 +50,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             output.failure(&failure);
-            ExitCode::FAILURE
+            failure.exit()
         }
     }
 }
@@ -54,6 +59,17 @@ pub fn main() -> ExitCode {
 pub(crate) enum Failure {
     Configuration(Problems),
     Error(Error),
+    /// Whoever looked on has seen enough.
+    Interrupted,
+}
+
+impl Failure {
+    fn exit(&self) -> ExitCode {
+        match self {
+            Self::Configuration(_) | Self::Error(_) => ExitCode::FAILURE,
+            Self::Interrupted => ExitCode::from(INTERRUPTED),
+        }
+    }
 }
 
 impl From<Error> for Failure {
@@ -69,6 +85,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let configuration = Configuration::load(&sources(&arguments, &outside)).map_err(Failure::Configuration)?;
+    let configuration = if arguments.command.is_beside() { beside_dev(configuration) } else { configuration };
     if let Command::Serve(_) = arguments.command {
         crate::logging::install(&configuration.log);
     }
@@ -119,6 +136,18 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     })
 }
 
+/// Where `basalt dev` keeps its data, below the app's folder.
+const DEV_DATA: &str = ".basalt";
+
+/// In the folder of an app that is developed, commands mean the server that develops it, where no other was named.
+fn beside_dev(configuration: Configuration) -> Configuration {
+    let is_named = configuration.database_url.is_some() || configuration.data != Configuration::default().data;
+    if is_named || configuration.data.exists() || !Path::new(DEV_DATA).join(SOCKET).exists() {
+        return configuration;
+    }
+    Configuration { data: DEV_DATA.into(), ..configuration }
+}
+
 /// Does it to the server that was named, until it is done or somebody ends it.
 async fn on<T>(
     remote: &Remote,
@@ -128,13 +157,13 @@ async fn on<T>(
 ) -> Result<T, Failure> {
     let server = Server::reach(remote, configuration, outside).await?;
     let done = tokio::select! {
-        done = run(&server) => done,
+        done = run(&server) => done.map_err(Failure::from),
         interrupted = tokio::signal::ctrl_c() => {
-            Err(interrupted.map_or_else(Error::internal, |()| Error::new(Code::Unavailable, "Interrupted.")))
+            Err(interrupted.map_or_else(|error| Failure::from(Error::internal(error)), |()| Failure::Interrupted))
         }
     };
     server.leave().await;
-    Ok(done?)
+    done
 }
 
 fn sources(arguments: &Arguments, outside: &Outside) -> Sources {
@@ -151,7 +180,7 @@ fn sources(arguments: &Arguments, outside: &Outside) -> Sources {
     if let Command::Dev(dev) = &arguments.command {
         set("listen", dev.listen.as_ref());
         if arguments.global.data.is_none() {
-            set("data", Some(&dev.folder.join(".basalt").display().to_string()));
+            set("data", Some(&dev.folder.join(DEV_DATA).display().to_string()));
         }
     }
     settings.extend(arguments.global.set.iter().cloned());

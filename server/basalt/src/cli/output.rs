@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use basalt_core::{Error, FieldError};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -34,12 +35,42 @@ impl Output {
             Failure::Configuration(problems) => complain(&problems.to_string()),
             Failure::Error(error) if self.json => {
                 let (code, detail) = (error.code().as_str(), error.cause().unwrap_or(error.detail()));
-                let told = json!({ "error": { "code": code, "detail": detail, "errors": error.errors() } });
-                text(&format!("{told:#}"));
+                let mut told = json!({ "code": code, "detail": detail, "errors": error.errors() });
+                for (name, more) in error.extensions() {
+                    told[name.as_str()] = more.clone();
+                }
+                text(&format!("{:#}", json!({ "error": told })));
             }
-            Failure::Error(error) => complain(&told(error)),
+            Failure::Error(error) => complain(&told_failure(error)),
+            Failure::Interrupted => {}
         }
     }
+}
+
+/// With every fault where editors find it: of code by its file, line and column.
+fn told_failure(error: &Error) -> String {
+    if !error.errors().iter().any(|fault| in_code(&fault.path).is_some()) {
+        return told(error);
+    }
+    let fault = |fault: &FieldError| {
+        let place = fault.line.zip(fault.column).map(|(line, column)| format!("{line}:{column}"));
+        let (file, what) = in_code(&fault.path).map_or((None, fault.path.as_str()), |(file, what)| (Some(file), what));
+        let place = file.into_iter().chain(place.as_deref()).collect::<Vec<_>>().join(":");
+        let parts: Vec<&str> = [place.as_str(), what].into_iter().filter(|part| !part.is_empty()).collect();
+        format!("  {}: {}", parts.join(" "), fault.message)
+    };
+    let lines = std::iter::once(error.detail().to_owned()).chain(error.errors().iter().map(fault));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `/functions/add.ts/add/invoke` is the file, and what of it.
+fn in_code(path: &str) -> Option<(&str, &str)> {
+    let end = [".ts", ".mts", ".js", ".mjs"].iter().find_map(|ending| {
+        let end = path.find(ending)? + ending.len();
+        path[end..].chars().next().is_none_or(|next| next == '/').then_some(end)
+    });
+    let end = end.filter(|_| path.starts_with("/functions/"))?;
+    Some((&path[1..end], path[end..].trim_start_matches('/')))
 }
 
 /// A line on standard output. Who closed it early (`| head`) has seen what he wanted.
@@ -75,6 +106,25 @@ pub(super) fn table(items: &Value, columns: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn faults_of_code_are_told_as_editors_find_them() {
+        let at = |path: &str, line, column| FieldError {
+            line: Some(line),
+            column: Some(column),
+            ..FieldError::new(path, "c", "Wrong.")
+        };
+        let faults = vec![
+            at("/functions/lib/a.mts", 2, 9),
+            at("/functions/b.ts/b/invoke", 1, 1),
+            at("/collections/notes/rules/get", 3, 1),
+        ];
+        let error = Error::new(basalt_core::Code::InvalidDefinition, "No.").with_errors(faults);
+        let expected = "No.\n  functions/lib/a.mts:2:9: Wrong.\n  functions/b.ts:1:1 b/invoke: Wrong.\n  \
+                        3:1 /collections/notes/rules/get: Wrong.";
+        assert_eq!(told_failure(&error), expected);
+        assert_eq!(in_code("/functions/a.tsx"), None);
+    }
 
     #[test]
     fn tables_are_aligned() {

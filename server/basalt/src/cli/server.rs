@@ -54,7 +54,8 @@ impl Server {
     async fn local(configuration: &Configuration) -> Result<Self> {
         let none = || {
             let detail = format!(
-                "No server that a command could reach runs on {}: start one, or say --url and --key ({URL}, {KEY}).",
+                "No server runs on {}: start one (basalt dev, basalt serve), name its data folder by --data, or say \
+                 --url and --key ({URL}, {KEY}).",
                 configuration.data.display()
             );
             Error::new(Code::Unavailable, detail)
@@ -180,7 +181,8 @@ fn problem(status: u16, value: &Value) -> Error {
             fault["message"].as_str().unwrap_or_default(),
         )
     });
-    let more = ["plan", "breaking"].into_iter().filter_map(|name| Some((name, value.get(name)?.clone())));
+    let members = ["plan", "breaking", "refusals", "acknowledge", "invocationId"];
+    let more = members.into_iter().filter_map(|name| Some((name, value.get(name)?.clone())));
     more.fold(error.with_errors(faults.collect()), |error, (name, value)| error.with(name, value))
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -22,14 +22,31 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 async function types(environment: Record<string, string>, ...more: string[]): Promise<string> {
+  return typesIn(process.cwd(), environment, ...more);
+}
+
+async function typesIn(cwd: string, environment: Record<string, string>, ...more: string[]): Promise<string> {
   const env = { ...process.env, ...environment };
-  return (await promisify(execFile)(process.execPath, [SCRIPT, ...more], { env })).stdout;
+  return (await promisify(execFile)(process.execPath, [SCRIPT, ...more], { cwd, env })).stdout;
 }
 
 it("types come from a running server and from what its manifest declares, alike", async () => {
   const live = await types({ BASALT_KEY: server.key }, "--url", server.url);
   expect(live).toContain("export interface Notes {\n  n?: number;\n  title: string;\n}");
   expect(await types({ BASALT: binary() }, "--app", server.folder)).toBe(live);
+});
+
+it("in an app's folder functions have the types of their code, whoever writes them", async () => {
+  const code =
+    'import { callable } from "basalt:functions";\nexport const add = callable(async (n: number) => n + 1);\n';
+  await mkdir(join(server.folder, "functions"));
+  await writeFile(join(server.folder, "functions/add.ts"), code);
+  await createAdmin({ url: server.url, key: server.key }).functions.deploy({ files: { "functions/add.ts": code } });
+  const live = await typesIn(server.folder, { BASALT_KEY: server.key }, "--url", server.url);
+  expect(live).toContain('add: { input: InputOf<typeof import("./functions/add.ts").add>; output: OutputOf<');
+  expect(await typesIn(server.folder, { BASALT: binary() }, "--app", ".")).toBe(live);
+  const elsewhere = await types({ BASALT_KEY: server.key }, "--url", server.url);
+  expect(elsewhere).toContain("add: { input: Json; output: Json };");
 });
 
 it("a file is written once, and checked", async () => {

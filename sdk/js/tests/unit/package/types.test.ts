@@ -76,8 +76,8 @@ describe("types from schemas", () => {
   it("are those that the server's own command writes", async () => {
     const path = new URL("../../../../../tests/vectors/types.json", import.meta.url);
     const { cases } = JSON.parse(await readFile(path, "utf8"));
-    for (const { name, collections, functions, text } of cases) {
-      expect(typesOf(collections, functions).split("\n"), name).toEqual(text);
+    for (const { name, collections, functions, declarations, text } of cases) {
+      expect(typesOf(collections, functions, declarations).split("\n"), name).toEqual(text);
       expect(faults(text.join("\n")), name).toEqual([]);
     }
   });

@@ -146,7 +146,7 @@ impl Developing<'_> {
             Ok(answer) => {
                 self.show.deployed(&answer, began.elapsed());
                 if let Some(out) = &self.types
-                    && let Err(error) = types::write_from(server, out).await
+                    && let Err(error) = types::write_from(server, &self.folder, out).await
                 {
                     self.show.failed(&error, last.as_ref());
                 }
@@ -167,14 +167,22 @@ impl Developing<'_> {
 
     /// `run NAME` runs a schedule now; a line of nothing lists what can be said.
     async fn command(&self, line: &str, server: &Server) {
-        let Some(("run", name)) = line.split_once(' ') else {
-            self.show.note("run NAME runs the schedule NAME now; q ends.");
-            return;
-        };
+        let Some(("run", name)) = line.split_once(' ') else { return self.help(server).await };
         match server.post(&format!("/v1/admin/schedules/{}/run", name.trim()), &json!({})).await {
             Ok(_) => self.show.note("It runs."),
-            Err(error) => self.show.failed(&error, None),
+            Err(error) => {
+                self.show.failed(&error, None);
+                self.help(server).await;
+            }
         }
+    }
+
+    async fn help(&self, server: &Server) {
+        let listed = server.get("/v1/admin/schedules").await.unwrap_or_default();
+        let names = listed["items"].as_array().into_iter().flatten().filter_map(|item| item["name"].as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { "there is none yet".to_owned() } else { names };
+        self.show.note(&format!("run NAME runs a schedule now ({names}); q ends."));
     }
 }
 

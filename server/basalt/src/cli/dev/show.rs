@@ -104,9 +104,12 @@ fn told_mail(mail: &Value) -> String {
 /// A fault with the file that it is in, and the lines around it.
 fn placed(fault: &FieldError, bundle: Option<&Bundle>) -> (Value, String) {
     let path = fault.path.strip_prefix('/').unwrap_or(&fault.path);
-    let own = bundle.and_then(|bundle| bundle.0.get_key_value(path));
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    let own = bundle.and_then(|bundle| ends.into_iter().find_map(|end| bundle.0.get_key_value(&path[..end])));
     let manifest = || bundle.and_then(|bundle| bundle.0.get_key_value("app.toml"));
-    let (is_own, found) = (own.is_some(), own.or_else(manifest));
+    // What of its file it is.
+    let what = own.map_or(fault.path.as_str(), |(file, _)| path[file.len()..].trim_start_matches('/'));
+    let found = own.or_else(manifest);
     let file = found.map_or("app.toml", |(file, _)| file.as_str());
     let value = json!({
         "file": file, "line": fault.line, "column": fault.column, "path": fault.path, "code": fault.code,
@@ -116,7 +119,7 @@ fn placed(fault: &FieldError, bundle: Option<&Bundle>) -> (Value, String) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
         _ => file.to_owned(),
     };
-    let what = if is_own || fault.path.is_empty() { String::new() } else { format!(" {}:", fault.path) };
+    let what = if what.is_empty() { String::new() } else { format!(" {what}:") };
     let shown = match (fault.line, fault.column, found) {
         (Some(line), Some(column), Some((_, bytes))) => frame(&String::from_utf8_lossy(bytes), line, column),
         _ => String::new(),
@@ -148,6 +151,11 @@ mod tests {
         let (value, told) = placed(&fault("/functions/a.ts", 1, 9), Some(&bundle));
         assert_eq!(value["file"], "functions/a.ts");
         assert_eq!(told, "functions/a.ts:1:9: Wrong.\n> 1 | let a = ;\n    |         ^\n");
+        let (value, told) = placed(&fault("/functions/a.ts/a/invoke", 1, 1), Some(&bundle));
+        assert_eq!(
+            (&value["file"], told.lines().next()),
+            (&json!("functions/a.ts"), Some("functions/a.ts:1:1: a/invoke: Wrong."))
+        );
         let (value, told) = placed(&fault("/functions/rules/invoke", 2, 10), Some(&bundle));
         assert_eq!(value["file"], "app.toml");
         assert!(

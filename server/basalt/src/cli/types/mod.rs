@@ -3,14 +3,17 @@
 
 mod names;
 mod schema;
+mod sources;
 
 use std::path::Path;
 
 use basalt_core::{Code, Error, Result};
+use basalt_data::manifest::FILE_NAME;
 use serde_json::Value;
 
 use self::names::{Names, pascal, property};
 use self::schema::{Context, document_type, group, type_of, uses_json};
+use self::sources::Sources;
 use super::arguments;
 use super::local::Local;
 use super::output::{Output, text};
@@ -18,6 +21,11 @@ use super::server::Server;
 use crate::configuration::Configuration;
 use crate::outside::Outside;
 
+/// What `basalt:functions` says of the types of code.
+const INPUT: &str = "InputOf";
+const OUTPUT: &str = "OutputOf";
+/// Where a command is run.
+const HERE: &str = ".";
 const HEAD: &str = "// Written by basalt-types: change the collections' schemas instead.\n";
 
 pub(super) async fn run(
@@ -26,16 +34,19 @@ pub(super) async fn run(
     outside: Outside,
     output: &Output,
 ) -> Result<()> {
-    let written = if let Some(folder) = &command.app {
-        let local = Local::start(folder, outside).await?;
-        let written = of_server(&local.server).await;
-        local.stop().await;
-        written?
-    } else {
-        let server = Server::reach(&command.remote, &configuration, &outside).await?;
-        let written = of_server(&server).await;
-        server.leave().await;
-        written?
+    let out = command.out.as_deref();
+    let written = match of(&command, &configuration, &outside).await? {
+        Of::Server(server) => {
+            let written = of_server(&server, Sources::of_app(Path::new(HERE), out).as_ref()).await;
+            server.leave().await;
+            written?
+        }
+        Of::Folder(folder) => {
+            let local = Local::start(folder, outside).await?;
+            let written = of_server(&local.server, Sources::of_app(folder, out).as_ref()).await;
+            local.stop().await;
+            written?
+        }
     };
     let Some(out) = &command.out else {
         text(written.trim_end());
@@ -51,9 +62,29 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The same for a server that is at hand.
-pub(super) async fn write_from(server: &Server, out: &Path) -> Result<()> {
-    write(out, &of_server(server).await?).map(drop)
+/// Whose types are written.
+enum Of<'a> {
+    Server(Box<Server>),
+    Folder(&'a Path),
+}
+
+/// The folder or the server that was named, else the one that runs here, else this folder.
+async fn of<'a>(command: &'a arguments::Types, configuration: &Configuration, outside: &Outside) -> Result<Of<'a>> {
+    if let Some(folder) = &command.app {
+        return Ok(Of::Folder(folder));
+    }
+    match Server::reach(&command.remote, configuration, outside).await {
+        Ok(server) => Ok(Of::Server(Box::new(server))),
+        Err(error) if error.code() == Code::Unavailable && Path::new(HERE).join(FILE_NAME).is_file() => {
+            Ok(Of::Folder(Path::new(HERE)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The same for a server that is at hand, of an app's folder.
+pub(super) async fn write_from(server: &Server, app: &Path, out: &Path) -> Result<()> {
+    write(out, &of_server(server, Sources::of_app(app, Some(out)).as_ref()).await?).map(drop)
 }
 
 /// A file that says it already is left alone: tools that watch it see no change.
@@ -65,16 +96,22 @@ fn write(out: &Path, written: &str) -> Result<bool> {
     std::fs::write(out, written).map(|()| true).map_err(failed)
 }
 
-async fn of_server(server: &Server) -> Result<String> {
+async fn of_server(server: &Server, sources: Option<&Sources>) -> Result<String> {
     let collections = server.get("/v1/admin/collections").await?;
     let functions = server.get("/v1/admin/functions").await?;
     let items = |list: &Value| list["items"].as_array().cloned().unwrap_or_default();
-    Ok(types_of(&items(&collections), &items(&functions)))
+    let mut functions = items(&functions);
+    if let Some(sources) = sources {
+        sources.name_modules(&mut functions);
+    }
+    let declarations = sources.and_then(Sources::declarations);
+    Ok(types_of(&items(&collections), &functions, declarations.as_deref()))
 }
 
-/// Collections are `{name, definition}`, functions `{name, kind, input?, output?}`.
-fn types_of(collections: &[Value], functions: &[Value]) -> String {
-    let mut names = Names::new(&["Schema", "Functions", "Json"]);
+/// Collections are `{name, definition}`, functions `{name, kind, input?, output?, module?}`; `declarations` is the file
+/// that makes `basalt:functions` known, which modules import.
+fn types_of(collections: &[Value], functions: &[Value], declarations: Option<&str>) -> String {
+    let mut names = Names::new(&["Schema", "Functions", "Json", INPUT, OUTPUT]);
     let word = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let sorted = |list: &[Value]| {
         let mut list = list.to_vec();
@@ -98,12 +135,29 @@ fn types_of(collections: &[Value], functions: &[Value]) -> String {
         parts.push(functions_type(&callables, &mut names));
     }
     let body = parts.join("\n");
-    let imported = if uses_json(&body) { "import type { Json } from \"@basalt/client\";\n" } else { "" };
     format!(
-        "{HEAD}{imported}\n/** The documents of each collection, for createClient<Schema>(). */\n\
+        "{HEAD}{}\n/** The documents of each collection, for createClient<Schema>(). */\n\
          export interface Schema {{\n{}\n}}\n\n{body}",
+        imports(&body, declarations),
         members.join("\n")
     )
+}
+
+/// What the text names that is said elsewhere.
+fn imports(body: &str, declarations: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    let of_code: Vec<&str> =
+        [INPUT, OUTPUT].into_iter().filter(|name| body.contains(&format!("{name}<typeof import("))).collect();
+    if let Some(path) = declarations.filter(|_| !of_code.is_empty()) {
+        lines.push(format!("/// <reference path={} />\n", Value::from(path)));
+    }
+    if uses_json(body) {
+        lines.push("import type { Json } from \"@basalt/client\";\n".to_owned());
+    }
+    if !of_code.is_empty() {
+        lines.push(format!("import type {{ {} }} from \"basalt:functions\";\n", of_code.join(", ")));
+    }
+    lines.concat()
 }
 
 /// What callables take and give.
@@ -111,10 +165,11 @@ fn functions_type(functions: &[Value], names: &mut Names) -> String {
     let (mut members, mut written) = (Vec::new(), Vec::new());
     for function in functions {
         let name = function["name"].as_str().unwrap_or_default();
-        let mut side = |side: &str, suffix: &str| {
+        let mut side = |side: &str, suffix: &str, of_code: &str| {
             let schema = &function[side];
             if schema.is_null() {
-                return "Json".to_owned();
+                let Some(module) = function["module"].as_str() else { return "Json".to_owned() };
+                return format!("{of_code}<typeof import({}).{name}>", Value::from(module));
             }
             let prefix = format!("{}{suffix}", pascal(name));
             let mut context = Context::new(schema, names, prefix);
@@ -122,7 +177,7 @@ fn functions_type(functions: &[Value], names: &mut Names) -> String {
             written.extend(context.written);
             group(&shape)
         };
-        let (input, output) = (side("input", "Input"), side("output", "Output"));
+        let (input, output) = (side("input", "Input", INPUT), side("output", "Output", OUTPUT));
         members.push(format!("  {}: {{ input: {input}; output: {output} }};", property(name)));
     }
     let head = "/** What functions take and give, for withFunctions(createClient<Schema, Functions>()). */\nexport interface Functions {";
@@ -142,7 +197,7 @@ mod tests {
             let list = |name: &str| vector[name].as_array().cloned().unwrap_or_default();
             let expected: Vec<&str> =
                 vector["text"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
-            let written = types_of(&list("collections"), &list("functions"));
+            let written = types_of(&list("collections"), &list("functions"), vector["declarations"].as_str());
             assert_eq!(written.split('\n').collect::<Vec<_>>(), expected, "{}", vector["name"]);
         }
     }
