@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use basalt_store::{LogLimits, Options, Store};
@@ -21,7 +22,7 @@ impl Engine {
     pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
 }
 
-/// A PostgreSQL database that is dropped with this value.
+/// A PostgreSQL database that is dropped soon after this value; what is left at the end goes with the cluster.
 pub struct Database {
     admin: String,
     name: String,
@@ -43,7 +44,8 @@ impl Database {
             migrate(template.url());
             template
         });
-        Self::create_as(&format!("template {}", template.name))
+        // Its files are copied as they are, with what PostgreSQL notes beside them for the next connection.
+        Self::create_as(&format!("template {} strategy file_copy", template.name))
     }
 
     fn create_as(options: &str) -> Self {
@@ -61,8 +63,19 @@ impl Database {
 }
 
 impl Drop for Database {
+    /// A checkpoint comes with it, which no test has to wait for.
     fn drop(&mut self) {
-        psql(&self.admin, &format!("drop database if exists {} with (force)", self.name));
+        static DROPPING: LazyLock<Sender<(String, String)>> = LazyLock::new(|| {
+            let (send, dropped) = mpsc::channel::<(String, String)>();
+            std::thread::spawn(move || {
+                for (admin, name) in dropped {
+                    psql(&admin, &format!("drop database if exists {name} with (force)"));
+                }
+            });
+            send
+        });
+        // A drop that failed has told so, and ended the thread; the cluster is thrown away in any case.
+        let _ = DROPPING.send((self.admin.clone(), self.name.clone()));
     }
 }
 
