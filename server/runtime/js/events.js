@@ -68,7 +68,7 @@ export default function events(internal) {
           else callback.handleEvent(event);
         } catch (error) {
           // As on the web: who tells an event isn't hurt by who hears it.
-          internal.log("error", `Uncaught in a listener: ${error?.name}: ${error?.message}`);
+          internal.uncaught("Uncaught in a listener", error);
         }
       }
       return !event.defaultPrevented;

@@ -68,6 +68,20 @@ export default function start(natives) {
     return { __proto__: null, refusal, name, message, stack };
   }
 
+  /** A line of an error that is nobody's result, with its stack. */
+  function uncaught(where, error) {
+    let text = `${where}: what was thrown can't be described.`;
+    let places;
+    try {
+      const { name, message, stack } = described(error);
+      text = `${where}: ${name}: ${message}`;
+      places = stack ?? undefined;
+    } catch {
+      // Its own properties are code, which fails as any other.
+    }
+    natives.log("error", text, "{}", places);
+  }
+
   function refusalOf(error) {
     const status = typeof error.status === "number" ? min(max(trunc(error.status) || 0, 0), 999) : 400;
     return [cut(`${error.code}`), status, plain(error.details)];
@@ -110,7 +124,7 @@ export default function start(natives) {
       try {
         apply(callback, undefined, rest);
       } catch (error) {
-        natives.log("error", `Uncaught in a timer: ${cut(textOf(error))}`, "{}");
+        uncaught("Uncaught in a timer", error);
       }
     };
     timers[id] = timer;
@@ -125,11 +139,6 @@ export default function start(natives) {
     delete timers[id];
     liveTimers--;
     natives.clearTimer(timer.native);
-  }
-
-  function textOf(error) {
-    const { name, message, stack } = described(error);
-    return stack ? `${name}: ${message}\n${stack}` : `${name}: ${message}`;
   }
 
   function close(scope) {
@@ -345,7 +354,8 @@ export default function start(natives) {
     groupEnd: () => {},
   });
 
-  Object.assign(internal, { FunctionError, callHost, current: () => current, hidden, isPlain, log, timer: setTimer });
+  Object.assign(internal, { FunctionError, callHost, hidden, isPlain, log, uncaught });
+  Object.assign(internal, { current: () => current, timer: setTimer });
 
-  return { declarations, invoke, exports };
+  return { declarations, invoke, uncaught, exports };
 }

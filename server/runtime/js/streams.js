@@ -132,7 +132,10 @@ export default function streams() {
       this.#state = state;
     }
     get closed() {
-      return this.#state ? this.#state.closed.promise : Promise.reject(new TypeError("The reader was released."));
+      if (this.#state) return this.#state.closed.promise;
+      const gone = deferred();
+      gone.reject(new TypeError("The reader was released."));
+      return gone.promise;
     }
     async read() {
       return read(this.#held());

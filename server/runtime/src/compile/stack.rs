@@ -6,14 +6,17 @@ use serde::Deserialize;
 
 use crate::Code;
 
+/// Lines of a stack that are kept. The engine writes ten, but code may write as many as it likes.
+const LINES: usize = 50;
+
 /// Translates the places (`functions/a.ts:3:14`) of a stack as the engine wrote it.
 pub fn original_stack(code: &Code, stack: &str) -> String {
     let Code::Script { maps, .. } = code else {
         return stack.to_owned();
     };
     // One frame after the other; what isn't one (a message) stays.
-    let lines = stack.lines().filter(|line| !is_ours(line)).map(|line| frame(maps, line));
-    lines.collect::<Vec<_>>().join("\n")
+    let lines = stack.lines().filter(|line| !is_ours(line)).take(LINES);
+    lines.map(|line| frame(maps, line)).collect::<Vec<_>>().join("\n")
 }
 
 /// A frame of the prelude, or of the call by which it reaches the function: nobody's fault is there.

@@ -63,6 +63,12 @@ pub fn invoke<'js>(
     invoke.call((namespace, call, ArrayBuffer::new_copy(ctx.clone(), input)?))
 }
 
+/// Writes a line of a rejection that nobody handles.
+pub fn unhandled<'js>(entry: &Object<'js>, reason: Value<'js>) -> Result<()> {
+    let uncaught: Function<'js> = entry.get("uncaught")?;
+    uncaught.call(("Unhandled rejection", reason))
+}
+
 /// Reads what the promise of [`invoke`] has resolved with: `Returned`, `Threw` or `BadResult`. Stacks are of the modules
 /// as they run: `compile::original_stack` translates them.
 pub fn outcome(settled: Value<'_>) -> Result<Outcome> {

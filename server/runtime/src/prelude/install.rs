@@ -15,8 +15,8 @@ pub struct Natives<'js> {
     /// `{ ok: true, value: string, body: ArrayBuffer | undefined }` with the value's JSON text, or
     /// `{ ok: false, status: number, code: string, message: string, details: string }` with a JSON object's text.
     pub host_call: Function<'js>,
-    /// `(level: "debug" | "info" | "warn" | "error", message: string, fields: string) → undefined`; `fields` is the text
-    /// of a JSON object. The worker counts and cuts.
+    /// `(level: "debug" | "info" | "warn" | "error", message: string, fields: string, stack?: string) → undefined`; `fields`
+    /// is the text of a JSON object, `stack` an error's, whose places are to be translated. The worker counts and cuts.
     pub log: Function<'js>,
     /// `(milliseconds: number, callback: () => void) → number`: once. Never 0.
     pub set_timer: Function<'js>,
@@ -34,7 +34,8 @@ pub struct Natives<'js> {
     pub http_end: Function<'js>,
 }
 
-/// Loads what every instance has, and returns the entry object for [`super::declarations`] and [`super::invoke`].
+/// Loads what every instance has, and returns the entry object for [`super::declarations`], [`super::invoke`] and
+/// [`super::unhandled`].
 pub fn install<'js>(ctx: &Ctx<'js>, image: &Arc<Image>, natives: Natives<'js>) -> Result<Object<'js>> {
     let all = Object::new(ctx.clone())?;
     all.set("hostCall", natives.host_call)?;

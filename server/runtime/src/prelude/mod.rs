@@ -27,6 +27,6 @@ mod image;
 mod install;
 mod link;
 
-pub use entry::{call_text, declarations, invoke, outcome};
+pub use entry::{call_text, declarations, invoke, outcome, unhandled};
 pub use image::Image;
 pub use install::{Natives, install};

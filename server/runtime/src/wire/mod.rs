@@ -96,6 +96,10 @@ pub(crate) struct Modules {
 /// To the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Word {
+    /// Said first, where the kernel filters no calls of the system.
+    Unfiltered {
+        why: String,
+    },
     /// The body is the arguments' JSON text and then the request's bytes.
     Host {
         call: CallNumber,
@@ -103,11 +107,12 @@ pub(crate) enum Word {
         op: String,
         arguments: usize,
     },
-    /// The body is the message and then the fields' JSON text.
+    /// The body is the message, the stack where the line is of an error that nobody caught, and the fields' JSON text.
     Log {
         call: CallNumber,
         level: LogLevel,
         message: usize,
+        stack: usize,
     },
     /// The body is the JSON text of the headers.
     Head {

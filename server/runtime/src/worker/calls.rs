@@ -175,11 +175,11 @@ impl Calls {
 
     fn end(&mut self, call: CallNumber, end: End, result: &[u8]) -> Result<()> {
         let Some(Running { mut instance, version, cold, fresh }) = self.running.remove(&call) else { return Ok(()) };
-        let (host_calls, logs_dropped) = (instance.shared().host_calls(), instance.shared().logs_dropped());
         let cpu = instance.used().as_micros();
         self.ended = self.ended.wrapping_add(1);
         let measured = cold || cpu > MEASURED_MICROSECONDS || self.ended.is_multiple_of(MEASURED_CALLS);
         let reusable = instance.close(&end) && !fresh;
+        let (host_calls, logs_dropped) = (instance.shared().host_calls(), instance.shared().logs_dropped());
         let mut memory = 0;
         let mut kept = false;
         if let Some(version) = self.versions.get_mut(&version) {

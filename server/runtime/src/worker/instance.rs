@@ -14,6 +14,7 @@ use super::gauge::Gauge;
 use super::modules::Known;
 use super::natives;
 use super::outbox::Outbox;
+use super::rejections::Rejections;
 use super::shared::Shared;
 use super::thrown;
 use crate::prelude::{self, Image};
@@ -52,6 +53,7 @@ pub(super) struct Kit {
 pub(super) struct Instance {
     // Values of the engine are let go before the engine, by `drop`.
     shared: Rc<Shared>,
+    rejections: Rc<Rejections>,
     loaded: Option<Loaded>,
     answer: Answer,
     context: Context,
@@ -123,8 +125,9 @@ impl Instance {
         runtime.set_interrupt_handler(Some(Box::new(move || asked.is_over())));
         let context = Context::custom::<Intrinsics>(&runtime)?;
         let shared = Rc::new(Shared::new(kit.out.clone()));
+        let rejections = Rejections::of(&runtime);
         let allowance = Allowance::of(bounds);
-        Ok(Self { shared, loaded: None, answer: None, context, runtime, watch, allowance })
+        Ok(Self { shared, rejections, loaded: None, answer: None, context, runtime, watch, allowance })
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -218,9 +221,15 @@ impl Instance {
     pub(super) fn close(&mut self, end: &End) -> bool {
         let clean = matches!(end, End::Nothing | End::Returned | End::Threw(_) | End::BadResult(_));
         let tidy = clean && !self.watch.was_stopped() && !self.shared.is_too_large();
-        self.answer = None;
         self.shared.clear();
-        tidy && self.run_jobs(LEFT_JOBS, None) && !self.watch.was_stopped()
+        let mut empty = tidy && self.run_jobs(LEFT_JOBS, None);
+        if tidy && self.tell_rejections() {
+            empty &= self.run_jobs(LEFT_JOBS, None);
+        }
+        self.answer = None;
+        self.rejections.clear();
+        self.shared.hush();
+        empty && !self.watch.was_stopped()
     }
 
     /// Runs code within the call's limits, and then the jobs that it left.
@@ -233,7 +242,10 @@ impl Instance {
             if answer.is_some() {
                 self.answer = answer;
             }
-            self.run_jobs(u32::MAX, self.answer.as_ref());
+            // What a reason tells of itself may be code, and leave jobs.
+            if self.run_jobs(u32::MAX, self.answer.as_ref()) && self.tell_rejections() {
+                self.run_jobs(u32::MAX, self.answer.as_ref());
+            }
         });
         self.allowance.used += thread_time().saturating_sub(before);
         acted
@@ -253,6 +265,21 @@ impl Instance {
             }
         }
         false
+    }
+
+    /// Tells of rejections that nobody has handled by now; says whether there were any. Those of the top level are the
+    /// first call's, and that of the answer is the call's end.
+    fn tell_rejections(&self) -> bool {
+        let Some(loaded) = self.loaded.as_ref().filter(|_| !self.watch.was_stopped()) else { return false };
+        if self.rejections.are_none() {
+            return false;
+        }
+        let (entry, answer) = (loaded.entry.clone(), self.answer.clone());
+        self.context.with(|ctx| {
+            let Ok(entry) = entry.restore(&ctx) else { return false };
+            let answer = answer.and_then(|answer| answer.restore(&ctx).ok()).map(Promise::into_value);
+            self.rejections.tell(&ctx, &entry, answer.as_ref())
+        })
     }
 
     /// Whether a promise is; an error where it was rejected.
@@ -302,6 +329,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         self.shared.clear();
+        self.rejections.clear();
         self.answer = None;
         self.loaded = None;
     }

@@ -8,11 +8,13 @@ mod calls;
 mod clock;
 mod compile;
 mod confine;
+mod filter;
 mod gauge;
 mod instance;
 mod modules;
 mod natives;
 mod outbox;
+mod rejections;
 mod shared;
 mod thrown;
 mod timers;
@@ -25,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::wire::{Frames, Order};
+use crate::wire::{Frames, Order, Word};
 use calls::Calls;
 use gauge::Gauge;
 use outbox::Outbox;
@@ -47,7 +49,11 @@ fn serve() -> std::io::Result<()> {
     let gauge = Gauge::open()?;
     let [memory, status] = gauge.descriptors();
     confine::confine(&[socket.as_raw_fd(), writer.as_raw_fd(), memory, status])?;
+    let filtered = filter::install();
     let out = Outbox::new(writer);
+    if let Err(error) = filtered {
+        out.say(&Word::Unfiltered { why: error.to_string() }, &[])?;
+    }
     let mut calls = Calls::new(out.clone(), gauge)?;
     let mut frames = Frames::default();
     let mut bytes = vec![0; READ_BYTES];

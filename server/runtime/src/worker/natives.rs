@@ -25,9 +25,12 @@ pub(super) fn natives<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> Result<Native
                 host_call(&ctx, &call, op, &arguments, body.0)
             },
         )?,
-        log: Function::new(ctx.clone(), move |level: String, message: String, fields: String| {
-            log.log(self::level(&level), &message, &fields);
-        })?,
+        log: Function::new(
+            ctx.clone(),
+            move |level: String, message: String, fields: String, stack: Opt<Option<String>>| {
+                log.log(self::level(&level), &message, &stack.0.flatten().unwrap_or_default(), &fields);
+            },
+        )?,
         set_timer: Function::new(ctx.clone(), move |ctx: Ctx<'js>, milliseconds: f64, callback: Function<'js>| {
             set_timer(&ctx, &set, milliseconds, callback)
         })?,
@@ -49,13 +52,15 @@ fn host_call<'js>(
     body: Option<Value<'js>>,
 ) -> Result<Promise<'js>> {
     let (promise, resolve, _) = Promise::new(ctx)?;
-    if let Err(why) = shared.admit() {
+    let body = body.and_then(ArrayBuffer::from_value);
+    let bytes = arguments.len() + body.as_ref().map_or(0, ArrayBuffer::len);
+    if let Err(why) = shared.admit(bytes) {
         let code = "function_failed".to_owned();
         let refusal = Refusal { status: 429, code, message: why.to_owned(), details: "{}".to_owned() };
         resolve.call::<_, ()>((refused(ctx, &refusal)?,))?;
         return Ok(promise);
     }
-    let body = body.and_then(ArrayBuffer::from_value).map(|buffer| copy(&buffer)).unwrap_or_default();
+    let body = body.map(|buffer| copy(&buffer)).unwrap_or_default();
     shared.ask(op, arguments.as_bytes(), &body, Persistent::save(ctx, resolve));
     Ok(promise)
 }

@@ -22,9 +22,13 @@ pub(super) const AT_ONCE: usize = 256;
 pub(super) struct Shared {
     out: Outbox,
     call: Cell<Option<CallNumber>>,
+    /// Whose lines are written: the call's, and after it those of the jobs that it left.
+    logs_of: Cell<Option<CallNumber>>,
     bounds: Cell<Option<Bounds>>,
     pub(super) timers: RefCell<Timers>,
-    hosts: RefCell<BTreeMap<u32, Resolve>>,
+    hosts: RefCell<BTreeMap<u32, Asked>>,
+    /// Bytes of those.
+    asking: Cell<usize>,
     host_calls: Cell<u32>,
     logged: Cell<usize>,
     logs_dropped: Cell<u32>,
@@ -48,6 +52,12 @@ enum Answered {
     TooLarge,
 }
 
+/// A call of the host that isn't answered so far.
+struct Asked {
+    resolve: Resolve,
+    bytes: usize,
+}
+
 /// What becomes of a piece of a body.
 pub(super) enum Piece {
     Room,
@@ -60,9 +70,11 @@ impl Shared {
         Self {
             out,
             call: Cell::new(None),
+            logs_of: Cell::new(None),
             bounds: Cell::new(None),
             timers: RefCell::default(),
             hosts: RefCell::default(),
+            asking: Cell::new(0),
             host_calls: Cell::new(0),
             logged: Cell::new(0),
             logs_dropped: Cell::new(0),
@@ -77,6 +89,7 @@ impl Shared {
     pub(super) fn begin(&self, call: CallNumber, bounds: Bounds) {
         self.clear();
         self.call.set(Some(call));
+        self.logs_of.set(Some(call));
         self.bounds.set(Some(bounds));
         self.host_calls.set(0);
         self.logged.set(0);
@@ -91,7 +104,13 @@ impl Shared {
         self.call.set(None);
         self.timers.borrow_mut().drop_all();
         self.hosts.borrow_mut().clear();
+        self.asking.set(0);
         self.waiting.borrow_mut().clear();
+    }
+
+    /// Nothing of the call runs any longer.
+    pub(super) fn hush(&self) {
+        self.logs_of.set(None);
     }
 
     pub(super) fn is_called(&self) -> bool {
@@ -121,8 +140,9 @@ impl Shared {
         }
     }
 
-    /// Counts one more call of the host; why not, if it may not be.
-    pub(super) fn admit(&self) -> Result<(), &'static str> {
+    /// Counts one more call of the host, of so many bytes; why not, if it may not be. What is under way is held by the server,
+    /// too: it may be as much as the heap.
+    pub(super) fn admit(&self, bytes: usize) -> Result<(), &'static str> {
         let (Some(_), Some(bounds)) = (self.call.get(), self.bounds.get()) else {
             return Err("the host is there while a function is called");
         };
@@ -132,6 +152,9 @@ impl Shared {
         if self.hosts.borrow().len() >= AT_ONCE {
             return Err("the function has too many calls of the host under way");
         }
+        if self.asking.get().saturating_add(bytes) > bounds.memory {
+            return Err("the function's calls of the host that are under way carry too much");
+        }
         self.host_calls.set(self.host_calls.get() + 1);
         Ok(())
     }
@@ -140,24 +163,30 @@ impl Shared {
     pub(super) fn ask(&self, op: String, arguments: &[u8], body: &[u8], resolve: Resolve) {
         let Some(call) = self.call.get() else { return };
         let host = self.host_calls.get();
-        self.hosts.borrow_mut().insert(host, resolve);
+        let bytes = arguments.len() + body.len();
+        self.asking.set(self.asking.get() + bytes);
+        self.hosts.borrow_mut().insert(host, Asked { resolve, bytes });
         self.say(&Word::Host { call, host, op, arguments: arguments.len() }, &[arguments, body]);
     }
 
     pub(super) fn answered(&self, host: u32) -> Option<Resolve> {
-        self.hosts.borrow_mut().remove(&host)
+        let Asked { resolve, bytes } = self.hosts.borrow_mut().remove(&host)?;
+        self.asking.set(self.asking.get().saturating_sub(bytes));
+        Some(resolve)
     }
 
-    pub(super) fn log(&self, level: LogLevel, message: &str, fields: &str) {
-        let (Some(call), Some(bounds)) = (self.call.get(), self.bounds.get()) else { return };
+    /// `stack` is empty, but where the line tells of an error that nobody caught.
+    pub(super) fn log(&self, level: LogLevel, message: &str, stack: &str, fields: &str) {
+        let (Some(call), Some(bounds)) = (self.logs_of.get(), self.bounds.get()) else { return };
         // A line costs something even when it is empty.
-        let logged = self.logged.get() + message.len() + fields.len() + 32;
+        let logged = self.logged.get() + message.len() + stack.len() + fields.len() + 32;
         if logged > bounds.log {
             self.logs_dropped.set(self.logs_dropped.get().saturating_add(1));
             return;
         }
         self.logged.set(logged);
-        self.say(&Word::Log { call, level, message: message.len() }, &[message.as_bytes(), fields.as_bytes()]);
+        let word = Word::Log { call, level, message: message.len(), stack: stack.len() };
+        self.say(&word, &[message.as_bytes(), stack.as_bytes(), fields.as_bytes()]);
     }
 
     pub(super) fn head(&self, status: u16, headers: &str) {

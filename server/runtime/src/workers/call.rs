@@ -1,6 +1,6 @@
 //! One call, from the place in a worker to the report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use super::hub::{GRACE, Hub, Place};
 use super::pool::Key;
 use super::worker::{Event, UnderWay, Worker, sayable};
 use crate::asked::Asked;
+use crate::bundle::Code;
+use crate::compile::original_stack;
 use crate::host::{HostApi, HostError, HostReply, HostRequest};
 use crate::invocation::{HttpHead, Input, Invocation, Isolation, Limits};
 use crate::prelude;
@@ -22,6 +24,8 @@ use crate::wire::{Bounds, CallNumber, End, Ended, Order, Refusal, Start, Word};
 const LAST: Duration = Duration::from_secs(2);
 /// Pieces of an answer's body between the call and who reads it.
 const PIECES: usize = 4;
+/// Stacks in the lines of one call that are translated: further ones tell the places of what runs.
+const STACKS: u32 = 8;
 
 /// A call that a worker expects.
 pub(super) struct Entered {
@@ -62,6 +66,8 @@ pub(super) async fn run(
     let mut call = Call {
         hub,
         worker: &worker,
+        code: invocation.code,
+        stacks: STACKS,
         number,
         host,
         events,
@@ -97,6 +103,7 @@ pub(super) fn enter(
         memory: limits.memory,
         host_calls: limits.host_calls,
         bytes: sayable(limits),
+        asked: BTreeMap::new(),
     };
     hub.enter(worker, number, under_way).then_some(heard)
 }
@@ -116,6 +123,8 @@ pub(super) fn bounds(limits: &Limits) -> Bounds {
 struct Call<'a> {
     hub: &'a Hub,
     worker: &'a Worker,
+    code: Arc<Code>,
+    stacks: u32,
     number: CallNumber,
     host: Arc<dyn HostApi>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -182,9 +191,10 @@ impl Call<'_> {
                     Err(_) => self.refuse(host, &no_json()),
                 }
             }
-            Word::Log { level, message, .. } => {
+            Word::Log { level, message, stack, .. } => {
                 let message = body.split_to(message.min(body.len()));
-                let message = String::from_utf8_lossy(&message).into_owned();
+                let stack = body.split_to(stack.min(body.len()));
+                let message = self.told(&String::from_utf8_lossy(&message), &String::from_utf8_lossy(&stack));
                 let fields = serde_json::from_slice(&body).unwrap_or_default();
                 self.host.log(LogLine { at: self.hub.clock.now(), level, message, fields });
             }
@@ -193,14 +203,25 @@ impl Call<'_> {
             Word::Piece { .. } => self.taken(false),
             Word::Whole { .. } => self.whole = true,
             // Answers to other questions than a call.
-            Word::Ended(_) | Word::Compiled | Word::Declared(_) | Word::Faulty(_) => {}
+            Word::Unfiltered { .. } | Word::Ended(_) | Word::Compiled | Word::Declared(_) | Word::Faulty(_) => {}
         }
+    }
+
+    /// A line with its stack, where it has one.
+    fn told(&mut self, message: &str, stack: &str) -> String {
+        if stack.is_empty() {
+            return message.to_owned();
+        }
+        let Some(left) = self.stacks.checked_sub(1) else { return format!("{message}\n{stack}") };
+        self.stacks = left;
+        format!("{message}\n{}", original_stack(&self.code, stack))
     }
 
     fn reply(&self, host: u32, replied: Result<HostReply, HostError>) {
         match replied {
             Ok(HostReply { value, body }) => {
                 let value = value.to_string();
+                self.worker.answered(self.number, host);
                 let order = Order::Reply { call: self.number, host, value: value.len() };
                 self.worker.send(&order, &[value.as_bytes(), &body]);
             }
@@ -211,6 +232,7 @@ impl Call<'_> {
     fn refuse(&self, host: u32, error: &HostError) {
         let HostError { status, code, message, details } = error.clone();
         let refusal = Refusal { status, code, message, details: Value::Object(details).to_string() };
+        self.worker.answered(self.number, host);
         self.worker.send(&Order::Refuse { call: self.number, host, refusal }, &[]);
     }
 

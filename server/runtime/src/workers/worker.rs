@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::net::UnixStream as Pair;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -54,6 +54,8 @@ pub(super) struct UnderWay {
     /// What it may still say, by its limits.
     pub(super) host_calls: u32,
     pub(super) bytes: usize,
+    /// Bytes of its calls of the host that aren't answered so far.
+    pub(super) asked: BTreeMap<u32, usize>,
 }
 
 /// What the calls in a worker may take.
@@ -71,6 +73,17 @@ impl UnderWay {
     /// Whether its processor time may end before its deadline.
     pub(super) fn cpu_is_short(&self) -> bool {
         self.cpu < self.wall
+    }
+
+    /// One more call of the host. The worker refuses those that carry too much by itself.
+    fn ask(&mut self, host: u32, bytes: usize) -> Result<()> {
+        self.host_calls = self.host_calls.checked_sub(1).ok_or_else(|| Error::other("too many calls of the host"))?;
+        let under_way: usize = self.asked.values().sum();
+        if under_way + bytes > self.memory.saturating_add(SLACK) {
+            return Err(Error::other("its calls of the host carry too much"));
+        }
+        self.asked.insert(host, bytes);
+        Ok(())
     }
 }
 
@@ -193,6 +206,13 @@ impl Worker {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// What a call of the host carried is held no longer.
+    pub(super) fn answered(&self, call: CallNumber, host: u32) {
+        if let Some(call) = self.calls().under_way.get_mut(&call) {
+            call.asked.remove(&host);
+        }
+    }
+
     /// Its end of the socket: an idle worker ends by it.
     pub(super) fn close(&self) {
         // A socket that is closed already is closed.
@@ -235,6 +255,10 @@ impl Worker {
     fn tell(&self, word: Word, body: Bytes, ended: &mut impl FnMut(Option<Key>, &Ended)) -> Result<()> {
         let mut calls = self.calls();
         let call = match &word {
+            Word::Unfiltered { why } => {
+                unfiltered(why);
+                return Ok(());
+            }
             Word::Ended(end) => {
                 let Some(call) = calls.under_way.remove(&end.call) else { return Ok(()) };
                 drop(calls);
@@ -252,9 +276,8 @@ impl Worker {
             Word::Compiled | Word::Declared(_) | Word::Faulty(_) => 0,
         };
         let Some(call) = calls.under_way.get_mut(&call) else { return Ok(()) };
-        if let Word::Host { .. } = &word {
-            call.host_calls =
-                call.host_calls.checked_sub(1).ok_or_else(|| Error::other("too many calls of the host"))?;
+        if let Word::Host { host, .. } = &word {
+            call.ask(*host, body.len())?;
         }
         if let Word::Log { .. } | Word::Piece { .. } = &word {
             call.bytes = call.bytes.checked_sub(body.len()).ok_or_else(|| Error::other("it says too much"))?;
@@ -262,6 +285,13 @@ impl Worker {
         let _ = call.events.send(Event::Said(word, body));
         Ok(())
     }
+}
+
+/// Told once, since it is so with each worker.
+fn unfiltered(why: &str) {
+    static TOLD: Once = Once::new();
+    let why: String = why.chars().take(200).collect();
+    TOLD.call_once(|| tracing::warn!(why, "workers run without a filter of system calls: the kernel sets none"));
 }
 
 /// How many bytes a call may say by its limits.

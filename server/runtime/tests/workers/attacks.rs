@@ -12,22 +12,23 @@ const WALL: Duration = Duration::from_millis(400);
 /// What a busy test machine may add to the promised 50 ms.
 const SLACK: Duration = Duration::from_millis(1_500);
 
-async fn attack(body: &str, change: impl FnOnce(&mut Limits)) -> Outcome {
+pub(crate) async fn attack(body: &str, change: impl FnOnce(&mut Limits)) -> Outcome {
     let module = format!(
         "export const attack = callable(async (input: any, ctx: any) => {{ {body} }});
          export const good = callable(() => 'good');"
     );
-    let app = App::new(&module).await.with_limits(change);
+    let app = App::new(&module).await;
+    let attacked = app.clone().with_limits(change);
     // An instance is there, so that what is measured is the attack.
     app.call("good", json!({})).await;
     let started = Instant::now();
-    let outcome = app.outcome("attack", json!({})).await;
-    assert!(started.elapsed() < app.limits.wall + SLACK, "{outcome:?} after {:?}", started.elapsed());
+    let outcome = attacked.outcome("attack", json!({})).await;
+    assert!(started.elapsed() < attacked.limits.wall + SLACK, "{outcome:?} after {:?}", started.elapsed());
     assert_eq!(app.call("good", json!({})).await, "good");
     outcome
 }
 
-fn short(limits: &mut Limits) {
+pub(crate) fn short(limits: &mut Limits) {
     limits.wall = WALL;
     limits.cpu = WALL;
 }
@@ -253,6 +254,26 @@ async fn handles_without_end() {
     assert_eq!(app.call("handles", json!({})).await, "through");
     let asked = app.host.asked.lock().unwrap().len();
     assert!(asked <= 256, "{asked} calls were under way at once");
+}
+
+#[tokio::test]
+async fn calls_of_the_host_that_carry_more_than_the_heap() {
+    let app = App::new(
+        "export const carries = callable(async (input: any, ctx: any) => {
+            const big = new Blob([new Uint8Array(4 << 20)]);
+            let refused = 0;
+            const bucket = ctx.files.bucket('b');
+            for (let i = 0; i < 20; i++) bucket.write('x/never', big).catch(() => refused++);
+            await fetch('https://host/x/sleep/1');
+            return refused;
+         });",
+    );
+    let app = app.await.with_limits(|limits| limits.memory = 32 << 20);
+    assert_eq!(app.call("carries", json!({})).await, 13);
+    // What was carried is let go with the answers.
+    assert_eq!(app.call("carries", json!({})).await, 13);
+    let written = app.host.asked.lock().unwrap().iter().filter(|op| *op == "files.write").count();
+    assert!(written <= 14, "{written} were under way");
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub(crate) fn returned(outcome: Outcome) -> Value {
     }
 }
 
-/// Answers `fetch` with what it was asked, after as long as the URL says: `https://host/sleep/30`.
+/// Answers `fetch` with what it was asked, after as long as the URL (or a file's path) says: `https://host/sleep/30`.
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) asked: Mutex<Vec<String>>,
@@ -126,7 +126,8 @@ impl HostApi for Host {
     fn call(&self, request: HostRequest) -> BoxFuture<'_, Result<HostReply, HostError>> {
         self.asked.lock().unwrap().push(request.op.clone());
         Box::pin(async move {
-            let url = request.arguments["url"].as_str().unwrap_or_default().to_owned();
+            let url = request.arguments["url"].as_str().or(request.arguments["path"].as_str());
+            let url = url.unwrap_or_default().to_owned();
             if let Some(wait) = url.rsplit_once("/sleep/") {
                 tokio::time::sleep(Duration::from_millis(wait.1.parse().unwrap())).await;
             }
