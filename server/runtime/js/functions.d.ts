@@ -229,19 +229,17 @@ declare module "basalt:functions" {
     handler: Handler<ChannelMessage>,
   ): Declared<Handler<ChannelMessage>>;
 
-  /** What a callable takes: for the types that `basalt types` writes where it has no schema. */
+  /** What a callable takes and what its caller gets: JSON, and null for nothing. `basalt types` names them. */
   export type InputOf<F> = F extends { handler: (input: infer I, ...more: never[]) => unknown } ? I : never;
-  /** What its caller gets: what it returns, after its way as JSON; null where that is nothing. */
   export type OutputOf<F> = F extends { handler: (...call: never[]) => infer R } ? Returned<Awaited<R>> : never;
   // biome-ignore lint/suspicious/noConfusingVoidType: a callable that returns nothing
   type Returned<T> = T extends undefined | void ? null : Sent<T>;
-  type Sent<T> = T extends string | number | boolean | null | undefined
-    ? T
-    : T extends { toJSON: (...more: never[]) => infer R }
-      ? Sent<R>
-      : T extends object
-        ? { [K in keyof T]: Sent<T[K]> }
-        : T;
+  type Sent<T> = T extends string | number | boolean | null | undefined ? T : Told<T>;
+  type Told<T> = T extends { toJSON: (...more: never[]) => infer R }
+    ? Sent<R>
+    : T extends object
+      ? { [K in keyof T]: Sent<T[K]> }
+      : T;
 
   /** Reaches the caller as it is: code (snake case), message, details and status. Any other error is a 500. */
   export class FunctionError extends Error {
@@ -329,13 +327,8 @@ declare module "basalt:functions" {
     count?: "exact";
     nearest?: { field: string; vector: number[]; k?: number; metric?: "cosine" | "euclidean" | "dot" };
   }
-  type Measure =
-    | { count: true }
-    | { sum: string }
-    | { avg: string }
-    | { min: string }
-    | { max: string }
-    | { countDistinct: string };
+  type One<K extends string> = K extends string ? { [N in K]: string } : never;
+  type Measure = { count: true } | One<"sum" | "avg" | "min" | "max" | "countDistinct">;
   export interface Aggregate {
     measures: Record<string, Measure>;
     groupBy?: (string | { field: string; as?: string; bucket?: string; timezone?: string })[];

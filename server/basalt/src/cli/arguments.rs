@@ -124,7 +124,7 @@ pub(super) struct Remote {
     /// The server's URL, such as https://api.example.org [default: BASALT_URL, or the server on the data folder].
     #[arg(long, global = true, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// A service key with the scope admin [default: BASALT_KEY].
+    /// A service key with the scope admin, and to invoke functions functions:write [default: BASALT_KEY].
     #[arg(long, global = true, value_name = "KEY", hide_default_value = true)]
     pub(super) key: Option<String>,
 }

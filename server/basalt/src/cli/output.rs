@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use basalt_core::{Error, FieldError};
+use basalt_core::{Code, Error, FieldError};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -49,6 +49,10 @@ impl Output {
 
 /// With every fault where editors find it: of code by its file, line and column.
 fn told_failure(error: &Error) -> String {
+    // What went wrong here is nobody's secret.
+    if let Some(cause) = error.cause().filter(|_| error.code() == Code::Internal) {
+        return cause.to_owned();
+    }
     if !error.errors().iter().any(|fault| in_code(&fault.path).is_some()) {
         return told(error);
     }
@@ -119,11 +123,12 @@ mod tests {
             at("/functions/b.ts/b/invoke", 1, 1),
             at("/collections/notes/rules/get", 3, 1),
         ];
-        let error = Error::new(basalt_core::Code::InvalidDefinition, "No.").with_errors(faults);
+        let error = Error::new(Code::InvalidDefinition, "No.").with_errors(faults);
         let expected = "No.\n  functions/lib/a.mts:2:9: Wrong.\n  functions/b.ts:1:1 b/invoke: Wrong.\n  \
                         3:1 /collections/notes/rules/get: Wrong.";
         assert_eq!(told_failure(&error), expected);
         assert_eq!(in_code("/functions/a.tsx"), None);
+        assert_eq!(told_failure(&Error::internal("no room")), "no room");
     }
 
     #[test]
