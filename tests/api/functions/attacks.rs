@@ -6,7 +6,7 @@ use basalt_testing::{Client, TestServer, on_both_engines};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::support::{call, deploy, files, function, invoke, try_deploy};
+use super::support::{call, deploy, files, function, invoke, logs, try_deploy};
 use crate::support::{create, define_open, get};
 
 on_both_engines! {
@@ -15,6 +15,7 @@ on_both_engines! {
     a_worker_that_is_lost_takes_nobody_along,
     a_thousand_slow_calls_are_bounded,
     a_flood_of_lines_is_cut,
+    a_rejection_that_nobody_handles_is_a_line,
     what_is_no_good_deploy_changes_nothing,
     names_that_mislead_are_refused,
     private_addresses_are_not_reached,
@@ -66,6 +67,28 @@ const ATTACKS: &[(&str, &[&str])] = &[
         "const timers = []; for (let i = 0; i < 1e6; i++) timers.push(setTimeout(() => {}, 1e6)); await new Promise(() => {});",
         &["function_timeout", "function_out_of_memory", "function_failed"],
     ),
+    (
+        "const big = new Blob([new Uint8Array(6 << 20)]); const all = []; for (let i = 0; i < 250; i++) all.push(ctx.files.bucket(\"none\").write(`f${i}`, big).catch(() => 0)); await Promise.all(all); return 1;",
+        &["", "function_out_of_memory", "function_failed"],
+    ),
+    (
+        "const text = \"x\".repeat(4 << 20); const all = []; for (let i = 0; i < 250; i++) all.push(ctx.db.collection(\"open\").create({ text }).catch(() => 0)); await Promise.all(all); return 1;",
+        &["", "function_out_of_memory", "function_failed", "function_timeout"],
+    ),
+    (
+        "for (let i = 0; i < 1e5; i++) Promise.reject(new Error(\"x\".repeat(1_000))); return 1;",
+        &["", "function_timeout", "function_out_of_memory"],
+    ),
+    ("Promise.reject({ get message() { for (;;); } }); return 1;", &["function_timeout"]),
+    (
+        "let deep: any = {}; for (let i = 0; i < 1e5; i++) deep = new Proxy(deep, {}); return deep.x ?? 1;",
+        &["", "function_failed"],
+    ),
+    (
+        "let all: any = [\"x\"]; for (let i = 0; i < 40; i++) all = [all, all]; return all;",
+        &["function_out_of_memory", "function_result_invalid", "function_timeout"],
+    ),
+    ("return new Uint8Array(2 ** 30).length;", &["function_out_of_memory", "function_failed"]),
     (
         "await Promise.all(Array.from({ length: 5000 }, () => ctx.db.collection(\"open\").get(\"x\").catch(() => 0))); return 1;",
         &["", "function_failed", "function_timeout", "quota_exceeded"],
@@ -186,6 +209,20 @@ async fn a_flood_of_lines_is_cut(server: TestServer) {
     let record = server.owner().get(&format!("/v1/admin/invocations/{id}")).expect(200).await;
     assert!(record.bytes.len() < 1 << 20, "{} bytes of it are kept", record.bytes.len());
     assert!(record.text().contains("ropped"), "that lines are lacking is told: {record}");
+}
+
+async fn a_rejection_that_nobody_handles_is_a_line(server: TestServer) {
+    let source = r#"
+        async function unseen(): Promise<void> { throw new RangeError("nobody sees it"); }
+        export const forgets = callable({ invoke: "true" }, async () => { unseen(); return "done"; });
+    "#;
+    deploy(&server, source).await;
+    assert_eq!(invoke(&server.visitor(), "forgets", json!({})).await, "done");
+    let line = logs(&server, "forgets", 1).await.remove(0);
+    assert_eq!(line["level"], "error");
+    let message = line["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("Unhandled rejection: RangeError: nobody sees it\n"), "{line}");
+    assert!(message.contains("unseen (functions/main.ts:3:"), "{line}");
 }
 
 async fn what_is_no_good_deploy_changes_nothing(server: TestServer) {
