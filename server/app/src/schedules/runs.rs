@@ -149,9 +149,9 @@ impl Lanes for ScheduledRuns {
         letter: &'a DeadLetter,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async move {
-            let Some(id) = job.key.clone() else { return };
+            let Ok(Payload { event, .. }) = serde_json::from_value(job.payload.clone()) else { return };
             let error = letter.error.clone();
-            self.note(name, &id, move |run, now| {
+            self.note(name, &event.id, move |run, now| {
                 (run.state, run.finished_at) = (RunState::Failed, Some(now));
                 run.fail(&error);
             })

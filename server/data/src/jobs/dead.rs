@@ -71,11 +71,12 @@ impl DeadLetter {
         })
     }
 
-    /// The job that tries it once more, from its first try on.
+    /// The job that tries it once more, from its first try on. It has no key: the one that died is out of the queue a moment
+    /// after its letter is there, and another may have come under its key meanwhile; it is the double of neither.
     pub fn replay(&self, now: Timestamp) -> NewJob {
         NewJob {
             kind: self.kind.clone().into(),
-            key: self.key.clone(),
+            key: None,
             order_key: self.order_key.clone(),
             payload: self.payload.clone(),
             run_at: now,

@@ -104,6 +104,23 @@ async fn a_failing_job_is_tried_again_later_and_dies_in_the_end() {
 }
 
 #[tokio::test]
+async fn what_is_tried_once_more_is_nobodys_double() {
+    both(|db| async move {
+        collections(&db).await;
+        let mail = doing(|_| Outcome::Dead { error: "no such address".into() });
+        let runner = runner(&db, Handlers::default().with("mail", mail.clone()));
+        enqueue(&db, "mail", Some("k"), json!("first")).await;
+        assert_eq!(runner.run_due().await.unwrap(), 1);
+        let dead = letters(&db).await.remove(0);
+        // As the dead one may still be in the queue.
+        enqueue(&db, "mail", Some("k"), json!("second")).await;
+        db.store.commit(Batch { document: None, jobs: vec![dead.replay(db.clock.now())] }).await.unwrap();
+        assert_eq!(runner.run_due().await.unwrap(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_panic_or_a_hopeless_job_holds_nobody_else_up() {
     both(|db| async move {
         collections(&db).await;
