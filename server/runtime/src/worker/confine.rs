@@ -1,7 +1,7 @@
 //! What the process gives up before it reads a byte: files, children, privileges, a life longer than the server's.
 //!
-//! These, and the [filter](super::filter) after them, are for the day on which the engine itself is broken out of; code that
-//! isn't has no way to any of them.
+//! These, and the [filter](super::filter) after them, are for the day on which the engine itself is broken out of; until
+//! then code has no way to any of them.
 
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 

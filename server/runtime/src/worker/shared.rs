@@ -140,8 +140,8 @@ impl Shared {
         }
     }
 
-    /// Counts one more call of the host, of so many bytes; why not, if it may not be. What is under way is held by the server,
-    /// too: it may be as much as the heap.
+    /// Counts one more call of the host, of so many bytes; why not, if it may not be. What is under way is held by the
+    /// server, too: it may be as much as the heap.
     pub(super) fn admit(&self, bytes: usize) -> Result<(), &'static str> {
         let (Some(_), Some(bounds)) = (self.call.get(), self.bounds.get()) else {
             return Err("the host is there while a function is called");
