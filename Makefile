@@ -46,7 +46,7 @@ fixture: ## write tests/fixtures/data-N with today's server (N=NUMBER OF THE ISS
 	$(CARGO) build -p basalt
 	@tests/cluster tools/fixture $(TARGET)/debug/basalt $(N)
 
-dist: ## the binary as it is released: thin LTO, stripped, below 60 MB
+dist: ## the binary as it is released: all in one LTO, stripped, below 60 MB
 	@tools/setup build
 	$(CARGO) build --profile dist -p basalt
 	@tools/size $(TARGET)/dist/basalt 60

@@ -6,6 +6,7 @@
 mod asked;
 mod bundle;
 mod cache;
+mod code_pages;
 pub mod compile;
 mod host;
 mod invocation;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use basalt_core::Result;
 
 pub use bundle::{Code, CodeId, Declaration, Kind, Prepared, Sources};
+pub use code_pages::let_go_of_code;
 pub use host::{HostApi, HostError, HostReply, HostRequest};
 pub use invocation::{Context, HttpHead, HttpInput, Input, Invocation, Isolation, Limits};
 pub use report::{LogLevel, LogLine, Outcome, Report, RuntimeStats, Thrown};

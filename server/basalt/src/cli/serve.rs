@@ -1,4 +1,8 @@
+use std::convert::Infallible;
+use std::time::Duration;
+
 use basalt_core::{Error, Result};
+use basalt_runtime::let_go_of_code;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +12,9 @@ use crate::configuration::Configuration;
 use crate::node::assemble;
 use crate::outside::Outside;
 
+/// What goes on in the background of a start is over then.
+const START: Duration = Duration::from_secs(1);
+
 /// Each connection is an open file, and what a process may have open at first is often few: it takes what it may have.
 fn allow_many_connections() {
     let mut limits = getrlimit(Resource::Nofile);
@@ -15,6 +22,15 @@ fn allow_many_connections() {
     if let Err(error) = setrlimit(Resource::Nofile, limits) {
         tracing::warn!(%error, "the number of open files can't be raised");
     }
+}
+
+/// What the start ran is not run again. Never ends.
+async fn forget_the_start() -> Infallible {
+    tokio::time::sleep(START).await;
+    if let Err(error) = let_go_of_code() {
+        tracing::debug!(%error, "the code that only the start ran stays in memory");
+    }
+    std::future::pending().await
 }
 
 /// Serves until it is told to stop.
@@ -39,6 +55,7 @@ pub(super) async fn run(configuration: Configuration, outside: Outside, output: 
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        never = forget_the_start() => match never {},
     }
     tracing::info!("stopping");
     running.stop().await;
