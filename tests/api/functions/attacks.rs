@@ -25,7 +25,10 @@ on_both_engines! {
 const ATTACKS: &[(&str, &[&str])] = &[
     ("for (;;);", &["function_timeout"]),
     ("for (;;) try { for (;;); } finally { continue; }", &["function_timeout"]),
-    ("const again = (): any => Promise.resolve().then(again); await again();", &["function_timeout"]),
+    (
+        "const again = (): any => Promise.resolve().then(again); await again();",
+        &["function_timeout", "function_out_of_memory"],
+    ),
     ("await new Promise(() => {});", &["function_timeout", "function_failed"]),
     (
         "const big = new Array(2e6).fill(0); for (let i = 0; i < 1e6; i++) big.indexOf(i + 1);",

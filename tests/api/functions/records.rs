@@ -9,6 +9,7 @@ on_both_engines! {
     pages_go_on_where_they_ended,
     logs_are_found_by_level_and_text,
     logs_come_live,
+    the_last_line_of_a_call_that_failed_says_why,
     usage_is_added_up_by_function_and_day,
     who_may_not_reads_nothing,
 }
@@ -155,6 +156,20 @@ async fn logs_come_live(server: TestServer) {
     }
     assert_eq!(seen, ["Hello World", "careful", "bad", "Hello World", "careful", "bad"], "what comes, once each");
     assert_eq!(data(&mut by_parameter).await["message"], "adding");
+}
+
+async fn the_last_line_of_a_call_that_failed_says_why(server: TestServer) {
+    deploy(&server, SOURCE).await;
+    let visitor = server.visitor();
+    call(&visitor, "add", &json!({"a": -1})).problem(400, "negative").await;
+    call(&visitor, "add", &json!({"a": null})).problem(500, "function_failed").await;
+    let lines = logs(&server, "add", 3).await;
+    let told: Vec<_> = lines.iter().map(|line| (line["level"].clone(), line["fields"]["code"].clone())).collect();
+    let (adding, failed) = ((json!("info"), Value::Null), (json!("error"), json!("function_failed")));
+    assert_eq!(told, [adding.clone(), adding, failed], "what a function refuses is no failure");
+    let message = lines[2]["message"].as_str().unwrap();
+    assert!(message.starts_with("Error: no number\n") && message.contains("functions/main.ts:"), "{message}");
+    assert_eq!(lines[2]["invocation"], lines[1]["invocation"]);
 }
 
 /// The next event's data.

@@ -42,7 +42,7 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
     assert!([200, 201].contains(&answer.status), "{answer}");
 
     let sent = server.visitor().post(&documents("open")).header("traceparent", &format!("00-{TRACE}-{SPAN}-01"));
-    let made = sent.json(&json!({"id": "d1"})).expect(201).await;
+    let made = sent.json(&json!({"id": "quince"})).expect(201).await;
     assert_eq!(made.at("/stamped"), true, "{made}");
     let delivered = receiver.next().await;
     let parent = delivered.header("traceparent").unwrap_or_default().to_owned();
@@ -86,7 +86,7 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
         assert_eq!(span.error, None, "{span:?}");
         assert!(span.resource["service.name"].is_string(), "{span:?}");
         assert!(
-            !format!("{:?}", span.attributes).contains("d1"),
+            !format!("{:?}", span.attributes).contains("quince"),
             "what is in documents is nobody's to trace: {span:?}"
         );
     }
@@ -103,7 +103,7 @@ async fn one_trace_leads_from_the_request_to_the_webhook(engine: Engine) {
     let copy = &super::support::collected(&server, "copies", 1).await[0];
     assert!(copy["traceparent"].as_str().is_some_and(|text| text.contains(&function.id)), "{copy}");
     assert_eq!(receiver.count(), 1);
-    assert_eq!(delivered.json()["doc"]["of"], Value::from("d1"));
+    assert_eq!(delivered.json()["doc"]["of"], Value::from("quince"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,10 @@ pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(2);
 /// Pages of the write-ahead log after which a writer that nobody does it for writes them back.
 const CHECKPOINT_PAGES: u32 = 4_000;
 
+/// The write-ahead log's file is left so long: what is cut grows again under the next writes, which took a fifth of them.
+/// Above this the log is written back and cut by force.
+pub(super) const LOG_BYTES: u64 = 64 << 20;
+
 /// What a connection promises at a commit.
 #[derive(Clone, Copy)]
 pub(crate) enum Durability {
@@ -46,7 +50,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
-             PRAGMA journal_size_limit = 33554432; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536; \
+             PRAGMA journal_size_limit = {LOG_BYTES}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536; \
              PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(|error| map(&error))?;

@@ -10,7 +10,7 @@ use basalt_core::{Error, Result, Seq};
 use rusqlite::Connection;
 
 use super::checkpointer::{Checkpointer, LogPages};
-use super::connection::{WRITER_PATIENCE, find, run};
+use super::connection::{LOG_BYTES, WRITER_PATIENCE, find, run};
 use super::error::{is_io, map, sync_failure};
 use super::room::LogRoom;
 use super::syncer::{Answers, Durable, Unsynced};
@@ -27,9 +27,6 @@ use crate::sql::{Row, SqlValue, Statement};
 
 /// How often an idle or busy writer looks after the write-ahead log.
 const TEND_EVERY: Duration = Duration::from_secs(1);
-/// Above this the log is written back and cut by force. Its file is longer by what [`LOOK_EVERY`] groups write and by
-/// the room ahead of them.
-const WAL_BYTES: u64 = 64 << 20;
 /// How long a checkpoint waits for readers, while no one can write.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 /// Turns in a row that readers may hold up the checkpoint before that is said.
@@ -361,7 +358,7 @@ impl Writer {
                     }
                     self.room.keep_ahead(log.bytes());
                     // Once more at once; after readers have held it up, with the next turn.
-                    if log.bytes() > WAL_BYTES && self.starved == 0 {
+                    if log.bytes() > LOG_BYTES && self.starved == 0 {
                         self.tend();
                     }
                 }
@@ -373,7 +370,7 @@ impl Writer {
 
     fn tend(&mut self) {
         self.tended = Instant::now();
-        if std::fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > WAL_BYTES) {
+        if std::fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > LOG_BYTES) {
             let done = self.checkpoint("TRUNCATE");
             self.starved = if done { 0 } else { self.starved + 1 };
             if self.starved > 0 && self.starved.is_multiple_of(STARVED_TURNS) {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use basalt_core::trace::{Span, SpanKind};
 use basalt_core::{DocumentId, Timestamp, Trace};
-use basalt_runtime::Report;
+use basalt_runtime::{LogLevel, LogLine, Report};
 use serde_json::{Map, Value};
 
 use super::{Calls, Resolved};
-use crate::functions::records::{InvocationOutcome, InvocationRecord, InvokedBy, RecordedError, millis};
+use crate::functions::records::{FunctionLog, InvocationOutcome, InvocationRecord, InvokedBy, RecordedError, millis};
 
 /// A call under way; dropped before its end it was given up.
 pub(super) struct Recorder {
@@ -63,6 +63,10 @@ impl Recorder {
         self.open = false;
         let duration = self.started.elapsed();
         self.span(took, duration, outcome, error.as_ref());
+        // What had no room did nothing that a line could tell of, and may be many.
+        if let Some(error) = error.as_ref().filter(|_| outcome.is_error() && outcome != InvocationOutcome::Busy) {
+            self.log(error);
+        }
         let Recorded { id, resolved, by, started_at, trace, attempt, traffic, .. } = &self.call;
         let version = &resolved.version;
         self.calls.registry.record(&InvocationRecord {
@@ -85,6 +89,24 @@ impl Recorder {
             attempt: *attempt,
             logs_dropped: took.logs_dropped,
             memory_limit: version.config.memory as u64,
+        });
+    }
+
+    /// Its last line, where its logs are looked at for why.
+    fn log(&self, error: &RecordedError) {
+        let Recorded { id, resolved, trace, .. } = &self.call;
+        let message = match &error.stack {
+            Some(stack) => format!("{}\n{stack}", error.message),
+            None => error.message.clone(),
+        };
+        let fields = serde_json::json!({ "code": error.code });
+        self.calls.registry.log(FunctionLog {
+            invocation: id.clone(),
+            function: resolved.version.function.clone(),
+            version: resolved.version.number,
+            alias: resolved.alias.clone(),
+            trace: Some(trace.id_text()),
+            line: LogLine { at: self.calls.db.now(), level: LogLevel::Error, message, fields },
         });
     }
 
