@@ -61,9 +61,11 @@ async fn input_and_output_keep_their_schemas(server: TestServer) {
     // What it returns is its author's fault, and tells the caller nothing of it.
     let answer = call(&visitor, "half", &json!({"n": 3})).problem(500, "function_result_invalid").await;
     assert!(!answer.text().contains("1.5"), "{answer}");
-    // The function never ran for input that its schema refuses.
-    let lines = super::support::logs(&server, "half", 2).await;
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    // The function never ran for input that its schema refuses; why a call failed is told here.
+    let lines = super::support::logs(&server, "half", 3).await;
+    let told: Vec<_> = lines.iter().map(|line| (&line["message"], &line["fields"]["code"])).collect();
+    assert_eq!((told.len(), told[0].0, told[1].0), (3, &json!("called"), &json!("called")), "{lines:?}");
+    assert_eq!(told[2].1, "function_result_invalid", "{lines:?}");
 }
 
 async fn its_own_errors_arrive_as_problems(server: TestServer) {
