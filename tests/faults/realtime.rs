@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use basalt_testing::{Client, Engine, List, Process, Socket, is_long};
+use basalt_testing::{Client, Engine, List, Socket, is_long};
 use serde_json::{Value, json};
 
-use crate::support::{life_of, server};
+use crate::support::{Nodes, life_of, server};
 
 const CLIENTS: usize = 8;
 const WRITERS: usize = 4;
@@ -113,15 +113,9 @@ async fn write(client: Client, seed: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_node_took_the_write_all_hear_of_it() {
-    let mut first = Process::prepare(Engine::Postgres, &[]);
-    first.set("BASALT_PUBLIC_URL", "https://api.example.org");
-    first.restart();
-    let mut second = first.prepare_second_node();
-    second.restart();
-    let service = first.service("*");
-    let services = [service.clone(), service.at(&second.base())];
-    let definition = json!({"rules": {"read": "'editor' in auth.roles"}});
-    services[0].put("/v1/admin/collections/things").json(&definition).expect(200).await;
+    let nodes = Nodes::start();
+    nodes.define("things", &json!({"rules": {"read": "'editor' in auth.roles"}})).await;
+    let Nodes { first, second, services } = nodes;
     let body = json!({"email": "ann@example.com", "password": "a long enough phrase"});
     let answer = first.client().post("/v1/auth/signup").json(&body).expect(201).await;
     let user = format!("/v1/admin/users/{}", answer.text_at("/user/id"));
