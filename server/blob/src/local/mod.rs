@@ -3,6 +3,7 @@
 //! `blobs/ab/NAME` are finished files, `partial/NAME` what is being written, on the same file system, so that a finished
 //! file comes to its place by a rename. Whatever waits for the disk does so on a blocking thread.
 
+mod folders;
 mod parts;
 mod read;
 mod sink;
@@ -18,13 +19,15 @@ use std::sync::Arc;
 use basalt_core::{Code, Error, Result};
 
 use crate::fault;
-use crate::key::{self, Key};
+use crate::key::Key;
+use folders::{Destination, Folders};
 
 pub(crate) use parts::Appending;
 pub(crate) use write::Writing;
 
 pub(crate) struct Local {
     root: PathBuf,
+    folders: Arc<Folders>,
     /// Who writes to a part file now.
     held: parts::Held,
 }
@@ -33,7 +36,7 @@ impl Local {
     /// Makes the folders and proves that they can be written to.
     pub(crate) async fn open(root: PathBuf) -> Result<Arc<Self>> {
         let shown = root.display().to_string();
-        let local = Arc::new(Self { root, held: parts::Held::default() });
+        let local = Arc::new(Self { root, folders: Arc::default(), held: parts::Held::default() });
         let prepared = Arc::clone(&local);
         blocking(move || Ok(prepared.prepare())).await?.map_err(|error| {
             Error::new(Code::Unavailable, format!("Files can't be kept in {shown}: {error}.")).caused_by(error)
@@ -43,16 +46,13 @@ impl Local {
 
     fn prepare(&self) -> io::Result<()> {
         let (blobs, partial) = (self.root.join("blobs"), self.partial_folder());
-        make_folder(&partial)?;
-        // All at once: a new folder in the middle of an upload would cost it a sync more.
-        for number in 0..key::FOLDERS {
-            make_folder(&blobs.join(key::folder_name(number)))?;
-        }
+        [&blobs, &partial].into_iter().try_for_each(|folder| make_folder(folder))?;
         let probe = partial.join("probe");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe)?;
         file.write_all(b"basalt").and_then(|()| file.sync_all())?;
         fs::remove_file(&probe)?;
-        [&blobs, &partial, &self.root].into_iter().try_for_each(|folder| sync_folder(folder))
+        [&blobs, &partial, &self.root].into_iter().try_for_each(|folder| sync_folder(folder))?;
+        self.folders.remember(&blobs)
     }
 
     pub(crate) async fn size(&self, key: &Key) -> Result<Option<u64>> {
@@ -62,18 +62,19 @@ impl Local {
 
     /// A second name for the same bytes: they are never changed. (Where the file system knows no such thing, a copy.)
     pub(crate) async fn copy(&self, from: &Key, to: &Key) -> Result<()> {
-        let (source, target, partial, key) = (self.blob(from), self.blob(to), self.partial(to), from.clone());
+        let (source, target, partial, key) = (self.blob(from), self.destination(to), self.partial(to), from.clone());
         blocking(move || {
-            match fs::hard_link(&source, &target) {
+            target.prepare()?;
+            match fs::hard_link(&source, &target.path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(fault::missing(&key))),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
                 Err(_) => {
-                    let copied = copy_bytes(&source, &partial).and_then(|()| fs::rename(&partial, &target));
+                    let copied = copy_bytes(&source, &partial).and_then(|()| fs::rename(&partial, &target.path));
                     copied.inspect_err(|_| drop(fs::remove_file(&partial)))?;
                 }
             }
-            sync_parent(&target).map(Ok)
+            sync_parent(&target.path).map(Ok)
         })
         .await?
     }
@@ -85,6 +86,10 @@ impl Local {
 
     fn blob(&self, key: &Key) -> PathBuf {
         self.root.join("blobs").join(key.as_str())
+    }
+
+    fn destination(&self, key: &Key) -> Destination {
+        Destination { path: self.blob(key), folders: Arc::clone(&self.folders) }
     }
 
     fn partial(&self, key: &Key) -> PathBuf {
@@ -102,10 +107,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 /// Moves a file that is on the disk to its place, and has the place on the disk, too.
-fn settle(partial: &Path, blob: &Path) -> io::Result<()> {
-    fs::rename(partial, blob)?;
+fn settle(partial: &Path, blob: &Destination) -> io::Result<()> {
+    blob.prepare()?;
+    fs::rename(partial, &blob.path)?;
     // Nobody was told of it yet: what may be gone after a power loss isn't left to be found.
-    sync_parent(blob).inspect_err(|_| drop(fs::remove_file(blob)))
+    sync_parent(&blob.path).inspect_err(|_| drop(fs::remove_file(&blob.path)))
 }
 
 fn size_of(path: &Path) -> io::Result<Option<u64>> {

@@ -13,6 +13,7 @@ use basalt_core::{Code, Error, Result};
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
+use super::folders::Destination;
 use super::sink::{Sink, Target};
 use super::{Local, absent_is_fine, blocking, settle, size_of, sync_folder, sync_parent};
 use crate::{Key, Parts};
@@ -94,7 +95,7 @@ impl Local {
 
     pub(crate) async fn complete(&self, key: &Key, offset: u64) -> Result<()> {
         let held = self.held.take(key).await?;
-        let (partial, blob) = (self.partial(key), self.blob(key));
+        let (partial, blob) = (self.partial(key), self.destination(key));
         blocking(move || {
             let _held = held;
             complete(&partial, &blob, offset)
@@ -154,10 +155,10 @@ fn shorten(file: &File, length: u64) -> io::Result<()> {
     }
 }
 
-fn complete(partial: &Path, blob: &Path, length: u64) -> io::Result<()> {
-    if size_of(blob)? == Some(length) {
+fn complete(partial: &Path, blob: &Destination, length: u64) -> io::Result<()> {
+    if size_of(&blob.path)? == Some(length) {
         // A crash may have come between the rename and its sync.
-        return sync_parent(blob);
+        return sync_parent(&blob.path);
     }
     let file = open(partial, length)?;
     file.sync_data()?;

@@ -19,7 +19,12 @@ impl Local {
             async move {
                 let name = key::folder_name(number);
                 let path = local.root.join("blobs").join(&name);
-                let found = blocking(move || stored(fs::read_dir(&path)?, &name)).await?;
+                let found = blocking(move || match fs::read_dir(&path) {
+                    Ok(folder) => stored(folder, &name),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+                    Err(error) => Err(error),
+                })
+                .await?;
                 Ok::<_, basalt_core::Error>(stream::iter(found.into_iter().map(Ok)))
             }
         };

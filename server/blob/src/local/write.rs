@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use basalt_core::Result;
 use bytes::Bytes;
 
+use super::folders::Destination;
 use super::sink::{Sink, Target};
 use super::{Local, settle};
 use crate::Key;
@@ -13,12 +14,12 @@ use crate::Key;
 /// A file that is being written. Dropped unfinished, it is gone.
 pub(crate) struct Writing {
     sink: Sink<Temporary>,
-    blob: PathBuf,
+    blob: Destination,
 }
 
 impl Local {
     pub(crate) fn create(&self, key: &Key) -> Writing {
-        let (partial, blob) = (self.partial(key), self.blob(key));
+        let (partial, blob) = (self.partial(key), self.destination(key));
         Writing { sink: Sink::new(move || open(partial)), blob }
     }
 }

@@ -24,16 +24,19 @@ fn take(connection: &Connection, folder: &Folder, migrations: &[Migration], now:
     if current > 0 {
         back_up(connection, folder, (current, last.version), now)?;
     }
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let taken = take_all(connection, pending, now).and_then(|()| execute(connection, "COMMIT"));
+    if taken.is_err() {
+        execute(connection, "ROLLBACK").unwrap_or_else(|error| tracing::error!(?error, "no rollback"));
+    }
+    taken
+}
+
+fn take_all(connection: &Connection, steps: &[Migration], now: Timestamp) -> Result<()> {
     execute(connection, CREATE_VERSIONS)?;
-    for step in pending {
-        execute(connection, "BEGIN IMMEDIATE")?;
-        let done = execute(connection, step.sql(Dialect::Sqlite))
-            .and_then(|()| run(connection, &step.note(now, Dialect::Sqlite)).map_err(|error| map(&error)))
-            .and_then(|_| execute(connection, "COMMIT"));
-        if let Err(error) = done {
-            execute(connection, "ROLLBACK").unwrap_or_else(|error| tracing::error!(?error, "no rollback"));
-            return Err(error);
-        }
+    for step in steps {
+        execute(connection, step.sql(Dialect::Sqlite))?;
+        run(connection, &step.note(now, Dialect::Sqlite)).map_err(|error| map(&error))?;
         tracing::info!(version = step.version, name = step.name, "migrated the database");
     }
     Ok(())
