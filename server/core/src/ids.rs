@@ -1,6 +1,7 @@
 //! Names and identifiers, parsed at the door and trusted inside.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -14,7 +15,7 @@ macro_rules! text_newtype {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             pub fn as_str(&self) -> &str {
@@ -33,7 +34,7 @@ macro_rules! text_newtype {
         }
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0.into()
+                String::from(&*name.0)
             }
         }
         impl TryFrom<String> for $name {

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
+use basalt_core::change::Body;
 use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, FieldPath, Seq, Timestamp};
 use serde_json::Value;
 
@@ -219,13 +221,21 @@ pub struct NewJob {
 }
 
 /// What a commit did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Committed {
     /// The place in the log of each document write, in their order.
     pub seqs: Vec<Seq>,
+    /// The document of each as the log has it, flat; `None` after a delete, and of a system collection.
+    pub documents: Vec<Option<Body>>,
 }
 
 impl Committed {
+    /// `range` is where the batch's changes are among its group's, whose first has the place `first`.
+    pub(crate) fn new(first: Seq, range: Range<usize>, documents: &[Option<Body>]) -> Self {
+        let documents = documents.get(range.clone()).map(<[_]>::to_vec).unwrap_or_default();
+        Self { seqs: range.map(|n| first + n as Seq).collect(), documents }
+    }
+
     /// The last place in the log, if something was logged.
     pub fn seq(&self) -> Option<Seq> {
         self.seqs.last().copied()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use basalt_core::change::Body;
 use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
 use basalt_core::{Document, DocumentId, Rev, Seq};
 use serde::ser::SerializeMap;
@@ -12,6 +13,8 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug)]
 pub enum Shown {
     Whole(Arc<Document>),
+    /// All of it, as it was written: its flat text is there already.
+    Written(Body),
     Part(Map<String, Value>),
 }
 
@@ -20,7 +23,16 @@ impl Shown {
     pub fn into_flat(self) -> Map<String, Value> {
         match self {
             Self::Whole(document) => Arc::unwrap_or_clone(document).into_flat(),
+            Self::Written(body) => (*body).clone(),
             Self::Part(fields) => fields,
+        }
+    }
+
+    /// The flat object's text, where it is there already.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Written(body) => Some(body.text()),
+            Self::Whole(_) | Self::Part(_) => None,
         }
     }
 }
@@ -36,6 +48,7 @@ impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let document = match self {
             Self::Part(fields) => return fields.serialize(serializer),
+            Self::Written(body) => return (**body).serialize(serializer),
             Self::Whole(document) => document,
         };
         let mut flat = serializer.serialize_map(Some(4 + document.data.len()))?;

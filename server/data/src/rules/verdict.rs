@@ -24,6 +24,10 @@ impl Permit {
         Self { cells }
     }
 
+    pub(crate) fn takes_tokens(&self) -> bool {
+        !self.cells.is_empty()
+    }
+
     /// The tokens that `limit()` took: they have to be written in the batch of the operation.
     pub fn cells(self) -> Vec<CellWrite> {
         self.cells

@@ -2,8 +2,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use basalt_core::{Error, Result};
-use tokio::sync::oneshot;
-
+use super::bell::{self, Answer, Reply, Rings};
 use crate::catalog::stale::stale_epoch;
 use crate::decide::{Committed, Decide, Read, Step, View, Writes};
 
@@ -17,7 +16,7 @@ pub(crate) trait Attempt: Send {
     fn step(&mut self, view: &View) -> Asked;
 
     /// Tells the caller. Has to come after the durable commit (of a refusal, too: it may rest on what the group wrote).
-    fn answer(self: Box<Self>, result: Result<Committed>);
+    fn answer(self: Box<Self>, result: Result<Committed>, rings: &mut Rings);
 }
 
 pub(crate) enum Asked {
@@ -26,18 +25,18 @@ pub(crate) enum Asked {
     Refuse(Error),
 }
 
-type Answer<Out> = Result<(Out, Committed)>;
+type Outcome<Out> = Result<(Out, Committed)>;
 
 /// A decision whose caller waits.
 pub(crate) struct Ticket<D: Decide> {
     decide: D,
     out: Option<D::Out>,
-    reply: oneshot::Sender<Answer<D::Out>>,
+    reply: Reply<Outcome<D::Out>>,
 }
 
 impl<D: Decide> Ticket<D> {
-    pub(crate) fn new(decide: D) -> (Self, oneshot::Receiver<Answer<D::Out>>) {
-        let (reply, answer) = oneshot::channel();
+    pub(crate) fn new(decide: D) -> (Self, Answer<Outcome<D::Out>>) {
+        let (reply, answer) = bell::answer();
         (Self { decide, out: None, reply }, answer)
     }
 }
@@ -58,14 +57,13 @@ impl<D: Decide> Attempt for Ticket<D> {
         }
     }
 
-    fn answer(self: Box<Self>, result: Result<Committed>) {
+    fn answer(self: Box<Self>, result: Result<Committed>, rings: &mut Rings) {
         let answer = match (result, self.out) {
             (Ok(committed), Some(out)) => Ok((out, committed)),
             (Ok(_), None) => Err(Error::internal("a commit without a decision")),
             (Err(error), _) => Err(error),
         };
-        // A caller who has gone doesn't want to know.
-        drop(self.reply.send(answer));
+        self.reply.send(answer, rings);
     }
 }
 

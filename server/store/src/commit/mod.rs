@@ -3,10 +3,12 @@
 use basalt_core::{Code, Error};
 
 mod attempt;
+mod bell;
 mod encode;
 mod group;
 
 pub(crate) use attempt::{Asked, Attempt, Inspection, Look, Ticket, check_epoch, unread};
+pub(crate) use bell::Rings;
 pub(crate) use encode::{ChangeRow, op_from_number, op_number, spliced};
 pub(crate) use group::{DocumentState, Group, Staged};
 

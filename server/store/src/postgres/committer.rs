@@ -2,11 +2,11 @@
 //! all that was read still holds. Where it doesn't, the group is decided anew, in the end under the lock.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use basalt_core::change::Body;
 use basalt_core::{Code, Error, Result, Seq};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
@@ -18,7 +18,7 @@ use super::settle::{Batch, Decided, Lock, decide};
 use super::write::{Call, Outcome, Ticket};
 use super::{Core, lock};
 use crate::catalog::stale::is_schema_changed;
-use crate::commit::{Attempt, GROUP_BATCHES, is_of_one_batch};
+use crate::commit::{Attempt, GROUP_BATCHES, Rings, is_of_one_batch};
 use crate::decide::Committed;
 use crate::shared::Loss;
 
@@ -127,6 +127,7 @@ impl Committer {
         let Failure { error, sent } = match self.tries(batches).await {
             Ok((mut decided, first)) => {
                 let changes = std::mem::take(&mut decided.group.changes);
+                let documents: Vec<Option<Body>> = changes.iter().map(|change| change.after.clone()).collect();
                 if !changes.is_empty() {
                     let last = first + changes.len() as Seq - 1;
                     self.core.own.put(first, changes);
@@ -135,9 +136,10 @@ impl Committer {
                 if !decided.group.jobs.is_empty() {
                     self.core.shared.enqueued();
                 }
+                let mut rings = Rings::default();
                 for batch in batches.drain(..decided.taken) {
                     let verdict = batch.verdict.unwrap_or_else(|| Err(Error::internal("a batch without a verdict")));
-                    batch.attempt.answer(verdict.map(|range| committed(first, range)));
+                    batch.attempt.answer(verdict.map(|range| Committed::new(first, range, &documents)), &mut rings);
                 }
                 return None;
             }
@@ -149,8 +151,9 @@ impl Committer {
         if is_of_one_batch(&error) && failed.len() > 1 {
             Box::pin(self.each_alone(failed, &error)).await;
         } else {
+            let mut rings = Rings::default();
             for batch in failed {
-                batch.attempt.answer(Err(error.clone()));
+                batch.attempt.answer(Err(error.clone()), &mut rings);
             }
         }
         Some(code)
@@ -161,7 +164,7 @@ impl Committer {
         let mut slow = 0;
         for batch in batches {
             if slow >= SLOW_BATCHES {
-                batch.attempt.answer(Err(error.clone()));
+                batch.attempt.answer(Err(error.clone()), &mut Rings::default());
             } else if self.group(&mut VecDeque::from([batch])).await == Some(Code::Timeout) {
                 slow += 1;
             }
@@ -350,6 +353,3 @@ impl Committer {
     }
 }
 
-fn committed(first: Seq, range: Range<usize>) -> Committed {
-    Committed { seqs: range.map(|n| first + n as Seq).collect() }
-}

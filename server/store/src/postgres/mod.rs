@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
-use crate::commit::{Attempt, QUEUE_BATCHES};
+use crate::commit::{Attempt, QUEUE_BATCHES, Rings};
 use crate::driver::{Alteration, Altered, Opened, Then};
 use crate::known::Known;
 use crate::shared::Shared;
@@ -188,7 +188,7 @@ impl Postgres {
         };
         drop(queue);
         let (attempt, error) = refused;
-        attempt.answer(Err(error));
+        attempt.answer(Err(error), &mut Rings::default());
     }
 
     /// Runs statements in one transaction.

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::catalog::stale::is_schema_changed;
 use crate::catalog::stored::{SELECT_COLLECTIONS, SELECT_META, Stored};
-use crate::commit::{Attempt, Inspection, Look, QUEUE_BATCHES, check_epoch, unread};
+use crate::commit::{Attempt, Inspection, Look, QUEUE_BATCHES, Rings, check_epoch, unread};
 use crate::decide::{Cell, CellKey, Decide, Found, Read, View};
 use crate::driver::{Alteration, Altered, Opened, Sieve, Then};
 use crate::known::Known;
@@ -139,7 +139,7 @@ impl Sqlite {
             Err(TrySendError::Disconnected(command)) => (command, gone()),
         };
         if let (Command::Commit(attempt), error) = refused {
-            attempt.answer(Err(error));
+            attempt.answer(Err(error), &mut Rings::default());
         }
     }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use basalt_core::change::Body;
 use basalt_core::{Code, Error, Result, Seq};
 use tokio::sync::watch;
 
 use super::connection::cannot_open;
-use crate::commit::{Attempt, ChangeRow};
+use crate::commit::{Attempt, ChangeRow, Rings};
 use crate::decide::Committed;
 use crate::shared::Shared;
 
@@ -93,8 +94,9 @@ impl Syncer {
             // What was committed while the last ones were synced goes to the disk together.
             let ready: Vec<Unsynced> = std::iter::once(first).chain(groups.try_iter().take(AHEAD)).collect();
             let synced = if ready.iter().any(|group| group.commit.is_some()) { self.sync() } else { Ok(()) };
+            let mut rings = Rings::default();
             for group in ready {
-                self.finish(group, &synced);
+                self.finish(group, &synced, &mut rings);
             }
         }
     }
@@ -111,8 +113,9 @@ impl Syncer {
         })
     }
 
-    fn finish(&self, group: Unsynced, synced: &Result<()>) {
+    fn finish(&self, group: Unsynced, synced: &Result<()>, rings: &mut Rings) {
         let Unsynced { commit, first_seq, changes, jobs, answers, waiting } = group;
+        let afters: Vec<Option<Body>> = changes.iter().map(|change| change.after.clone()).collect();
         if let (Ok(()), Some(commit)) = (synced, commit) {
             let logged = changes.len() as Seq;
             if logged > 0 {
@@ -128,15 +131,11 @@ impl Syncer {
             }
         }
         for (attempt, result) in answers {
-            attempt.answer(synced.clone().and(result).map(|range| committed(first_seq, range)));
+            attempt.answer(synced.clone().and(result).map(|range| Committed::new(first_seq, range, &afters)), rings);
         }
         if let Some(waiting) = waiting {
             // Who doesn't wait any more doesn't want to know.
             drop(waiting.send(synced.clone()));
         }
     }
-}
-
-fn committed(first: Seq, range: Range<usize>) -> Committed {
-    Committed { seqs: range.map(|n| first + n as Seq).collect() }
 }

@@ -16,7 +16,7 @@ use super::room::LogRoom;
 use super::syncer::{Answers, Durable, Unsynced};
 use super::write;
 use crate::commit::{
-    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Staged, check_epoch, is_of_one_batch,
+    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Rings, Staged, check_epoch, is_of_one_batch,
     unread,
 };
 use crate::decide::{Read, View, Writes};
@@ -131,7 +131,7 @@ impl Writer {
         let mut carried = None;
         let mut group = Group::new(self.shared.known());
         if let Err(error) = self.begin() {
-            first.answer(Err(error));
+            first.answer(Err(error), &mut Rings::default());
             return None;
         }
         let mut next = Some(first);
@@ -235,7 +235,7 @@ impl Writer {
         for (mut attempt, _) in answers {
             let mut group = Group::new(self.shared.known());
             if let Err(error) = self.begin() {
-                attempt.answer(Err(error));
+                attempt.answer(Err(error), &mut Rings::default());
                 continue;
             }
             let result = match self.decide(&mut group, attempt.as_mut()) {

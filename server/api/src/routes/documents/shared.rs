@@ -230,7 +230,10 @@ pub(super) fn written(collection: &str, written: Written) -> HttpResponse {
         response.insert_header((LOCATION, format!("/v1/collections/{collection}/documents/{}", written.id)));
     }
     match written.body {
-        Some(body) => response.json(body),
+        Some(body) => match body.text() {
+            Some(text) => response.content_type(ContentType::json()).body(text.to_owned()),
+            None => response.json(body),
+        },
         None => response.finish(),
     }
 }

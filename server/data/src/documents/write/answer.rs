@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::operation::{Context, Prepared};
 use crate::documents::answer::Shown;
 use crate::documents::state::{Decided, State, Stop};
-use crate::rules::{ReadVerdict, Sees};
+use crate::rules::{NoFacts, ReadVerdict, Sees};
 
 /// The flat document with the fields that the caller reads; `None` where he may not read it.
 pub(super) fn readable(
@@ -24,20 +24,41 @@ pub(super) fn readable(
     }
 }
 
-/// The same, with the wanted fields alone; `flat` is the document, flat.
+/// What its author reads of a document, where that rests on nothing else that is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Told {
+    Whole,
+    Nothing,
+}
+
+/// `None` where it takes more than the document to tell; `flat` is it, flat.
+pub(super) fn told(prepared: &Prepared<'_>, context: &Context<'_>, flat: &Value) -> Option<Told> {
+    match prepared.compiled.rules.sees(context.binding, flat, &NoFacts) {
+        Sees::All => Some(Told::Whole),
+        Sees::Nothing => Some(Told::Nothing),
+        Sees::Part | Sees::Need(_) => None,
+    }
+}
+
+/// The same as [`readable`], with the wanted fields alone.
 pub(super) fn answer(
     prepared: &Prepared<'_>,
     context: &Context<'_>,
     state: &State<'_>,
     document: &Arc<Document>,
-    flat: &Value,
+    told: Option<Told>,
 ) -> Decided<Option<Shown>> {
+    let sees = match told {
+        Some(Told::Whole) => Sees::All,
+        Some(Told::Nothing) => Sees::Nothing,
+        None => prepared.compiled.rules.sees(context.binding, &Value::Object(document.to_flat()), state),
+    };
     let select = prepared.operation.select.as_ref();
     let selected = |flat: Map<String, Value>| match select {
         Some(selection) => Shown::Part(selection.apply(flat)),
         None => Shown::Part(flat),
     };
-    match prepared.compiled.rules.sees(context.binding, flat, state) {
+    match sees {
         Sees::All if select.is_none() => Ok(Some(Shown::Whole(Arc::clone(document)))),
         Sees::All => Ok(Some(selected(document.to_flat()))),
         Sees::Nothing => Ok(None),

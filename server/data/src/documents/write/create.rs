@@ -5,14 +5,14 @@ use std::sync::Arc;
 use basalt_core::{ChangeOp, Code, Document, Error, Result};
 use serde_json::{Map, Value};
 
-use super::answer::answer;
+use super::answer::{Told, answer, told};
 use super::conform::conform;
 use super::execute::{Needs, authorize, check_open, effect, own_body, react, unique};
 use super::operation::{Act, Context, Draft, Effect, EffectKind, Prepared};
 use super::sight::{Sight, check_condition, check_preconditions, precondition_failed};
 use crate::documents::behaviour::BuiltInWrite;
 use crate::documents::state::{Decided, State, Stop};
-use crate::rules::Operation;
+use crate::rules::{NoFacts, Operation, Verdict};
 
 /// Whether the id is taken. That it is may be told (ids are no secrets), but only to who may create here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,21 +43,30 @@ pub(super) fn create(
     check_condition(prepared, context, None)?;
     let asked = match prepared.draft {
         Some(draft) => draft.clone()?,
-        None => Draft::new(make(prepared, context, conform(compiled, fields)?)),
+        None => Draft { document: Arc::new(make(prepared, context, conform(compiled, fields)?)), told: None },
     };
-    compiled.check_protected(None, Some(&asked.flat))?;
-    // What is written, and what rules judge of it.
-    let (next, judged) = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
-        None => (asked.clone(), asked.flat),
+    let Draft { document: asked, told } = asked;
+    // What is written, and what rules judge of it, where that isn't done.
+    let (next, judged, told) = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
+        None if told.is_some() => (asked, None, told),
+        None => {
+            let flat = Value::Object(asked.to_flat());
+            (asked, Some(flat), None)
+        }
         Some(replaced) => {
-            let next = Draft::new(make(prepared, context, conform(compiled, replaced)?));
-            let judged = Arc::new(judged_fields(prepared, &asked.flat, &next.flat));
-            (next, judged)
+            let flat = Value::Object(asked.to_flat());
+            compiled.check_protected(None, Some(&flat))?;
+            let next = make(prepared, context, conform(compiled, replaced)?);
+            let judged = judged_fields(prepared, &flat, next.to_flat());
+            (Arc::new(next), Some(judged), None)
         }
     };
-    compiled.check_protected(None, Some(&judged))?;
     let mut needs = Needs::default();
-    let cells = needs.ask(authorize(prepared, context, state, Operation::Create { next: &judged }))?;
+    let mut cells = None;
+    if let Some(judged) = &judged {
+        compiled.check_protected(None, Some(judged))?;
+        cells = needs.ask(authorize(prepared, context, state, Operation::Create { next: judged }))?;
+    }
     if taken == Taken::Yes {
         needs.finish()?;
         return Err(Stop::Refuse(if prepared.operation.if_none_match.is_some() {
@@ -66,22 +75,14 @@ pub(super) fn create(
             Error::new(Code::DocumentExists, "There is a document with this id already.")
         }));
     }
-    let Draft { document: next, flat } = next;
     needs.ask(unique(prepared, context, state, &next, None))?;
     let extra = needs.ask(react(prepared, context, state, BuiltInWrite::Create { next: &next }))?;
     state.put(compiled, Arc::clone(&next), None);
     state.add_cells(cells.unwrap_or_default());
     state.add_extra(extra.unwrap_or_default());
-    let body = needs.ask(answer(prepared, context, state, &next, &flat))?;
+    let body = needs.ask(answer(prepared, context, state, &next, told))?;
     needs.finish()?;
     Ok(Effect { after: Some(Arc::clone(&next)), ..effect(EffectKind::Created, &next, body.flatten()) })
-}
-
-impl Draft {
-    fn new(document: Document) -> Self {
-        let flat = Arc::new(Value::Object(document.to_flat()));
-        Self { document: Arc::new(document), flat }
-    }
 }
 
 /// What a create would write, where its caller may try to.
@@ -89,7 +90,20 @@ pub(crate) fn draft(prepared: &Prepared<'_>, context: &Context<'_>) -> Option<Re
     let Act::Create { body } = &prepared.operation.act else { return None };
     check_open(prepared, context, ChangeOp::Create).ok()?;
     let fields = own_body(prepared, body).ok()?;
-    Some(conform(prepared.compiled, fields).map(|fields| Draft::new(make(prepared, context, fields))))
+    Some(conform(prepared.compiled, fields).map(|fields| {
+        let mut document = make(prepared, context, fields);
+        let told = document.seen_flat(|flat| allowed(prepared, context, flat));
+        Draft { document: Arc::new(document), told }
+    }))
+}
+
+/// Whether it may be created whatever else is stored; if so, what its author reads of it.
+fn allowed(prepared: &Prepared<'_>, context: &Context<'_>, flat: &Value) -> Option<Told> {
+    prepared.compiled.check_protected(None, Some(flat)).ok()?;
+    match prepared.compiled.rules.authorize(context.binding, Operation::Create { next: flat }, &NoFacts) {
+        Verdict::Allow(permit) if !permit.takes_tokens() => told(prepared, context, flat),
+        Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Need(_) => None,
+    }
 }
 
 fn make(prepared: &Prepared<'_>, context: &Context<'_>, data: Map<String, Value>) -> Document {
@@ -101,14 +115,11 @@ fn make(prepared: &Prepared<'_>, context: &Context<'_>, data: Map<String, Value>
 }
 
 /// What rules judge of a hook's result: all of it, but for fields with a write rule that the caller left alone.
-fn judged_fields(prepared: &Prepared<'_>, asked: &Value, next: &Value) -> Value {
-    let mut judged = next.clone();
-    if let Value::Object(fields) = &mut judged {
-        for (field, rules) in &prepared.compiled.rules.fields {
-            if rules.write.is_some() && asked.get(field).is_none() {
-                fields.remove(field);
-            }
+fn judged_fields(prepared: &Prepared<'_>, asked: &Value, mut next: Map<String, Value>) -> Value {
+    for (field, rules) in &prepared.compiled.rules.fields {
+        if rules.write.is_some() && asked.get(field).is_none() {
+            next.remove(field);
         }
     }
-    judged
+    Value::Object(next)
 }

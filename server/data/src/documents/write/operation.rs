@@ -7,6 +7,7 @@ use basalt_core::{CollectionName, Document, DocumentId, Result, Rev, Timestamp};
 use basalt_expr::Expression;
 use serde_json::{Map, Value};
 
+use super::answer::Told;
 use crate::collections::Compiled;
 use crate::documents::answer::Shown;
 use crate::documents::behaviour::Behaviours;
@@ -72,11 +73,12 @@ pub(crate) struct Prepared<'a> {
     pub draft: Option<&'a Result<Draft>>,
 }
 
-/// A new document, and the same flat, as expressions see it.
+/// A new document.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub document: Arc<Document>,
-    pub flat: Arc<Value>,
+    /// Where its author may create it whatever else is stored: what he reads of it.
+    pub(super) told: Option<Told>,
 }
 
 /// What a before-hook saw, on which its result depends, and what it made of the user's fields.

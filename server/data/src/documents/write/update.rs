@@ -7,7 +7,7 @@ use basalt_core::document::pointer_token;
 use basalt_core::{ChangeOp, Code, Document, Error, FieldError};
 use serde_json::{Map, Value};
 
-use super::answer::answer;
+use super::answer::{answer, told};
 use super::conform::{conform, without};
 use super::execute::{Needs, authorize, check_open, effect, is_time, react, unique};
 use super::operation::{Context, Effect, EffectKind, Prepared};
@@ -118,19 +118,30 @@ fn update(
 ) -> Decided<Effect> {
     let compiled = prepared.compiled;
     let asked = conform_unless_denied(prepared, context, state, seen, wanted.fields)?;
-    let asked = make(prepared, context, seen, asked);
-    let judged = Value::Object(asked.to_flat());
-    check_protected(prepared, seen, &judged, &wanted.blind)?;
-    let next = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
-        None => asked,
-        Some(replaced) => make(prepared, context, seen, conform(compiled, replaced)?),
-    };
-    let replaced = prepared.pin.is_some_and(|pin| pin.replaced.is_some());
-    let flat = judged_fields(prepared, seen, judged, &next);
-    compiled.check_protected(Some(&seen.flat), Some(&flat))?;
+    let mut asked = make(prepared, context, seen, asked);
     let mut needs = Needs::default();
-    let cells = needs.ask(authorize(prepared, context, state, Operation::Update { doc: &seen.flat, next: &flat }))?;
-    needs.ask(authorize_blind(prepared, context, state, seen, &flat, &wanted.blind))?;
+    let mut authorized = |next: &Value| {
+        let cells = needs.ask(authorize(prepared, context, state, Operation::Update { doc: &seen.flat, next }))?;
+        needs.ask(authorize_blind(prepared, context, state, seen, next, &wanted.blind))?;
+        Ok::<_, Stop>(cells)
+    };
+    let (next, cells, told) = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
+        None => {
+            let (cells, told) = asked.seen_flat(|flat| {
+                check_protected(prepared, seen, flat, &wanted.blind)?;
+                Ok::<_, Stop>((authorized(flat)?, told(prepared, context, flat)))
+            })?;
+            (asked, cells, told)
+        }
+        Some(replaced) => {
+            let asked = Value::Object(asked.into_flat());
+            check_protected(prepared, seen, &asked, &wanted.blind)?;
+            let next = make(prepared, context, seen, conform(compiled, replaced)?);
+            let judged = judged_fields(prepared, seen, &asked, &next);
+            compiled.check_protected(Some(&seen.flat), Some(&judged))?;
+            (next, authorized(&judged)?, None)
+        }
+    };
     let previous = &seen.document;
     needs.ask(unique(prepared, context, state, &next, Some(previous)))?;
     let extra = needs.ask(react(prepared, context, state, BuiltInWrite::Update { doc: previous, next: &next }))?;
@@ -138,8 +149,7 @@ fn update(
     state.put(compiled, Arc::clone(&next), Some(Arc::clone(previous)));
     state.add_cells(cells.unwrap_or_default());
     state.add_extra(extra.unwrap_or_default());
-    let whole = if replaced { Value::Object(next.to_flat()) } else { flat };
-    let body = needs.ask(answer(prepared, context, state, &next, &whole))?;
+    let body = needs.ask(answer(prepared, context, state, &next, told))?;
     needs.finish()?;
     let (before, after) = (Some(Arc::clone(previous)), Some(Arc::clone(&next)));
     Ok(Effect { before, after, ..effect(EffectKind::Updated, &next, body.flatten()) })
@@ -221,10 +231,7 @@ fn authorize_blind(
 }
 
 /// What rules judge of a hook's result: all of it, but for fields with a write rule that the caller left alone.
-fn judged_fields(prepared: &Prepared<'_>, seen: &Seen, asked: Value, next: &Document) -> Value {
-    if prepared.pin.is_none_or(|pin| pin.replaced.is_none()) {
-        return asked;
-    }
+fn judged_fields(prepared: &Prepared<'_>, seen: &Seen, asked: &Value, next: &Document) -> Value {
     let mut flat = next.to_flat();
     for (field, rules) in &prepared.compiled.rules.fields {
         let stored = seen.flat.get(field);
