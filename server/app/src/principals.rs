@@ -53,8 +53,8 @@ impl Principals {
 
 /// Fed by the node's tailer, whose [`basalt_data::changes::Lag`] the three know too.
 impl Reader for Principals {
-    fn apply(&mut self, changes: &Arc<[Change]>) {
-        for change in changes.iter() {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
+        for change in changes {
             self.users.apply(change);
             self.keys.apply(change);
             self.operators.apply(change);

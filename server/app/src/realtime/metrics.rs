@@ -1,8 +1,15 @@
 //! What the room counts.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+
+// What is counted at each commit is looked up by its name once.
+static CHANGES: LazyLock<Counter> = LazyLock::new(|| counter!("basalt_realtime_changes_total"));
+static EVALUATIONS: LazyLock<Counter> = LazyLock::new(|| counter!("basalt_realtime_evaluations_total"));
+static FRAMES: LazyLock<Counter> = LazyLock::new(|| counter!("basalt_realtime_frames_total"));
+static LAG: LazyLock<Gauge> = LazyLock::new(|| gauge!("basalt_realtime_lag_seconds"));
 
 /// Says what the names mean; once a process.
 pub(super) fn describe() {
@@ -23,12 +30,12 @@ pub(super) fn describe() {
 }
 
 pub(super) fn evaluated(evaluations: usize, changes: usize) {
-    counter!("basalt_realtime_changes_total").increment(changes as u64);
-    counter!("basalt_realtime_evaluations_total").increment(evaluations as u64);
+    CHANGES.increment(changes as u64);
+    EVALUATIONS.increment(evaluations as u64);
 }
 
 pub(super) fn sent(frames: usize) {
-    counter!("basalt_realtime_frames_total").increment(frames as u64);
+    FRAMES.increment(frames as u64);
 }
 
 pub(super) fn taken() {
@@ -72,5 +79,5 @@ pub(super) fn waiting(frames: usize) {
 }
 
 pub(super) fn lag(lag: Duration) {
-    gauge!("basalt_realtime_lag_seconds").set(lag.as_secs_f64());
+    LAG.set(lag.as_secs_f64());
 }

@@ -69,9 +69,7 @@ impl Triggers {
 
     async fn read(&self, mut stop: watch::Receiver<bool>) {
         let mut follower = Follower::new(self);
-        let mut end = self.db().store().log_end();
         while !*stop.borrow() {
-            end.borrow_and_update();
             let pause = match follower.turn().await {
                 Ok(Turn::More) => continue,
                 Ok(Turn::Idle) => POLL,
@@ -82,7 +80,7 @@ impl Triggers {
                 }
             };
             tokio::select! {
-                Ok(()) = end.changed() => {}
+                () = self.0.passed.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
                 changed = stop.changed() => if changed.is_err() { break },
             }
@@ -113,6 +111,7 @@ impl<'a> Follower<'a> {
             return Ok(Turn::Idle);
         }
         let Some(place) = self.find_place().await? else { return Ok(Turn::Idle) };
+        let place = self.pass(place);
         let changes = match self.triggers.db().store().changes(place.read, BATCH).await {
             Ok(changes) => changes,
             Err(error) if error.code() == Code::CursorExpired => return self.jump(place).await,
@@ -133,6 +132,15 @@ impl<'a> Follower<'a> {
         self.note_sometimes(now).await?;
         // Whoever lost the log to another node has no place any more.
         Ok(if self.place.is_some() { Turn::More } else { Turn::Idle })
+    }
+
+    /// Goes on beyond what nobody wanted when it came.
+    fn pass(&mut self, mut place: Place) -> Place {
+        if let Some(end) = self.triggers.0.passed.beyond(place.read) {
+            place.read = end;
+            self.place = Some(place);
+        }
+        place
     }
 
     /// Where the reader stands; `None`: another node reads.
@@ -163,6 +171,7 @@ impl<'a> Follower<'a> {
             }
             end
         };
+        self.triggers.0.passed.forget();
         self.place = Some(Place { noted: seq, read: seq, noted_at: now });
         Ok(self.place)
     }

@@ -11,6 +11,7 @@ mod lease;
 mod letters;
 mod measure;
 mod messages;
+mod passed;
 mod traced;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ use crate::common::Db;
 pub use deliver::{Deliveries, FAMILY};
 pub use letters::{Letter, LetterPage, LettersQuery};
 pub use messages::Messages;
+pub use passed::Feed;
+use passed::Passed;
 
 /// What a node calls itself that has no others beside it.
 const ALONE: &str = "alone";
@@ -52,6 +55,7 @@ struct Inner {
     /// What this node calls itself in the lease.
     node: String,
     messages: Messages,
+    passed: Passed,
 }
 
 impl Triggers {
@@ -61,12 +65,17 @@ impl Triggers {
         let alone = parts.db.store().signals().is_none();
         let node = if alone { ALONE.to_owned() } else { random::base32hex(&random::bytes::<10>(parts.db.random())) };
         let messages = Messages::new(parts.subscribers.clone());
-        Self(Arc::new(Inner { parts, node, messages }))
+        Self(Arc::new(Inner { parts, node, messages, passed: Passed::default() }))
     }
 
     /// What does the deliveries: jobs of the family [`FAMILY`].
     pub fn deliveries(&self) -> Arc<Deliveries> {
         Arc::new(Deliveries::new(self.clone()))
+    }
+
+    /// What the node's tailer feeds: it wakes the reader of the log.
+    pub fn feed(&self) -> Feed {
+        Feed(self.clone())
     }
 
     /// Where channels tell what is said in them.

@@ -115,7 +115,7 @@ impl Webhooks {
 
 /// What a change of the log makes untrue is read anew.
 impl Reader for Webhooks {
-    fn apply(&mut self, changes: &Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         if changes.iter().any(|change| change.collection == *WEBHOOKS) {
             self.inner.changed.notify_one();
         }

@@ -370,7 +370,8 @@ async fn another_node_hears_of_deploys_and_secrets_by_the_log() {
         one.registry.set_secret(&owner, (&secret, None), &Secret::new("a long value")).await.unwrap();
         assert_eq!(code(other.registry.resolve("add", None, 0)), "function_not_found");
         let changes = world.node.store.changes(0, 1_000).await.unwrap();
-        other.registry.follow().apply(&changes.into());
+        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        other.registry.follow().apply(&changes);
         let kept_up = tokio::time::timeout(Duration::from_secs(10), async {
             tokio::select! {
                 () = other.registry.keep_up() => {}

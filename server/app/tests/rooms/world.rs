@@ -170,7 +170,8 @@ impl Node {
     /// Reads the log from its beginning, as the node's tailer does.
     pub(crate) async fn follow(&self) {
         let changes: Vec<Change> = self.store.changes(0, 10_000).await.expect("the log");
-        self.principals.clone().apply(&changes.into());
+        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        self.principals.clone().apply(&changes);
     }
 }
 

@@ -54,9 +54,9 @@ impl Background {
         let (changes, clock, lag) = (rooms.changes.clone(), Arc::clone(&rooms.clock), rooms.lag.clone());
         let (since, stopped) = (rooms.changes.end(), self.stop.subscribe());
         let (registry, webhooks) = (rooms.functions.registry.clone(), rooms.webhooks.clone());
-        let rest = ((registry.follow(), webhooks), (rooms.realtime.feed(), rooms.changes.recent(since)));
+        let listeners = (rooms.triggers.feed(), (rooms.realtime.feed(), rooms.changes.recent(since)));
         // Rights first: what live queries then ask about them is asked anew.
-        let mut readers = (rooms.principals.clone(), rest);
+        let mut readers = (rooms.principals.clone(), ((registry.follow(), webhooks), listeners));
         self.tasks.spawn(async move {
             changes.follow(since, &mut readers, &*clock, &lag, stopped).await;
         });

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Something in this process that goes by the log: a cache that forgets, an index that follows.
 pub trait Reader: Send {
     /// The next changes, shared with those who keep them.
-    fn apply(&mut self, changes: &Arc<[Change]>);
+    fn apply(&mut self, changes: &[Arc<Change>]);
 
     /// Changes were missed (the log no longer reaches back): everything that was learnt may be untrue.
     fn reset(&mut self);
@@ -22,7 +22,7 @@ pub trait Reader: Send {
 
 /// Both, one after the other: what the first forgets at a change the second doesn't find any more.
 impl<A: Reader, B: Reader> Reader for (A, B) {
-    fn apply(&mut self, changes: &Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         self.0.apply(changes);
         self.1.apply(changes);
     }
@@ -62,15 +62,19 @@ impl Changes {
         reader: &mut dyn Reader,
         clock: &dyn Clock,
         lag: &Lag,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
     ) {
         let mut tail = self.tail(since);
-        while !*stop.borrow() {
-            tokio::select! {
-                () = step(self, &mut tail, reader, clock, lag) => {}
-                // A sender that is gone can't say stop any more, which is one.
-                changed = stop.changed() => if changed.is_err() { return },
+        let mut stopped = stop.clone();
+        let fed = async {
+            while !*stop.borrow() {
+                step(self, &mut tail, reader, clock, lag).await;
             }
+        };
+        tokio::select! {
+            () = fed => {}
+            // A sender that is gone can't say stop any more, which is one.
+            _ = stopped.wait_for(|stop| *stop) => {}
         }
     }
 }
@@ -84,7 +88,7 @@ async fn step(changes: &Changes, tail: &mut Tail, reader: &mut dyn Reader, clock
         }
         Ok(batch) => {
             let was_last = Tail::was_last(&batch);
-            reader.apply(&Arc::from(batch));
+            reader.apply(&batch);
             if was_last {
                 lag.caught_up(asked_at);
             }

@@ -59,12 +59,12 @@ impl Recent {
 }
 
 impl Ring {
-    fn push(&mut self, change: &Change) {
+    fn push(&mut self, change: &Arc<Change>) {
         // No change lies between the place that was followed from and the first one that came.
         self.from.get_or_insert(change.seq.saturating_sub(1));
         let bytes = weight(change);
         self.bytes += bytes;
-        self.changes.push_back((Arc::new(change.clone()), bytes));
+        self.changes.push_back((Arc::clone(change), bytes));
         while self.changes.len() > MOST || self.bytes > MOST_BYTES {
             let Some((oldest, bytes)) = self.changes.pop_front() else { return };
             self.bytes -= bytes;
@@ -74,10 +74,10 @@ impl Ring {
 }
 
 impl Reader for Recent {
-    fn apply(&mut self, changes: &Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         {
             let mut ring = self.ring();
-            for change in changes.iter() {
+            for change in changes {
                 ring.push(change);
             }
         }
@@ -104,9 +104,9 @@ mod tests {
 
     use super::*;
 
-    fn change(seq: Seq, bytes: usize) -> Change {
+    fn change(seq: Seq, bytes: usize) -> Arc<Change> {
         let after = Map::from_iter([("text".to_owned(), Value::from("x".repeat(bytes)))]);
-        Change {
+        Arc::new(Change {
             seq,
             collection: CollectionName::parse("notes").unwrap(),
             id: DocumentId::parse("n").unwrap(),
@@ -118,7 +118,7 @@ mod tests {
             trace: None,
             depth: 0,
             at: Timestamp::from_millis(0),
-        }
+        })
     }
 
     fn seqs(recent: &Recent, since: Seq, rows: usize) -> Option<Vec<Seq>> {
@@ -132,13 +132,13 @@ mod tests {
         recent.begin(5);
         assert_eq!(seqs(&recent, 5, 10), Some(vec![]));
         assert_eq!(seqs(&recent, 4, 10), None, "what was before is not held");
-        recent.apply(&Arc::from([change(7, 1), change(9, 1), change(10, 1)]));
+        recent.apply(&[change(7, 1), change(9, 1), change(10, 1)]);
         assert_eq!(seqs(&recent, 5, 2), Some(vec![7, 9]));
         assert_eq!(seqs(&recent, 9, 9), Some(vec![10]));
         assert_eq!(seqs(&recent, 12, 9), Some(vec![]));
         recent.reset();
         assert_eq!(seqs(&recent, 10, 9), None);
-        recent.apply(&Arc::from([change(20, 1)]));
+        recent.apply(&[change(20, 1)]);
         assert_eq!(seqs(&recent, 10, 9), None);
         assert_eq!(seqs(&recent, 19, 9), Some(vec![20]));
     }
@@ -148,11 +148,11 @@ mod tests {
         let mut recent = Recent::default();
         recent.begin(0);
         for seq in 1..=5_000 {
-            recent.apply(&Arc::from([change(seq, 1)]));
+            recent.apply(&[change(seq, 1)]);
         }
         assert_eq!(recent.after(5_000 - MOST as u64, 10_000).map(|held| held.len()), Some(MOST));
         assert_eq!(seqs(&recent, 0, 1), None);
-        recent.apply(&(5_001..5_020).map(|seq| change(seq, 1 << 20)).collect());
+        recent.apply(&(5_001..5_020).map(|seq| change(seq, 1 << 20)).collect::<Vec<_>>());
         let held = recent.ring().bytes;
         assert!(held <= MOST_BYTES, "{held}");
     }

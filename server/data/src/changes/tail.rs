@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::{Change, Result, Seq};
 use basalt_store::Store;
 use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Changes of one batch.
 const BATCH: u32 = 500;
@@ -14,12 +16,16 @@ pub struct Tail {
     store: Store,
     position: Seq,
     ends: watch::Receiver<Seq>,
+    /// One timer for all waits: a new one for each costs as much as the read that it ends in.
+    polls: Interval,
 }
 
 impl Tail {
     pub(super) fn new(store: Store, since: Seq) -> Self {
         let ends = store.log_end();
-        Self { store, position: since, ends }
+        let mut polls = tokio::time::interval_at(Instant::now() + POLL, POLL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { store, position: since, ends, polls }
     }
 
     /// The last change that was handed out.
@@ -34,7 +40,7 @@ impl Tail {
 
     /// The next changes; waits until there are some. Dropping the future loses nothing. An error leaves the place as it
     /// was; [`basalt_core::Code::CursorExpired`] says that the log no longer reaches back to it.
-    pub async fn next(&mut self) -> Result<Vec<Change>> {
+    pub async fn next(&mut self) -> Result<Vec<Arc<Change>>> {
         loop {
             let changes = self.next_if_any().await?;
             if !changes.is_empty() {
@@ -44,27 +50,28 @@ impl Tail {
         }
     }
 
-    /// The next changes, or none when the end is reached.
-    pub async fn next_if_any(&mut self) -> Result<Vec<Change>> {
+    /// The next changes, or none when the end is reached. All who follow this reader share them.
+    pub async fn next_if_any(&mut self) -> Result<Vec<Arc<Change>>> {
         // Seen before reading: what is committed meanwhile wakes the next wait.
         self.ends.borrow_and_update();
         let changes = self.store.changes(self.position, BATCH).await?;
         if let Some(last) = changes.last() {
             self.position = last.seq;
         }
-        Ok(changes)
+        Ok(changes.into_iter().map(Arc::new).collect())
     }
 
     /// Whether the log held no more than this batch when it was read: under a steady writer no read is ever empty.
-    pub(super) fn was_last(batch: &[Change]) -> bool {
+    pub(super) fn was_last(batch: &[Arc<Change>]) -> bool {
         batch.len() < BATCH as usize
     }
 
     /// Until something may have been written.
     pub(super) async fn wait(&mut self) {
-        if let Ok(Err(_)) = tokio::time::timeout(POLL, self.ends.changed()).await {
-            // The store is closing: no wake-up comes any more, and nobody should spin on that.
-            tokio::time::sleep(POLL).await;
+        tokio::select! {
+            Ok(()) = self.ends.changed() => {}
+            // Or the store is closing: no wake-up comes any more, and nobody should spin on that.
+            _ = self.polls.tick() => {}
         }
     }
 }

@@ -75,7 +75,7 @@ impl Diary {
 }
 
 impl Reader for Diary {
-    fn apply(&mut self, changes: &std::sync::Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         self.0.lock().unwrap().extend(changes.iter().map(|change| change.id.to_string()));
     }
 
@@ -142,7 +142,7 @@ struct Counting {
 }
 
 impl Reader for Counting {
-    fn apply(&mut self, changes: &std::sync::Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         self.left = self.left.saturating_sub(changes.len());
         if self.left == 0 {
             self.stop.send(true).unwrap();

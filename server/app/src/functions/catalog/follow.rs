@@ -14,13 +14,14 @@ use crate::functions::secrets;
 pub struct Follow(pub(in crate::functions) Registry);
 
 impl Reader for Follow {
-    fn apply(&mut self, changes: &Arc<[Change]>) {
+    fn apply(&mut self, changes: &[Arc<Change>]) {
         let ours = [&*FUNCTIONS, &*FUNCTION_VERSIONS, &*FUNCTION_CODE];
         let deployed = changes.iter().filter(|change| ours.contains(&&change.collection));
         if let Some(seq) = deployed.map(|change| change.seq).max() {
             self.0.changed(seq);
         }
-        let of_secrets = |change: &Change| change.collection == *AUDIT && change.id.as_str().starts_with(secrets::MARK);
+        let of_secrets =
+            |change: &Arc<Change>| change.collection == *AUDIT && change.id.as_str().starts_with(secrets::MARK);
         if changes.iter().any(of_secrets) {
             self.0.secrets_changed();
         }

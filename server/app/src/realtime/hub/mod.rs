@@ -359,6 +359,7 @@ impl Hub {
     }
 
     fn tick(&mut self) {
+        self.pass_what_nobody_heard();
         self.queries.due(Instant::now());
         self.expire();
         self.renew_times();

@@ -28,7 +28,8 @@ impl Recent {
 
     /// Nothing is known about what was before.
     pub(super) fn forget(&mut self, position: Seq) {
-        *self = Self::new(position);
+        self.floor = position;
+        self.changes.clear();
     }
 
     /// Whether one of these changed after `since`, or may have.

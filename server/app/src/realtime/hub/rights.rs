@@ -25,6 +25,7 @@ impl Hub {
             link.end(1001, "the server stops");
         }
         self.connections.add(link);
+        self.listen();
         if let Some(token) = token {
             self.ask(id, token, Why::Came);
         }
@@ -38,8 +39,11 @@ impl Hub {
                 self.queries.leave(query, watching.key);
             }
         }
-        if self.draining.is_some() && self.connections.len() == 0 {
-            self.drained();
+        if self.connections.len() == 0 {
+            self.handover.rest();
+            if self.draining.is_some() {
+                self.drained();
+            }
         }
     }
 

@@ -59,23 +59,6 @@ pub(super) struct Reply {
     pub(super) missed: Option<Vec<Change>>,
 }
 
-/// One change within its batch.
-#[derive(Clone)]
-pub(super) struct ChangeRef {
-    batch: Arc<[Change]>,
-    at: usize,
-}
-
-impl ChangeRef {
-    pub(super) fn new(batch: &Arc<[Change]>, at: usize) -> Self {
-        Self { batch: Arc::clone(batch), at }
-    }
-
-    pub(super) fn get(&self) -> &Change {
-        &self.batch[self.at]
-    }
-}
-
 #[derive(Default)]
 pub(super) struct Queries {
     by_id: HashMap<QueryId, Query>,
@@ -184,13 +167,15 @@ impl Queries {
     }
 
     /// The changes of one commit, in order.
-    pub(super) fn commit(&mut self, changes: &[ChangeRef], now: Instant) {
-        let mut concerned: HashMap<QueryId, Vec<ChangeRef>> = HashMap::new();
+    pub(super) fn commit(&mut self, changes: &[Arc<Change>], now: Instant) {
+        if self.by_id.is_empty() {
+            return metrics::evaluated(0, changes.len());
+        }
+        let mut concerned: HashMap<QueryId, Vec<Arc<Change>>> = HashMap::new();
         for change in changes {
-            let Change { collection, id, .. } = change.get();
-            self.depend(collection, id, now);
-            for query in self.index.concerned(change.get()) {
-                concerned.entry(query).or_default().push(change.clone());
+            self.depend(&change.collection, &change.id, now);
+            for query in self.index.concerned(change) {
+                concerned.entry(query).or_default().push(Arc::clone(change));
             }
         }
         let evaluations: usize = concerned.values().map(Vec::len).sum();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use basalt_core::{Code, CollectionName, DocumentId, Error, Result, Seq};
+use basalt_core::{Change, Code, CollectionName, DocumentId, Error, Result, Seq};
 use basalt_data::documents::live::{RESULT_MOST, Taken, Watched, too_large};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use super::judge::{Judged, judge, read_row};
 use super::known::{Answer, Known, Place};
 use super::members::{BEYOND, Members, Row, Step, difference, print_of_list};
 use super::parcel::Parcel;
-use super::{ChangeRef, PAUSE, QueryId, Reply, Wish, place_text, resume};
+use super::{PAUSE, QueryId, Reply, Wish, place_text, resume};
 use crate::common::hex;
 
 /// Changes that are kept while a result is read; more, and it is read once more.
@@ -61,7 +61,7 @@ pub(super) struct Query {
     /// Documents that rows look up.
     known: Known,
     /// Changes that wait for such documents, where some are being read.
-    looking: Option<Vec<ChangeRef>>,
+    looking: Option<Vec<Arc<Change>>>,
     refresh: PutOff,
     decide: PutOff,
     /// Readings that failed, one after the other, and when the next one may begin.
@@ -75,7 +75,7 @@ struct Reading {
     replaces: bool,
     joiners: Vec<Joiner>,
     /// Changes since the reading began, where it replaces the members.
-    kept: Vec<ChangeRef>,
+    kept: Vec<Arc<Change>>,
     overflowed: bool,
     /// What subscribers were told since the reading began, where it doesn't.
     told: Vec<Parcel>,
@@ -209,7 +209,7 @@ impl Query {
     }
 
     /// Changes of one commit that may concern it.
-    pub(super) fn commit(&mut self, changes: &[ChangeRef], wishes: &mut Vec<Wish>) {
+    pub(super) fn commit(&mut self, changes: &[Arc<Change>], wishes: &mut Vec<Wish>) {
         if let Some(reading) = &mut self.reading
             && reading.replaces
         {
@@ -253,14 +253,14 @@ impl Query {
         }
     }
 
-    fn apply(&mut self, changes: &[ChangeRef], wishes: &mut Vec<Wish>) {
+    fn apply(&mut self, changes: &[Arc<Change>], wishes: &mut Vec<Wish>) {
         if self.watched.is_document() {
             self.refresh.wanted = true;
             return;
         }
         let Some(members) = &mut self.members else { return };
         let asked = self.known.asked();
-        let later = changes.iter().map(ChangeRef::get).filter(|change| change.seq > self.seq);
+        let later = changes.iter().map(AsRef::as_ref).filter(|change| change.seq > self.seq);
         let judged: Vec<_> = later.map(|change| (change, judge(&self.watched, change, &asked))).collect();
         let unknown = asked.unknown();
         if !unknown.is_empty() {
@@ -395,11 +395,8 @@ impl Query {
 }
 
 /// Changes of one commit follow one another and have one origin.
-pub(crate) fn commits(changes: &[ChangeRef]) -> impl Iterator<Item = &[ChangeRef]> {
-    changes.chunk_by(|one, next| {
-        let (one, next) = (one.get(), next.get());
-        one.request_id == next.request_id && one.at == next.at && one.actor == next.actor
-    })
+pub(crate) fn commits(changes: &[Arc<Change>]) -> impl Iterator<Item = &[Arc<Change>]> {
+    changes.chunk_by(|one, next| one.request_id == next.request_id && one.at == next.at && one.actor == next.actor)
 }
 
 fn is_too_large(watched: &Watched, members: &Members) -> bool {
