@@ -17,7 +17,7 @@ use super::body;
 use super::caller::{self, called_by};
 use super::contract::{Argument, Contract};
 use super::idempotency::{self, IdempotencyKey};
-use super::parameters::NoQuery;
+use super::parameters::unknown;
 use super::path::part;
 use crate::problem::Problem;
 
@@ -75,7 +75,7 @@ impl FunctionRequest {
         match (first, second) {
             (None, _) => Ok(None),
             (Some((name, alias)), None) if name == "alias" => Ok(Some(alias.into_owned())),
-            (Some((name, _)), None) | (_, Some((name, _))) => Err(NoQuery::unknown(&name)),
+            (Some((name, _)), None) | (_, Some((name, _))) => Err(unknown(&name)),
         }
     }
 

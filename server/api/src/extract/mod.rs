@@ -28,7 +28,7 @@ pub(crate) use encoding::{TakesGzip, takes_gzip};
 pub(crate) use function::{FunctionRequest, RawRequest};
 pub(crate) use functions::{AliasAt, FunctionAt, FunctionVersionAt, SecretAt};
 pub(crate) use idempotency::IdempotencyKey;
-pub(crate) use parameters::{NoQuery, Query};
+pub(crate) use parameters::{Query, no_query};
 pub(crate) use path::{
     BucketAt, ChannelAt, CollectionAt, DocumentAt, FileAt, IdAt, NameAt, PatternAt, RoleAt, VersionAt,
 };

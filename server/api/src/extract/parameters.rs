@@ -32,24 +32,10 @@ impl<T> Argument for Query<T> {
     }
 }
 
-/// Goes before the arguments of every handler that takes no parameters.
-pub(crate) struct NoQuery;
-
-impl NoQuery {
-    /// The refusal of a parameter that nobody knows.
-    pub(crate) fn unknown(name: &str) -> Error {
-        unknown(name)
-    }
-}
-
-impl FromRequest for NoQuery {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let first = form_urlencoded::parse(request.query_string().as_bytes()).next();
-        ready(first.map_or(Ok(Self), |(name, _)| Err(unknown(&name).into())))
-    }
+/// The refusal of whatever parameter is there, for handlers that take none.
+pub(crate) fn no_query(request: &HttpRequest) -> Result<(), Error> {
+    let first = form_urlencoded::parse(request.query_string().as_bytes()).next();
+    first.map_or(Ok(()), |(name, _)| Err(unknown(&name)))
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Error> {
@@ -78,7 +64,8 @@ impl<'de> MapAccess<'de> for Pairs<'de> {
     }
 }
 
-fn unknown(name: &str) -> Error {
+/// The refusal of a parameter that nobody knows.
+pub(super) fn unknown(name: &str) -> Error {
     at(Code::UnknownParameter, name, "unknown_parameter", format!("There is no parameter {name:?} here."))
 }
 

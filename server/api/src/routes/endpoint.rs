@@ -1,18 +1,17 @@
 //! An endpoint as the server mounts and the OpenAPI document shows it: one list serves both, so neither can lack what
 //! the other has.
 
-use std::future::{Ready, ready};
 use std::rc::Rc;
 
-use actix_web::dev::{Handler, Payload};
+use actix_web::dev::{Handler, ServiceRequest, ServiceResponse, fn_service};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, guard};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, Responder, Route, guard};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::boundary::RequestInfo;
-use crate::extract::{Arguments, Contract, NoQuery};
+use crate::extract::{Arguments, Contract, no_query};
 use crate::metrics::DoorMetrics;
 use crate::problem::{Answer, Problem};
 
@@ -54,51 +53,51 @@ where
     Contract::of::<A>()
 }
 
+/// Futures of more bytes are put where they stay at once: as parts of others they would be moved about with them.
+const LARGE: usize = 1024;
+
 pub(crate) fn mount<F, A>(route: Route, handler: F) -> Route
 where
     F: Handler<A>,
     A: FromRequest + Arguments + 'static,
     F::Output: Responder + 'static,
 {
-    if Contract::of::<A>().takes_query { route.to(Known(handler)) } else { route.to(Known(Strict(handler))) }
-}
-
-/// A handler whose door is noted before anything else happens, so that it is counted whatever becomes of the request.
-#[derive(Clone)]
-struct Known<F>(F);
-
-impl<F: Handler<A>, A> Handler<(Noted, A)> for Known<F> {
-    type Output = F::Output;
-    type Future = F::Future;
-
-    fn call(&self, (Noted, arguments): (Noted, A)) -> Self::Future {
-        self.0.call(arguments)
+    let strict = !Contract::of::<A>().takes_query;
+    if const { size_of::<F::Future>() > LARGE } {
+        serve(route, strict, move |arguments| Box::pin(handler.call(arguments)))
+    } else {
+        serve(route, strict, move |arguments| handler.call(arguments))
     }
 }
 
-struct Noted;
-
-impl FromRequest for Noted {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        RequestInfo::at_door(request);
-        ready(Ok(Self))
-    }
+/// What `Route::to` does, and before it looks at the arguments two things more. As arguments of their own these would
+/// have all the others moved about twice more.
+fn serve<A, R>(route: Route, strict: bool, call: impl Fn(A) -> R + Clone + 'static) -> Route
+where
+    A: FromRequest + 'static,
+    R: Future<Output: Responder + 'static> + 'static,
+{
+    route.service(fn_service(move |request: ServiceRequest| {
+        let call = call.clone();
+        async move {
+            let (request, mut payload) = request.into_parts();
+            let response = match admitted(&request, strict) {
+                Ok(()) => match A::from_request(&request, &mut payload).await {
+                    Ok(arguments) => call(arguments).await.respond_to(&request).map_into_boxed_body(),
+                    Err(error) => HttpResponse::from_error(error),
+                },
+                Err(problem) => HttpResponse::from_error(problem),
+            };
+            Ok::<_, actix_web::Error>(ServiceResponse::new(request, response))
+        }
+    }))
 }
 
-/// A handler that takes no query parameters, and refuses them before anything else happens.
-#[derive(Clone)]
-struct Strict<F>(F);
-
-impl<F: Handler<A>, A> Handler<(NoQuery, A)> for Strict<F> {
-    type Output = F::Output;
-    type Future = F::Future;
-
-    fn call(&self, (NoQuery, arguments): (NoQuery, A)) -> Self::Future {
-        self.0.call(arguments)
-    }
+/// Notes the door, so that the request is counted whatever becomes of it, and refuses query parameters where it is
+/// `strict`: where no argument takes any.
+fn admitted(request: &HttpRequest, strict: bool) -> Result<(), Problem> {
+    RequestInfo::at_door(request);
+    if strict { no_query(request).map_err(Problem::from) } else { Ok(()) }
 }
 
 /// Mounts endpoints, those of one path together.
