@@ -19,7 +19,7 @@ mod well_known;
 use actix_web::web::ServiceConfig;
 use endpoint::Endpoint;
 
-/// All endpoints, the busiest first: the router asks in this order.
+/// All endpoints, in the order of the OpenAPI document. The router asks in it, too, after the busiest.
 pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     const ROOMS: [&[Endpoint]; 14] = [
         health::ENDPOINTS,
@@ -42,4 +42,16 @@ pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
     endpoint::configure(config, endpoints());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_paths_are_paths_of_ours() {
+        for path in endpoint::BUSIEST {
+            assert!(endpoints().any(|endpoint| (endpoint.path)() == path), "{path}");
+        }
+    }
 }
