@@ -27,12 +27,12 @@ use futures_util::future::LocalBoxFuture;
 
 pub use cors::Cors;
 pub use request::Network;
+use request::REQUEST_ID;
 pub(crate) use request::{RequestInfo, Tracing};
 
 use crate::metrics::DoorMetrics;
 use crate::problem::{self, Problem};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// The upload of a file that never stands still for long.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -158,7 +158,7 @@ impl Passage {
         Some(HttpResponse::from_error(Problem::from(error)))
     }
 
-    async fn through<S>(self, next: &S, request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, actix_web::Error>
+    async fn through<S>(&self, next: &S, request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, actix_web::Error>
     where
         S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = actix_web::Error>,
     {
@@ -182,7 +182,7 @@ impl Passage {
     }
 
     /// Turns problems into documents, completes the headers, counts and logs.
-    fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    fn end(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let mut response = self.problem_rendered(response);
         let door = response.request().app_data::<Rc<DoorMetrics>>();
         if let Some(door) = door {
@@ -200,7 +200,7 @@ impl Passage {
 
     /// The same where the request went down with its handler (a time-out, a panic): the door it was at is known from
     /// before.
-    fn end_without_request(self, error: Error) -> actix_web::Error {
+    fn end_without_request(&self, error: Error) -> actix_web::Error {
         self.log(error.status(), Some(&error));
         let mut response = Problem::from(error.clone()).render(self.info.id());
         // What became of its body isn't known.

@@ -5,12 +5,17 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
 use basalt_core::random::{self, Random};
 use basalt_core::{Principal, Spans, Trace};
 
 use crate::metrics::DoorMetrics;
+
+// Looked up by a text, each would be made anew.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Put into each request's extensions by the boundary.
 #[derive(Clone)]
@@ -70,7 +75,7 @@ impl RequestInfo {
         tracing: &Tracing,
         random: &dyn Random,
     ) -> Self {
-        let sent = headers.get("traceparent").and_then(|value| Trace::parse(value.to_str().ok()?));
+        let sent = headers.get(TRACEPARENT).and_then(|value| Trace::parse(value.to_str().ok()?));
         Self(Rc::new(Inner {
             id: sent_id(headers).unwrap_or_else(|| random::base32hex(&random::bytes::<15>(random))),
             trace: Joined::new(sent, tracing, random),
@@ -119,7 +124,7 @@ impl RequestInfo {
 
 /// An id that the caller sent: 1 to 128 visible characters that are safe in logs and headers.
 fn sent_id(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("x-request-id")?.to_str().ok()?;
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/' | b'=' | b'+' | b'@');
     ((1..=128).contains(&text.len()) && text.bytes().all(good)).then(|| text.to_owned())
 }
@@ -131,7 +136,7 @@ fn client_ip(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> IpAddr {
         return peer;
     }
     let mut last = peer;
-    let hops = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let hops = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let addresses: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
     for text in addresses.iter().rev() {
         let Ok(ip) = text.trim().parse::<IpAddr>() else { return last };

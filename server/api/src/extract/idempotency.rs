@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
 use basalt_core::{Caller, Code, Error, Principal, Result};
 use basalt_data::documents::Idempotency;
@@ -13,6 +14,7 @@ use super::contract::{Argument, Contract};
 use crate::problem::Problem;
 
 const MOST_CHARACTERS: usize = 128;
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The key, if one was sent, and what it was sent with.
 pub(crate) struct IdempotencyKey(Option<Sent>);
@@ -44,7 +46,7 @@ impl FromRequest for IdempotencyKey {
 }
 
 pub(super) fn read(request: &HttpRequest) -> Result<IdempotencyKey> {
-    let mut values = request.headers().get_all("idempotency-key");
+    let mut values = request.headers().get_all(KEY);
     let Some(first) = values.next() else { return Ok(IdempotencyKey(None)) };
     let good =
         |text: &&str| (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
