@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use basalt_core::ChangeOp;
 use basalt_core::change::{ActorKind, seq_from_text};
+use basalt_core::{Change, ChangeOp};
 use basalt_testing::{Client, TestServer, on_both_engines};
 use serde_json::{Value, json};
 
@@ -37,16 +37,16 @@ fn open(more: &Value) -> Value {
 }
 
 /// Reads the log on until `done` is true of a change.
-async fn until(server: &TestServer, done: impl Fn(&basalt_core::Change) -> bool) -> basalt_core::Change {
+async fn until(server: &TestServer, done: impl Fn(&Change) -> bool) -> Arc<Change> {
     let mut tail = server.rooms().changes.tail(0);
     loop {
-        if let Some(found) = tail.next().await.unwrap().into_iter().find(&done) {
+        if let Some(found) = tail.next().await.unwrap().into_iter().find(|change| done(change)) {
             return found;
         }
     }
 }
 
-async fn deleted(server: &TestServer, collection: &str, id: &str) -> basalt_core::Change {
+async fn deleted(server: &TestServer, collection: &str, id: &str) -> Arc<Change> {
     until(server, |it| it.op == ChangeOp::Delete && it.collection.as_str() == collection && it.id.as_str() == id).await
 }
 
