@@ -66,7 +66,7 @@ impl Driver {
     pub(crate) async fn own_changes(&self, since: Seq, limit: u32) -> Result<Option<Vec<Change>>> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(postgres) => postgres.own_changes(since, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.own_changes(since, limit)).await,
         }
     }
 
@@ -74,7 +74,7 @@ impl Driver {
     pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statements).await,
-            Self::Postgres(postgres) => postgres.read(statements).await,
+            Self::Postgres(postgres) => Box::pin(postgres.read(statements)).await,
         }
     }
 
@@ -82,7 +82,7 @@ impl Driver {
     pub(crate) async fn read_then(&self, first: Vec<Statement>, then: Then) -> Result<Vec<Vec<Row>>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read_then(first, then).await,
-            Self::Postgres(postgres) => postgres.read_then(first, then).await,
+            Self::Postgres(postgres) => Box::pin(postgres.read_then(first, then)).await,
         }
     }
 
@@ -90,7 +90,7 @@ impl Driver {
     pub(crate) async fn sift<S: Sieve + 'static>(&self, select: Statement, sieve: S) -> Result<(S, Vec<Row>)> {
         match self {
             Self::Sqlite(sqlite) => sqlite.sift(select, sieve).await,
-            Self::Postgres(postgres) => postgres.sift(&select, sieve).await,
+            Self::Postgres(postgres) => Box::pin(postgres.sift(&select, sieve)).await,
         }
     }
 
@@ -104,7 +104,7 @@ impl Driver {
     pub(crate) async fn read_long(&self, statement: Statement) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read_long(statement).await,
-            Self::Postgres(postgres) => postgres.read_long(&statement).await,
+            Self::Postgres(postgres) => Box::pin(postgres.read_long(&statement)).await,
         }
     }
 
@@ -152,7 +152,7 @@ impl Driver {
     pub(crate) async fn refresh(&self) -> Result<()> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(postgres) => postgres.refresh().await,
+            Self::Postgres(postgres) => Box::pin(postgres.refresh()).await,
         }
     }
 
@@ -181,21 +181,21 @@ impl Driver {
     pub(crate) async fn inspect<D: Decide>(&self, decide: D) -> Result<D::Out> {
         match self {
             Self::Sqlite(sqlite) => sqlite.inspect(decide).await,
-            Self::Postgres(postgres) => postgres.inspect(decide).await,
+            Self::Postgres(postgres) => Box::pin(postgres.inspect(decide)).await,
         }
     }
 
     pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.document(collection, id).await,
-            Self::Postgres(postgres) => postgres.document(collection, id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.document(collection, id)).await,
         }
     }
 
     pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.cell(key).await,
-            Self::Postgres(postgres) => postgres.cell(key).await,
+            Self::Postgres(postgres) => Box::pin(postgres.cell(key)).await,
         }
     }
 }

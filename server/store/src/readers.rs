@@ -84,7 +84,7 @@ pub(crate) async fn all(driver: &Driver) -> Result<Vec<DurableReader>> {
 pub(crate) async fn give_up(driver: &Driver, reader: &DurableReader, seq: Seq, now: Timestamp) -> Result<()> {
     let (ticket, answer) = Ticket::new(GiveUp { name: reader.name.clone(), seq, now });
     driver.submit(Box::new(ticket));
-    let (given_up, _) = answer.await.ok_or_else(|| Error::internal("the committer dropped a batch"))??;
+    let (given_up, _) = answer.await.ok_or_else(|| Error::internal("the committer dropped a batch"))?.result?;
     if given_up {
         metrics::counter!("basalt_log_readers_broken_total").increment(1);
         tracing::error!(

@@ -174,7 +174,7 @@ impl Store {
         let (ticket, answer) = Ticket::new(decide);
         let _under_way = UnderWay::enter(&self.inner.commits);
         self.inner.driver.submit(Box::new(ticket));
-        answer.await.ok_or_else(|| Error::internal("the committer dropped a batch"))?
+        answer.await.ok_or_else(|| Error::internal("the committer dropped a batch"))?.result
     }
 
     /// Commits that wait or are being decided.

@@ -25,17 +25,21 @@ pub(crate) enum Asked {
     Refuse(Error),
 }
 
-type Outcome<Out> = Result<(Out, Committed)>;
+/// What a caller is answered, with what he asked: memory is best freed where it was taken.
+pub(crate) struct Outcome<D: Decide> {
+    pub(crate) result: Result<(D::Out, Committed)>,
+    _asked: D,
+}
 
 /// A decision whose caller waits.
 pub(crate) struct Ticket<D: Decide> {
     decide: D,
     out: Option<D::Out>,
-    reply: Reply<Outcome<D::Out>>,
+    reply: Reply<Outcome<D>>,
 }
 
 impl<D: Decide> Ticket<D> {
-    pub(crate) fn new(decide: D) -> (Self, Answer<Outcome<D::Out>>) {
+    pub(crate) fn new(decide: D) -> (Self, Answer<Outcome<D>>) {
         let (reply, answer) = bell::answer();
         (Self { decide, out: None, reply }, answer)
     }
@@ -58,12 +62,12 @@ impl<D: Decide> Attempt for Ticket<D> {
     }
 
     fn answer(self: Box<Self>, result: Result<Committed>, rings: &mut Rings) {
-        let answer = match (result, self.out) {
+        let result = match (result, self.out) {
             (Ok(committed), Some(out)) => Ok((out, committed)),
             (Ok(_), None) => Err(Error::internal("a commit without a decision")),
             (Err(error), _) => Err(error),
         };
-        self.reply.send(answer, rings);
+        self.reply.send(Outcome { result, _asked: self.decide }, rings);
     }
 }
 

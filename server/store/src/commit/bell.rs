@@ -133,7 +133,6 @@ impl Post {
                 return None;
             }
             let post = Arc::new(Self::default());
-            #[expect(clippy::disallowed_methods, reason = "it ends with its runtime, and nobody waits for it")]
             drop(runtime.spawn(Postman(Arc::clone(&post))));
             *held = Some(Arc::clone(&post));
             Some(post)

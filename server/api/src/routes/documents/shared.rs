@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, ETAG, LOCATION};
+use actix_web::http::header::{ContentType, ETAG, HeaderName, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use basalt_core::change::seq_to_text;
 use basalt_core::{Caller, CollectionName, Seq};
@@ -201,9 +201,11 @@ impl ListParameters {
 }
 
 /// `Basalt-Seq`: the place in the log at which a write is contained.
+pub(crate) const SEQ: HeaderName = HeaderName::from_static("basalt-seq");
+
 pub(crate) fn at_seq(response: &mut HttpResponseBuilder, seq: Option<Seq>) {
     if let Some(seq) = seq {
-        response.insert_header(("Basalt-Seq", seq_to_text(seq)));
+        response.insert_header((SEQ, seq_to_text(seq)));
     }
 }
 
