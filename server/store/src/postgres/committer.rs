@@ -24,6 +24,10 @@ use crate::shared::Loss;
 
 /// While a group is under way the next gathers, for so long at most: one that is slow holds up nobody.
 const GATHER_TIME: Duration = Duration::from_millis(4);
+/// So many batches begin beside one group: they are read and decided while the database is at that one's commit.
+const BESIDE_BATCHES: usize = 14;
+/// After a conflict so many groups begin alone: what would be decided beside another is likely to be decided twice.
+const WARY_GROUPS: usize = 16;
 /// Tries with it: what can still come between are cells that come and go, and the catalog.
 const LOCKED_TRIES: usize = 5;
 /// Batches alone that may take too long before the others aren't tried any more: then it is the database that is slow.
@@ -75,6 +79,23 @@ async fn serve(core: Arc<Core>, queue: Queue) {
 pub(crate) struct Groups {
     count: AtomicUsize,
     ended: Notify,
+    /// Groups that have yet to begin alone.
+    wary: AtomicUsize,
+}
+
+impl Groups {
+    fn conflicted(&self) {
+        self.wary.store(WARY_GROUPS, Ordering::Relaxed);
+    }
+
+    /// Whether a group of so many batches begins beside those under way.
+    fn may_begin(&self, batches: usize) -> bool {
+        match self.count.load(Ordering::SeqCst) {
+            0 => true,
+            1 => batches >= BESIDE_BATCHES && self.wary.load(Ordering::Relaxed) == 0,
+            _ => false,
+        }
+    }
 }
 
 /// A group, counted while it lives.
@@ -83,6 +104,8 @@ struct UnderWay<'a>(&'a Groups);
 impl<'a> UnderWay<'a> {
     fn enter(groups: &'a Groups) -> Self {
         groups.count.fetch_add(1, Ordering::SeqCst);
+        // That it fails at 0 is meant.
+        let _ = groups.wary.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |wary| wary.checked_sub(1));
         Self(groups)
     }
 }
@@ -102,8 +125,13 @@ async fn gather(groups: &Groups, queue: &Queue) -> Option<VecDeque<Batch>> {
     let until = tokio::time::Instant::now() + GATHER_TIME;
     loop {
         let ended = groups.ended.notified();
-        if groups.count.load(Ordering::SeqCst) == 0 || tokio::time::timeout_at(until, ended).await.is_err() {
+        if groups.may_begin(batches.len()) {
             break;
+        }
+        tokio::select! {
+            () = ended => {}
+            () = tokio::time::sleep_until(until) => break,
+            Some(next) = queue.recv(), if batches.len() < GROUP_BATCHES => batches.push_back(Batch::new(next)),
         }
     }
     while batches.len() < GROUP_BATCHES
@@ -297,6 +325,7 @@ impl Committer {
             Ok(Outcome::Conflict(what)) => {
                 metrics::counter!("basalt_commit_conflicts_total").increment(1);
                 tracing::debug!(what, "a group is decided anew");
+                self.core.groups.conflicted();
                 Ok(Tried::Again)
             }
             Ok(Outcome::Epoch) => Ok(self.core.refresh().await.map(|()| Tried::Again)?),
@@ -352,4 +381,3 @@ impl Committer {
         }
     }
 }
-

@@ -47,7 +47,9 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
         Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(|e| map(&e))?;
     if is_new {
         // There is nothing yet that could be rolled back: without a journal it is one sync instead of four.
-        connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA journal_mode = WAL;").map_err(|error| map(&error))?;
+        connection
+            .execute_batch("PRAGMA journal_mode = OFF; PRAGMA journal_mode = WAL;")
+            .map_err(|error| map(&error))?;
     }
     let synchronous = match durability {
         Durability::Full => "FULL",

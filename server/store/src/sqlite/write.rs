@@ -19,7 +19,7 @@ pub(crate) fn group(connection: &Connection, group: &Group, first_seq: Seq, tota
     jobs(connection, group)
 }
 
-fn documents(connection: &Connection, group: &Group) -> Result<()> {
+fn documents<'c>(connection: &'c Connection, group: &'c Group) -> Result<()> {
     for state in group.documents().filter(|state| state.last.is_none()) {
         // While the row still tells which number the index has it under.
         search(connection, state)?;
@@ -29,9 +29,10 @@ fn documents(connection: &Connection, group: &Group) -> Result<()> {
     for state in group.releases() {
         execute(connection, &state.tables.sql.release, &[&state.id.as_str()], Rows::One)?;
     }
+    let mut statements = Statements { connection, held: None };
     for state in group.documents() {
         if let Some(last) = &state.last {
-            put(connection, state, &last.document, &last.data)?;
+            put(&mut statements, state, &last.document, &last.data)?;
             sides(connection, state)?;
             search(connection, state)?;
         }
@@ -39,7 +40,23 @@ fn documents(connection: &Connection, group: &Group) -> Result<()> {
     Ok(())
 }
 
-fn put(connection: &Connection, state: &DocumentState, document: &Document, data: &str) -> Result<()> {
+/// The statement that ran last: most documents of a group are written by the same one.
+struct Statements<'c> {
+    connection: &'c Connection,
+    held: Option<(&'c str, CachedStatement<'c>)>,
+}
+
+impl<'c> Statements<'c> {
+    fn of(&mut self, sql: &'c str) -> Result<&mut CachedStatement<'c>> {
+        let held = match self.held.take() {
+            Some(held) if std::ptr::eq(held.0, sql) => held,
+            _ => (sql, self.connection.prepare_cached(sql).map_err(|error| map(&error))?),
+        };
+        Ok(&mut self.held.insert(held).1)
+    }
+}
+
+fn put<'c>(statements: &mut Statements<'c>, state: &'c DocumentState, document: &Document, data: &str) -> Result<()> {
     let tables = &state.tables;
     let keys = keys::all(document, tables);
     let (sql, with_keys) = match &state.initial {
@@ -47,15 +64,15 @@ fn put(connection: &Connection, state: &DocumentState, document: &Document, data
         Some(initial) if !tables.filling && keys::all(initial, tables) == keys => (&tables.sql.update_body, false),
         Some(_) => (&tables.sql.update, true),
     };
-    let mut statement = connection.prepare_cached(sql).map_err(|error| map(&error))?;
+    let statement = statements.of(sql)?;
     let (created, updated) = (document.created_at.to_string(), document.updated_at.to_string());
     let texts = [document.id.as_str(), document.rev.as_str(), &created, &updated, data];
     for (n, text) in texts.iter().enumerate() {
-        bind(&mut statement, n, text)?;
+        bind(statement, n, text)?;
     }
     if with_keys {
         for (n, key) in keys.iter().enumerate() {
-            bind(&mut statement, texts.len() + n, &key.as_slice())?;
+            bind(statement, texts.len() + n, &key.as_slice())?;
         }
     }
     done(statement.raw_execute(), Rows::One)

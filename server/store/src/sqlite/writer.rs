@@ -16,8 +16,8 @@ use super::room::LogRoom;
 use super::syncer::{Answers, Durable, Unsynced};
 use super::write;
 use crate::commit::{
-    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Rings, Staged, check_epoch, is_of_one_batch,
-    unread,
+    ALONE_BYTES, Asked, Attempt, GROUP_BATCHES, GROUP_BYTES, GROUP_TIME, Group, Rings, Staged, check_epoch,
+    is_of_one_batch, unread,
 };
 use crate::decide::{Read, View, Writes};
 use crate::driver::Then;
