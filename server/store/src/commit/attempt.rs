@@ -1,10 +1,11 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use basalt_core::{Error, Result};
+
 use super::bell::{self, Answer, Reply, Rings};
 use crate::catalog::stale::stale_epoch;
 use crate::decide::{Committed, Decide, Read, Step, View, Writes};
-use basalt_core::{Error, Result};
 
 /// How often a decision may ask for more.
 pub(crate) const MAX_ROUNDS: usize = 4;
