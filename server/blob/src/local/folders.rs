@@ -48,3 +48,23 @@ impl Destination {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_when_a_file_first_comes_to_it() {
+        let place = tempfile::tempdir().expect("a folder");
+        let blobs = place.path();
+        std::fs::create_dir(blobs.join("ab")).expect("a folder");
+        let folders = Arc::new(Folders::default());
+        folders.remember(blobs).expect("remembered");
+        let prepared = |path: &str| Destination { path: blobs.join(path), folders: Arc::clone(&folders) }.prepare();
+        prepared("ab/file").expect("it is there");
+        assert!(!blobs.join("cd").exists());
+        prepared("cd/file").expect("it is made");
+        assert!(blobs.join("cd").is_dir());
+        assert_eq!(folders.lasting(|lasting| lasting.len()), 2);
+    }
+}
