@@ -10,6 +10,8 @@ pub(crate) mod names;
 mod passwords;
 mod recall;
 pub(crate) mod rights;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sealed;
 mod secret;
 pub(crate) mod text;

@@ -75,24 +75,13 @@ impl Reader for Feed {
 
 #[cfg(test)]
 mod tests {
-    use basalt_core::{Actor, ChangeOp, CollectionName, DocumentId, Timestamp};
+    use basalt_core::CollectionName;
 
     use super::*;
+    use crate::common::sample;
 
     fn change(seq: Seq) -> Arc<Change> {
-        Arc::new(Change {
-            seq,
-            collection: CollectionName::parse("notes").unwrap(),
-            id: DocumentId::parse("a").unwrap(),
-            op: ChangeOp::Update,
-            after: None,
-            before: None,
-            actor: Actor::SYSTEM,
-            request_id: String::new(),
-            trace: None,
-            depth: 0,
-            at: Timestamp::from_millis(0),
-        })
+        Arc::new(sample::change(&CollectionName::parse("notes").unwrap(), "a", seq))
     }
 
     #[test]

@@ -60,29 +60,15 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use basalt_core::{Actor, ChangeOp, Timestamp};
-
     use super::*;
+    use crate::common::sample;
 
     fn place(id: &str) -> (CollectionName, DocumentId) {
         (CollectionName::parse("rooms").unwrap(), DocumentId::parse(id).unwrap())
     }
 
     fn change(seq: Seq, id: &str) -> Change {
-        let (collection, id) = place(id);
-        Change {
-            seq,
-            collection,
-            id,
-            op: ChangeOp::Update,
-            after: None,
-            before: None,
-            actor: Actor::SYSTEM,
-            request_id: String::new(),
-            trace: None,
-            depth: 0,
-            at: Timestamp::from_millis(0),
-        }
+        sample::change(&place(id).0, id, seq)
     }
 
     #[test]

@@ -168,10 +168,10 @@ fn names(map: &Map<String, Value>) -> impl Iterator<Item = Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use basalt_core::{Actor, ChangeOp, DocumentId, Timestamp};
     use serde_json::json;
 
     use super::*;
+    use crate::common::sample;
 
     fn place(path: &str) -> Place {
         Place::document(FieldPath::parse(path).unwrap())
@@ -196,17 +196,9 @@ mod tests {
 
     fn change(before: &Value, after: &Value) -> Change {
         Change {
-            seq: 1,
-            collection: collection(),
-            id: DocumentId::parse("a").unwrap(),
-            op: ChangeOp::Update,
             after: after.as_object().cloned().map(Into::into),
             before: before.as_object().cloned().map(Into::into),
-            actor: Actor::SYSTEM,
-            request_id: String::new(),
-            trace: None,
-            depth: 0,
-            at: Timestamp::from_millis(0),
+            ..sample::change(&collection(), "a", 1)
         }
     }
 
