@@ -78,3 +78,38 @@ fn roots() -> RootCertStore {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    /// Of `localhost`, by itself, for a hundred years.
+    const SELF_SIGNED: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBtjCCAVygAwIBAgIUMFXsZGRyNttH5p+Lh3g560VCrqgwCgYIKoZIzj0EAwIw
+JjEkMCIGA1UEAwwbTm9ib2R5IHZvdWNoZXMgZm9yIHRoaXMgb25lMCAXDTI2MTEy
+NzE0MDUzM1oYDzIxMjYxMTAzMTQwNTMzWjAmMSQwIgYDVQQDDBtOb2JvZHkgdm91
+Y2hlcyBmb3IgdGhpcyBvbmUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATLKW2i
+Lhpyu9hYpc2aLe/ISrrlbS1Oq2fWUepFbIjDUEy+NoG7cGjm7cceYZFYyttstfWV
+CIAKrDOLrW+tF7H5o2YwZDAdBgNVHQ4EFgQUnm1HHaJFoAN/tJG7lrZuAh5mjdAw
+HwYDVR0jBBgwFoAUnm1HHaJFoAN/tJG7lrZuAh5mjdAwFAYDVR0RBA0wC4IJbG9j
+YWxob3N0MAwGA1UdEwEB/wQCMAAwCgYIKoZIzj0EAwIDSAAwRQIgH1K72rOQlu7g
+n+f4nzVhEur85z//al3Hq8N+P6U8xdcCIQDb1IPtVQWpCY2gkigrh2OqONqyg+Eg
+NHNkG1r1iEmtGg==
+-----END CERTIFICATE-----";
+
+    #[test]
+    fn a_server_that_nobody_vouches_for_is_refused() {
+        let trust = Trust { provider: Arc::new(ring::default_provider()) };
+        let certificate = CertificateDer::from_pem_slice(SELF_SIGNED.as_bytes()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_hours(500_000));
+        let verified = trust.verify_server_cert(&certificate, &[], &"localhost".try_into().unwrap(), &[], now);
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(verified.map(drop), Err(unknown));
+        assert!(!trust.supported_verify_schemes().is_empty());
+    }
+}
