@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use basalt_testing::{Client, Engine};
 use serde_json::{Value, json};
 
-use crate::support::{life_of, rounds, server};
+use crate::support::{life_of, live, rounds, server};
 
 const WRITERS: usize = 8;
 
@@ -32,7 +32,7 @@ async fn no_acknowledged_write_is_lost_by_a_kill(engine: Engine) {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| tokio::spawn(write_until_refused(client.clone(), round, writer, acknowledged.clone())))
             .collect();
-        tokio::time::sleep(life_of(round)).await;
+        live(life_of(round), round, || acknowledged.lock().unwrap().len() - before).await;
         process.kill();
         for writer in writers {
             writer.await.unwrap();

@@ -26,6 +26,12 @@ pub(crate) fn life_of(round: usize) -> Duration {
     Duration::from_millis((round as u64 * 37) % 120 + 3)
 }
 
+/// Lets the server live for as long, and in three of four rounds until something was acknowledged, however slow the disk is.
+pub(crate) async fn live(life: Duration, round: usize, acknowledged: impl Fn() -> usize) {
+    tokio::time::sleep(life).await;
+    basalt_testing::eventually("an acknowledged write", async || (acknowledged() >= round % 4).then_some(())).await;
+}
+
 /// Two nodes on one PostgreSQL.
 pub(crate) struct Nodes {
     pub(crate) first: Process,

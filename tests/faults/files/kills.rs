@@ -7,7 +7,7 @@ use basalt_testing::{Client, Engine, Process, Store, is_long};
 use serde_json::Value;
 
 use super::support::{assert_all_whole, file, noise, server, sha256};
-use crate::support::life_of;
+use crate::support::{life_of, live};
 
 const WRITERS: u64 = 6;
 
@@ -34,6 +34,10 @@ async fn postgres_and_s3() {
 /// The seeds of the bytes that a path may have: the last that was acknowledged, and the one that was under way.
 type Written = Arc<Mutex<BTreeMap<String, (Option<u64>, u64)>>>;
 
+fn count(written: &Written) -> usize {
+    written.lock().unwrap().values().filter(|(done, _)| done.is_some()).count()
+}
+
 async fn no_acknowledged_file_is_lost_by_a_kill(engine: Engine, store: Store) {
     let Some((mut process, client)) = server(engine, store).await else { return };
     let rounds = if is_long() { 60 } else { 8 };
@@ -44,14 +48,14 @@ async fn no_acknowledged_file_is_lost_by_a_kill(engine: Engine, store: Store) {
             .map(|writer| tokio::spawn(write_until_refused(client.clone(), (round, writer), written.clone())))
             .collect();
         let slower = if store == Store::Local { 1 } else { 5 };
-        tokio::time::sleep(life_of(round) * slower).await;
+        live(life_of(round) * slower, round, || count(&written)).await;
         process.kill();
         for writer in writers {
             writer.await.unwrap();
         }
         process.restart();
+        acknowledged += count(&written);
         let written = written.lock().unwrap().clone();
-        acknowledged += written.values().filter(|(done, _)| done.is_some()).count();
         assert_all_there(&client, written).await;
     }
     assert_all_whole(&client).await;

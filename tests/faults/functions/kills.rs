@@ -7,7 +7,7 @@ use basalt_testing::{Client, Engine, Process, is_long};
 use serde_json::json;
 
 use super::support::{all, define, deploy, eventually};
-use crate::support::{life_of, server};
+use crate::support::{life_of, live, server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite() {
@@ -33,9 +33,10 @@ async fn no_event_is_lost_by_a_kill(engine: Engine) {
     let written = Arc::new(Mutex::new(Vec::new()));
     let rounds = if is_long() { 100 } else { 8 };
     for round in 0..rounds {
+        let before = written.lock().unwrap().len();
         let writers: Vec<_> =
             (0..4).map(|n| tokio::spawn(write(client.clone(), format!("r{round}w{n}"), written.clone()))).collect();
-        tokio::time::sleep(life_of(round) * 4).await;
+        live(life_of(round) * 4, round, || written.lock().unwrap().len() - before).await;
         process.kill();
         for writer in writers {
             writer.await.unwrap();
