@@ -11,7 +11,8 @@ use crate::tree::{assert_none, read, root};
 const FLOORS: &[(&str, &[&str])] = &[
     ("basalt-core", &[]),
     ("basalt-expr", &["basalt-core"]),
-    ("basalt-store", &["basalt-core"]),
+    ("basalt-wal", &[]),
+    ("basalt-store", &["basalt-core", "basalt-wal"]),
     ("basalt-blob", &["basalt-core"]),
     ("basalt-images", &["basalt-core"]),
     ("basalt-runtime", &["basalt-core"]),

@@ -43,8 +43,12 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     let file = file.map_err(|error| cannot_open(path, &error))?;
     let is_new = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
     drop(file);
-    let connection =
-        Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(|e| map(&e))?;
+    let flags = flags(OpenFlags::SQLITE_OPEN_READ_WRITE);
+    let connection = match basalt_wal::vfs() {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    };
+    let connection = connection.map_err(|e| map(&e))?;
     if is_new {
         // There is nothing yet that could be rolled back: without a journal it is one sync instead of four.
         connection
