@@ -39,6 +39,12 @@ pub enum Read {
         collection: CollectionName,
         id: DocumentId,
     },
+    /// A document whose id was drawn for it just now, by [`DocumentId::generate`]: known to be absent without a look, and
+    /// held to that by its table's primary key.
+    New {
+        collection: CollectionName,
+        id: DocumentId,
+    },
     /// The document that holds `key` (the concatenated length-prefixed keys of the index's fields, see
     /// [`crate::catalog::unique_key`]) in the unique index `index`.
     Unique {
@@ -121,7 +127,7 @@ impl View {
     /// Whether this was read.
     pub fn holds(&self, read: &Read) -> bool {
         match read {
-            Read::Document { collection, id } => self.document(collection, id).is_some(),
+            Read::Document { collection, id } | Read::New { collection, id } => self.document(collection, id).is_some(),
             Read::Unique { collection, index, key } => self.unique(collection, index, key).is_some(),
             Read::Cell(key) => self.cell(key).is_some(),
             Read::Holders { .. } => self.holders.contains_key(read),
@@ -130,7 +136,7 @@ impl View {
 
     pub(crate) fn insert(&mut self, read: Read, found: Found) {
         match (read, found) {
-            (Read::Document { collection, id }, Found::Document(document)) => {
+            (Read::Document { collection, id } | Read::New { collection, id }, Found::Document(document)) => {
                 self.documents.insert((collection, id), document.map(Arc::new));
             }
             (Read::Unique { collection, index, key }, Found::Holder(holder)) => {
@@ -142,7 +148,10 @@ impl View {
             (read @ Read::Holders { .. }, Found::Holders(holders)) => {
                 self.holders.insert(read, holders);
             }
-            (Read::Document { .. } | Read::Unique { .. } | Read::Cell(_) | Read::Holders { .. }, _) => {
+            (
+                Read::Document { .. } | Read::New { .. } | Read::Unique { .. } | Read::Cell(_) | Read::Holders { .. },
+                _,
+            ) => {
                 debug_assert!(false, "what was found is of the kind that was asked for");
             }
         }

@@ -13,7 +13,7 @@ use super::idempotency::{Claim, Kept};
 use super::reads::Reads;
 use super::run::HookUse;
 use super::state::{State, Stop};
-use super::write::{Context, Draft, Effect, Operation, Pin, Prepared, draft, execute};
+use super::write::{Act, Context, Draft, Effect, Operation, Pin, Prepared, draft, execute};
 use crate::collections::Compiled;
 use crate::rules::{Binding, Facts};
 
@@ -143,10 +143,13 @@ impl Definitions {
 impl Request {
     /// What is read in any case: the documents of all operations, and the key's cell.
     pub(super) fn reads(&self) -> Reads {
-        let documents = self
-            .operations
-            .iter()
-            .map(|operation| Read::Document { collection: operation.collection.clone(), id: operation.id.clone() });
+        let documents = self.operations.iter().map(|operation| {
+            let (collection, id) = (operation.collection.clone(), operation.id.clone());
+            match operation.act {
+                Act::Create { is_drawn: true, .. } => Read::New { collection, id },
+                _ => Read::Document { collection, id },
+            }
+        });
         let cell = self.claim.iter().map(|claim| Read::Cell(claim.cell.clone()));
         Reads::new(documents.chain(cell))
     }

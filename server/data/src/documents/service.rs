@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use basalt_core::document::ID;
 use basalt_core::principal::Access;
 use basalt_core::random::{self, Random, base32hex};
 use basalt_core::{Caller, Clock, CollectionName, Document, DocumentId, Error, Result, Spans};
@@ -78,7 +79,8 @@ impl Documents {
         options: WriteOptions,
     ) -> Result<Written> {
         let id = created_id(None, &body, || self.draw().id())?;
-        self.write(caller, collection, &id, Act::Create { body }, options).await
+        let is_drawn = !body.contains_key(ID);
+        self.write(caller, collection, &id, Act::Create { body, is_drawn }, options).await
     }
 
     /// Creates or replaces. What the caller can't read stays unless the body names it, and so do the server's fields

@@ -2,6 +2,7 @@
 //!
 //! `replace` is a PUT: it creates what is missing, unless `ifMatch` asks for what is there.
 
+use basalt_core::document::ID;
 use basalt_core::limits::TRANSACTION_OPERATIONS;
 use basalt_core::random::Random;
 use basalt_core::{Code, CollectionName, DocumentId, Error, Result, Rev, Timestamp};
@@ -87,7 +88,7 @@ fn operation(item: Value, draw: &Draw<'_>) -> Result<Operation> {
     let act = act(&op, &mut members)?;
     let id = members.text("id")?.map(|id| DocumentId::parse(&id)).transpose()?;
     let id = match (&act, id) {
-        (Act::Create { body }, id) => created_id(id, body, || draw.id())?,
+        (Act::Create { body, .. }, id) => created_id(id, body, || draw.id())?,
         (_, Some(id)) => id,
         (_, None) => return Err(bad("\"id\" is missing.")),
     };
@@ -103,7 +104,11 @@ fn operation(item: Value, draw: &Draw<'_>) -> Result<Operation> {
 
 fn act(op: &str, members: &mut Members) -> Result<Act> {
     Ok(match op {
-        "create" => Act::Create { body: members.object("data")? },
+        "create" => {
+            let body = members.object("data")?;
+            let is_drawn = !members.0.contains_key(ID) && !body.contains_key(ID);
+            Act::Create { body, is_drawn }
+        }
         "replace" => Act::Put { body: members.object("data")? },
         "patch" => {
             let body = match members.take("patch") {
@@ -125,7 +130,7 @@ pub(super) fn created_id(
     body: &Map<String, Value>,
     draw: impl FnOnce() -> DocumentId,
 ) -> Result<DocumentId> {
-    match (chosen, body.get(basalt_core::document::ID)) {
+    match (chosen, body.get(ID)) {
         (Some(id), _) => Ok(id),
         (None, Some(Value::String(id))) => DocumentId::parse(id),
         (None, Some(_)) => Err(bad("An id is a text.")),

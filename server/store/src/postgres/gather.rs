@@ -156,7 +156,7 @@ fn part(all: &View, reads: &[Read]) -> View {
     let mut view = View::default();
     for read in reads {
         match read {
-            Read::Document { collection, id } => {
+            Read::Document { collection, id } | Read::New { collection, id } => {
                 let place = (collection.clone(), id.clone());
                 if let Some(found) = all.documents.get(&place) {
                     view.documents.insert(place, found.clone());
@@ -185,7 +185,7 @@ fn is_of_one_kind(one: &Read, other: &Read) -> bool {
         (Read::Unique { collection: a, index: i, .. }, Read::Unique { collection: b, index: j, .. }) => {
             a == b && i == j
         }
-        (Read::Cell(_), Read::Cell(_)) => true,
+        (Read::Cell(_), Read::Cell(_)) | (_, Read::New { .. }) => true,
         _ => false,
     }
 }

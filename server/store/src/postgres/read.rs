@@ -59,6 +59,10 @@ pub(crate) async fn read(
     now: Timestamp,
     (view, expectations): (&mut View, &mut Expectations),
 ) -> Result<()> {
+    let (new, reads): (Vec<Read>, Vec<Read>) = reads.into_iter().partition(|read| matches!(read, Read::New { .. }));
+    for read in new {
+        view.insert(read, Found::Document(None));
+    }
     let (of_the_first, reads): (Vec<Read>, Vec<Read>) = reads.into_iter().partition(Read::is_of_the_first);
     for read in of_the_first {
         let statement = holders_statement(&known.catalog, &read, Dialect::Postgres)?;
@@ -136,7 +140,9 @@ impl Part {
                 Self::Holders { tables, index, keys: vec![key] }
             }
             Read::Cell(key) => Self::Cells { keys: vec![key] },
-            Read::Holders { .. } => return Err(Error::internal("holders are read by themselves")),
+            Read::New { .. } | Read::Holders { .. } => {
+                return Err(Error::internal("new documents and holders are read by themselves"));
+            }
         })
     }
 

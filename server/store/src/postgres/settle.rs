@@ -179,7 +179,7 @@ fn foresee(group: &Group, batch: &mut Batch, wanted: &mut Vec<Read>) {
 fn check_known(group: &Group, reads: &[Read]) -> Result<()> {
     for read in reads {
         match read {
-            Read::Document { collection, .. } | Read::Holders { collection, .. } => {
+            Read::Document { collection, .. } | Read::New { collection, .. } | Read::Holders { collection, .. } => {
                 group.known.tables(collection)?;
             }
             Read::Unique { collection, index, .. } => drop(group.known.tables(collection)?.unique_index(index)?),

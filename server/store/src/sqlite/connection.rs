@@ -175,6 +175,7 @@ pub(crate) fn find(connection: &Connection, known: &Known, read: &Read, now: Tim
             let sql = &known.tables(collection)?.sql.find;
             document(connection, sql, id).map(Found::Document)
         }
+        Read::New { .. } => Ok(Found::Document(None)),
         Read::Unique { collection, index, key } => {
             let sql = &known.tables(collection)?.unique_index(index)?.find;
             holder(connection, sql, key).map(Found::Holder)

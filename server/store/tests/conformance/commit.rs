@@ -66,6 +66,49 @@ async fn changes_of_system_collections_have_no_bodies() {
     .await;
 }
 
+/// Creates a document whose id is said to be drawn for it.
+fn create_new(at: &str, data: serde_json::Value) -> impl Decide<Out = ()> {
+    let document = Arc::new(document(at, &next_rev(), data));
+    by(move |view: &View| match view.document(&name("notes"), &document.id) {
+        None => Step::Need(vec![Read::New { collection: name("notes"), id: document.id.clone() }]),
+        Some(found) => {
+            assert_eq!(found, None, "known to be absent");
+            let put = DocumentWrite::Put { collection: name("notes"), document: Arc::clone(&document), previous: None };
+            Step::Done(Writes { documents: vec![put], ..writes() }, ())
+        }
+    })
+}
+
+/// Which can't happen by chance: what is there stays, and others don't suffer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_document_whose_id_is_taken_fails_alone() {
+    both(|db| async move {
+        define(&db, "notes", vec![]).await;
+        db.store.commit(create_new("n1", json!({"a": 1}))).await.unwrap();
+        let tasks = (0..20).map(|n| {
+            let at = if n == 7 { "n1".to_owned() } else { format!("other{n}") };
+            let store = db.store.clone();
+            tokio::spawn(async move { store.commit(create_new(&at, json!({"a": 2}))).await.map(|_| ()) })
+        });
+        for (n, task) in tasks.collect::<Vec<_>>().into_iter().enumerate() {
+            let done = task.await.unwrap();
+            assert_eq!(done.is_err(), n == 7, "{n}: {done:?}");
+        }
+        assert_eq!(get(&db.store, "notes", "n1").await.unwrap().data, fields(json!({"a": 1})));
+        assert_eq!(db.store.changes(0, 100).await.unwrap().len(), 20);
+        assert!(db.store.inspect(is_absent("n2")).await.unwrap());
+    })
+    .await;
+}
+
+fn is_absent(at: &str) -> impl Decide<Out = bool> {
+    let at = id(at);
+    by(move |view: &View| match view.document(&name("notes"), &at) {
+        None => Step::Need(vec![Read::New { collection: name("notes"), id: at.clone() }]),
+        Some(found) => Step::Done(writes(), found.is_none()),
+    })
+}
+
 /// Reads a chain of `length` documents, each of which names the next; answers the last name.
 fn follow(length: usize) -> impl Decide<Out = String> {
     by(move |view: &View| {

@@ -143,7 +143,7 @@ impl OfCollection {
     async fn write(&self, caller: &Caller, incoming: Incoming) -> Result<WriteKind> {
         let Incoming { id, body, given } = incoming;
         let (act, if_match) = match self.mode {
-            ImportMode::Create => (Act::Create { body }, None),
+            ImportMode::Create => (Act::Create { is_drawn: !body.contains_key(ID), body }, None),
             ImportMode::Replace => (Act::Put { body }, Some(EntityTags::Any)),
             ImportMode::Upsert => (Act::Put { body }, None),
         };

@@ -87,7 +87,7 @@ pub(super) fn create(
 
 /// What a create would write, where its caller may try to.
 pub(crate) fn draft(prepared: &Prepared<'_>, context: &Context<'_>) -> Option<Result<Draft>> {
-    let Act::Create { body } = &prepared.operation.act else { return None };
+    let Act::Create { body, .. } = &prepared.operation.act else { return None };
     check_open(prepared, context, ChangeOp::Create).ok()?;
     let fields = own_body(prepared, body).ok()?;
     Some(conform(prepared.compiled, fields).map(|fields| {

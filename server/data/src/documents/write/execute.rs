@@ -40,7 +40,7 @@ pub(crate) fn execute(prepared: &Prepared<'_>, context: &Context<'_>, state: &mu
             Sight::Seen(seen) => delete(prepared, context, state, seen),
             Sight::Absent | Sight::Hidden => Err(not_found()),
         },
-        Act::Create { body } => {
+        Act::Create { body, .. } => {
             let fields = if prepared.draft.is_some() { Map::new() } else { own_body(prepared, body)? };
             create(prepared, context, state, fields, Taken::by(&sight))
         }

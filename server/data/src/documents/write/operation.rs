@@ -45,6 +45,8 @@ pub struct Given {
 pub(crate) enum Act {
     Create {
         body: Map<String, Value>,
+        /// The id was drawn for it: nothing is there.
+        is_drawn: bool,
     },
     /// Creates or replaces.
     Put {
