@@ -70,6 +70,14 @@ impl Driver {
         }
     }
 
+    /// The same as far as this node has heard, without asking.
+    pub(crate) async fn own_news(&self, since: Seq, limit: u32) -> Option<Vec<Change>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(postgres) => Box::pin(postgres.own_news(since, limit)).await,
+        }
+    }
+
     /// Runs statements in one read transaction.
     pub(crate) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
         match self {

@@ -364,6 +364,12 @@ impl Store {
         Ok(self.read_log(&LogRead::new(since, limit)).await?.changes)
     }
 
+    /// The changes after `since` as far as this node has heard of any ([`Store::log_end`]), without asking the database:
+    /// there may be more of which it has not heard. `None` where not all of them are its own.
+    pub async fn own_news(&self, since: Seq, limit: u32) -> Option<Vec<Change>> {
+        self.inner.driver.own_news(since, limit).await
+    }
+
     /// The same of those alone that operators made: reading them costs nothing for the others.
     pub async fn changes_by_operators(&self, since: Seq, limit: u32) -> Result<Vec<Change>> {
         let read = LogRead { of: LogOf::Operators, bytes: usize::MAX, ..LogRead::new(since, limit) };

@@ -81,16 +81,16 @@ impl Changes {
 
 async fn step(changes: &Changes, tail: &mut Tail, reader: &mut dyn Reader, clock: &dyn Clock, lag: &Lag) {
     let asked_at = clock.now();
-    match tail.next_if_any().await {
-        Ok(batch) if batch.is_empty() => {
-            lag.caught_up(asked_at);
-            tail.wait().await;
-        }
+    match tail.read().await {
         Ok(batch) => {
-            let was_last = Tail::was_last(&batch);
-            reader.apply(&batch);
-            if was_last {
+            if !batch.changes.is_empty() {
+                reader.apply(&batch.changes);
+            }
+            if batch.reaches_end {
                 lag.caught_up(asked_at);
+            }
+            if batch.changes.is_empty() {
+                tail.wait().await;
             }
         }
         Err(error) if error.code() == Code::CursorExpired => {

@@ -10,6 +10,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 const BATCH: u32 = 500;
 /// A wake-up may get lost (another node's, or a broken connection's): the log is looked at this often anyway.
 const POLL: Duration = Duration::from_millis(500);
+/// Under a steady writer this node's own changes are handed out as they are heard of; the log is asked this often.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// A reader's place in the log.
 pub struct Tail {
@@ -18,6 +20,15 @@ pub struct Tail {
     ends: watch::Receiver<Seq>,
     /// One timer for all waits: a new one for each costs as much as the read that it ends in.
     polls: Interval,
+    /// When the log itself was asked last.
+    asked: Instant,
+}
+
+/// Changes, and how far they tell.
+pub(super) struct Batch {
+    pub(super) changes: Vec<Arc<Change>>,
+    /// The log held no more when it was asked: under a steady writer no read is ever empty.
+    pub(super) reaches_end: bool,
 }
 
 impl Tail {
@@ -25,7 +36,9 @@ impl Tail {
         let ends = store.log_end();
         let mut polls = tokio::time::interval_at(Instant::now() + POLL, POLL);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { store, position: since, ends, polls }
+        // The first read asks.
+        let asked = Instant::now().checked_sub(ASK_EVERY).unwrap_or_else(Instant::now);
+        Self { store, position: since, ends, polls, asked }
     }
 
     /// The last change that was handed out.
@@ -52,18 +65,31 @@ impl Tail {
 
     /// The next changes, or none when the end is reached. All who follow this reader share them.
     pub async fn next_if_any(&mut self) -> Result<Vec<Arc<Change>>> {
+        Ok(self.read().await?.changes)
+    }
+
+    pub(super) async fn read(&mut self) -> Result<Batch> {
         // Seen before reading: what is committed meanwhile wakes the next wait.
         self.ends.borrow_and_update();
-        let changes = self.store.changes(self.position, BATCH).await?;
+        let now = Instant::now();
+        let own = if now.duration_since(self.asked) < ASK_EVERY {
+            self.store.own_news(self.position, BATCH).await
+        } else {
+            None
+        };
+        let is_asked = own.is_none();
+        let changes = match own {
+            Some(own) => own,
+            None => self.store.changes(self.position, BATCH).await?,
+        };
+        if is_asked {
+            self.asked = now;
+        }
         if let Some(last) = changes.last() {
             self.position = last.seq;
         }
-        Ok(changes.into_iter().map(Arc::new).collect())
-    }
-
-    /// Whether the log held no more than this batch when it was read: under a steady writer no read is ever empty.
-    pub(super) fn was_last(batch: &[Arc<Change>]) -> bool {
-        batch.len() < BATCH as usize
+        let reaches_end = is_asked && changes.len() < BATCH as usize;
+        Ok(Batch { changes: changes.into_iter().map(Arc::new).collect(), reaches_end })
     }
 
     /// Until something may have been written.

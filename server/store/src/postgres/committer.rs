@@ -11,6 +11,7 @@ use basalt_core::{Code, Error, Result, Seq};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
+use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify, mpsc};
 
 use super::error::{is_contention, is_lost, map};
@@ -84,6 +85,15 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
+    pub(super) fn are_under_way(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
+    }
+
+    /// Until one that is under way now has ended.
+    pub(super) fn ended(&self) -> Notified<'_> {
+        self.ended.notified()
+    }
+
     fn conflicted(&self) {
         self.wary.store(WARY_GROUPS, Ordering::Relaxed);
     }

@@ -2,6 +2,8 @@
 //! transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use basalt_core::{Change, CollectionName, Document, DocumentId, Result, Seq};
 use sqlx::Connection as _;
@@ -18,6 +20,8 @@ use crate::driver::Then;
 use crate::known::Known;
 use crate::sql::{Row, Statement};
 
+/// A group of this node's own that others were told of is held within this time, or isn't its own.
+const OWN_TIME: Duration = Duration::from_millis(3);
 /// More reads than these go by themselves: many would wait for them.
 const GATHERED_READS: usize = 32;
 
@@ -107,6 +111,28 @@ impl Postgres {
         let select = Statement { sql: changes::SELECT_END.to_owned(), values: Vec::new() };
         let (begin, end) = changes::ends(&self.read(vec![select]).await?.pop().unwrap_or_default())?;
         Ok(if (begin..=end).contains(&since) { self.core.own.between(since, end, limit) } else { None })
+    }
+
+    /// The changes after `since` up to the end that this node has heard of; `None` where not all of them are its own, or
+    /// are held. What it is just committing may be heard of before it is held: that is waited for.
+    pub(crate) async fn own_news(&self, since: Seq, limit: u32) -> Option<Vec<Change>> {
+        let core = &self.core;
+        if since < core.shared.trimmed.load(Ordering::Acquire) {
+            return None;
+        }
+        let held = || {
+            let end = *core.shared.end.borrow();
+            if since >= end { Some(Vec::new()) } else { core.own.between(since, end, limit) }
+        };
+        let ended = core.groups.ended();
+        match held() {
+            None if core.groups.are_under_way() => {
+                // Over or not, what is held then tells.
+                let _ = tokio::time::timeout(OWN_TIME, ended).await;
+                held()
+            }
+            news => news,
+        }
     }
 
     pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {

@@ -27,6 +27,52 @@ async fn nodes_learn_of_each_others_definitions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_the_log_misses_nothing_whoever_wrote_it() {
+    let (db, other) = two_nodes().await;
+    define(&db, "notes", vec![]).await;
+    let mut catalog = other.catalog_changes();
+    tokio::time::timeout(Duration::from_secs(5), catalog.wait_for(|catalog| catalog.epoch > 0))
+        .await
+        .expect("within seconds")
+        .expect("a store");
+    let followers = [db.store.clone(), other.clone()].map(|store| {
+        tokio::spawn(async move {
+            let (mut seqs, mut ends) = (Vec::new(), store.log_end());
+            while seqs.len() < 200 {
+                ends.borrow_and_update();
+                let since = seqs.last().copied().unwrap_or_default();
+                let news = match store.own_news(since, 7).await {
+                    Some(own) => own,
+                    None => store.changes(since, 7).await.unwrap(),
+                };
+                if news.is_empty() {
+                    ends.changed().await.unwrap();
+                }
+                seqs.extend(news.iter().map(|change| change.seq));
+            }
+            seqs
+        })
+    });
+    let writers = (0..4).map(|writer| {
+        let store = if writer % 2 == 0 { db.store.clone() } else { other.clone() };
+        tokio::spawn(async move {
+            for n in 0..50 {
+                put(&store, "notes", &format!("w{writer}n{n}"), json!({})).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let wanted: Vec<u64> = db.store.changes(0, 1_000).await.unwrap().iter().map(|change| change.seq).collect();
+    assert_eq!(wanted.len(), 200);
+    for follower in followers {
+        assert_eq!(tokio::time::timeout(Duration::from_secs(20), follower).await.expect("in time").unwrap(), wanted);
+    }
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signals_reach_the_other_node_in_order_and_not_oneself() {
     let (db, other) = two_nodes().await;
     let (here, there) = (db.store.signals().unwrap(), other.signals().unwrap());
