@@ -40,21 +40,6 @@ impl Document {
         flat
     }
 
-    /// Shows the flat object as expressions see it, without a copy of the fields.
-    pub fn seen_flat<T>(&mut self, see: impl FnOnce(&Value) -> T) -> T {
-        let mut flat = std::mem::take(&mut self.data);
-        self.add_own_fields(&mut flat);
-        let flat = Value::Object(flat);
-        let seen = see(&flat);
-        if let Value::Object(mut data) = flat {
-            for name in OWN_FIELDS {
-                data.remove(name);
-            }
-            self.data = data;
-        }
-        seen
-    }
-
     fn add_own_fields(&self, flat: &mut Map<String, Value>) {
         flat.insert(ID.into(), self.id.as_str().into());
         flat.insert(REV.into(), self.rev.as_str().into());
@@ -211,17 +196,6 @@ mod tests {
         {
             assert_eq!(check(bad.clone()).unwrap_err().code(), Code::BadRequest, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_document_seen_flat_is_the_same_afterwards() {
-        let Value::Object(data) = json!({"a": 1, "b": {"id": 2}}) else { panic!("an object") };
-        let now = Timestamp::from_millis(1);
-        let (id, rev) = (DocumentId::parse("x").unwrap(), Rev::parse("r").unwrap());
-        let mut document = Document { id, rev, created_at: now, updated_at: now, data };
-        let before = document.clone();
-        assert_eq!(document.seen_flat(Clone::clone), Value::Object(before.to_flat()));
-        assert_eq!(document, before);
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::time::Duration;
 use basalt_core::{CollectionName, DocumentId, Timestamp};
 use serde_json::Value;
 
+use crate::doc::Doc;
+
 /// Values for the names. `None` where the name is not in scope.
 #[derive(Clone, Copy)]
 pub struct Env<'a> {
     /// `null` for a visitor: then `auth.id` is an error.
     pub auth: &'a Value,
     pub request: Option<&'a RequestValues>,
-    /// Flat documents.
-    pub doc: Option<&'a Value>,
-    pub next: Option<&'a Value>,
+    pub doc: Option<Doc<'a>>,
+    pub next: Option<Doc<'a>>,
     pub vars: Option<&'a Value>,
     pub params: Option<&'a Value>,
     /// `event` and `data`.
@@ -43,8 +44,8 @@ impl<'a> Env<'a> {
     }
 
     /// A visitor who sees a document.
-    pub fn of_document(doc: &'a Value) -> Self {
-        Self { doc: Some(doc), ..Self::empty() }
+    pub fn of_document(doc: impl Into<Doc<'a>>) -> Self {
+        Self { doc: Some(doc.into()), ..Self::empty() }
     }
 }
 

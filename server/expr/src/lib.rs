@@ -9,6 +9,7 @@
 //! its like only; beside any other value `==` is an error. Ordering is within numbers, texts, timestamps and durations.
 
 mod check;
+mod doc;
 mod env;
 mod eval;
 mod expression;
@@ -25,6 +26,7 @@ mod trace;
 mod tree;
 mod types;
 
+pub use doc::{Doc, Flat};
 pub use env::{Env, Found, Limiter, Lookups, MessageValues, NoLookups, RequestValues};
 pub use expression::{Expression, Lowered, Outcome};
 pub use fault::Fault;

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use basalt_core::{Caller, Document, Result, Seq};
 use basalt_data::collections::Compiled;
 use basalt_data::rules::{Binding, Operation};
+use basalt_expr::Flat;
 use serde_json::{Map, Value};
 
 use super::principal::session_ended;
-use super::profile::{flat, patched};
+use super::profile::{patched, with};
 use super::signing_in::own_profile;
 use super::{Auth, account, own, session};
 use crate::common::names::USERS;
@@ -30,8 +31,10 @@ impl Auth {
             let rules = own_profile(&users.rules);
             let readable = tx.readable(&rules, &binding, (*user).clone())?;
             let data = patched(users, (&user, &readable), &patch, tx.now())?;
-            let (doc, next) = (flat(&user, &user.data), flat(&user, &data));
-            tx.authorize(&rules, &binding, Operation::Update { doc: &doc, next: &next })?;
+            let next = with(&user, &data);
+            let (before, after) = (Flat::default(), Flat::default());
+            let (doc, next) = (before.of(&user), after.of(&next));
+            tx.authorize(&rules, &binding, Operation::Update { doc, next })?;
             account::put(tx, users, &id, Some(&user), data)
         };
         let outcome = self.parts.commit_users(caller, decide).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use basalt_core::{Document, Result, Timestamp};
 use basalt_data::collections::Compiled;
 use basalt_data::documents::{PatchBody, built_in};
+use basalt_expr::Flat;
 use serde_json::{Map, Value};
 
 /// The fields after a merge patch (whose values may be operators) by who reads `readable` of the user; the server's
@@ -17,13 +18,13 @@ pub(super) fn patched(
 ) -> Result<Map<String, Value>> {
     let unreadable = unreadable(users, user, readable);
     let data = built_in::patched(users, (user, readable), &unreadable, PatchBody::Merge(patch.clone()), now)?;
-    users.check_protected(Some(&flat(user, &user.data)), Some(&flat(user, &data)))?;
+    users.check_protected(Some(Flat::default().of(user)), Some(Flat::default().of(&with(user, &data))))?;
     Ok(data)
 }
 
-/// A user with these fields, as rules see him.
-pub(super) fn flat(user: &Document, data: &Map<String, Value>) -> Value {
-    Value::Object(Document { data: data.clone(), ..user.clone() }.into_flat())
+/// The user with these fields.
+pub(super) fn with(user: &Document, data: &Map<String, Value>) -> Document {
+    Document { data: data.clone(), ..user.clone() }
 }
 
 /// The fields that are kept from a reader, whether they are there or not.

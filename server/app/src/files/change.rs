@@ -7,6 +7,7 @@ use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
 use basalt_data::collections::Compiled;
 use basalt_data::documents::{EntityTags, PatchBody, built_in};
 use basalt_data::rules::Operation;
+use basalt_expr::Flat;
 use serde_json::{Map, Value};
 
 use super::commit::{
@@ -55,8 +56,7 @@ impl Files {
             want_holds(tx, compiled, [&target])?;
             let document = readable(tx, compiled, &who, &target)?;
             if !who.bypasses_bucket_rules(&target.bucket, Access::Write)? {
-                let doc = Value::Object(document.to_flat());
-                authorize(tx, compiled, &who, Operation::Delete { doc: &doc })?;
+                authorize(tx, compiled, &who, Operation::Delete { doc: Flat::default().of(&document) })?;
             }
             remove(tx, compiled, &document)
         };
@@ -209,8 +209,7 @@ fn leave(tx: &mut Tx<'_>, compiled: &Compiled, caller: &Caller, document: &Docum
     if caller.bypasses_bucket_rules(&bucket, Access::Write)? {
         return Ok(());
     }
-    let doc = Value::Object(document.to_flat());
-    authorize(tx, compiled, caller, Operation::Delete { doc: &doc })
+    authorize(tx, compiled, caller, Operation::Delete { doc: Flat::default().of(document) })
 }
 
 /// Deletes the document, and its hold on the bytes.

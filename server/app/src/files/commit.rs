@@ -8,6 +8,7 @@ use basalt_core::{Caller, Code, Document, DocumentId, Error, Result, Seq};
 use basalt_data::collections::{Bucket, Compiled};
 use basalt_data::documents::{EntityTags, built_in};
 use basalt_data::rules::{Binding, Operation};
+use basalt_expr::Flat;
 use basalt_store::catalog::unique_key;
 use basalt_store::{Index, Read};
 use serde_json::{Map, Value};
@@ -274,12 +275,11 @@ pub(super) fn authorize_write(
     if caller.bypasses_bucket_rules(&target.bucket, Access::Write)? {
         return Ok(());
     }
-    let flat = |document: &Document| Value::Object(document.to_flat());
-    let next = flat(next);
-    let doc = doc.map(flat);
-    let operation = match &doc {
-        Some(doc) => Operation::Update { doc, next: &next },
-        None => Operation::Create { next: &next },
+    let (before, after) = (Flat::default(), Flat::default());
+    let next = after.of(next);
+    let operation = match doc {
+        Some(doc) => Operation::Update { doc: before.of(doc), next },
+        None => Operation::Create { next },
     };
     authorize(tx, compiled, caller, operation)
 }
@@ -296,8 +296,7 @@ pub(super) fn authorize_read(tx: &mut Tx<'_>, compiled: &Compiled, caller: &Call
     if caller.bypasses_bucket_rules(&bucket, Access::Read)? {
         return Ok(());
     }
-    let doc = Value::Object(document.to_flat());
-    authorize(tx, compiled, caller, Operation::Get { doc: &doc })
+    authorize(tx, compiled, caller, Operation::Get { doc: Flat::default().of(document) })
 }
 
 /// The file at this place, if the caller may read it.

@@ -442,7 +442,7 @@ mod tests {
             let (auth, lookups) = (json!({"id": "u"}), basalt_expr::NoLookups);
             get.evaluate(&basalt_expr::Env {
                 auth: &auth,
-                doc: Some(&doc),
+                doc: Some((&doc).into()),
                 lookups: &lookups,
                 ..basalt_expr::Env::empty()
             })

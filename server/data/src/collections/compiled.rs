@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{BucketName, Code, CollectionName, Error, FieldError, FieldPath, Result};
-use basalt_expr::FieldTypes;
+use basalt_expr::{Doc, FieldTypes};
 use basalt_store::{Index, IndexKind, IndexState};
 use serde_json::{Map, Value};
 
@@ -155,11 +155,13 @@ impl Compiled {
     }
 
     /// Refuses a change of the server's fields, whoever asks and whatever a rule says.
-    pub fn check_protected(&self, doc: Option<&Value>, next: Option<&Value>) -> Result<()> {
+    pub fn check_protected(&self, doc: Option<Doc<'_>>, next: Option<Doc<'_>>) -> Result<()> {
         if self.protected.is_empty() {
             return Ok(());
         }
-        let touched = changed_fields(doc, next).into_iter().filter(|field| self.protected.contains(*field));
+        let touched = changed_fields(doc.map(Doc::whole), next.map(Doc::whole))
+            .into_iter()
+            .filter(|field| self.protected.contains(*field));
         let faults: Vec<FieldError> = touched
             .map(|field| {
                 let path = format!("/{}", basalt_core::document::pointer_token(field));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use basalt_core::document::{ID, OWN_FIELDS, pointer_token};
 use basalt_core::{Code, Document, DocumentId, Error, FieldError, FieldPath, Result, Rev, Timestamp};
-use basalt_expr::FieldTypes;
+use basalt_expr::{FieldTypes, Flat};
 use basalt_store::{Catalog, DocumentWrite, NewJob, Read, View};
 use serde_json::{Map, Value};
 
@@ -97,8 +97,7 @@ pub fn patch_own(compiled: &Compiled, stored: &Document, patch: PatchBody, stamp
     let base = Base { readable: stored.to_flat(), unreadable: &unreadable, now: stamp.now, is_time: &is_time };
     let patched = Patch::parse(patch)?.apply(&stored.id, base)?;
     let next = replace(compiled, stored, patched.fields, stamp)?;
-    let (before, after) = (Value::Object(stored.to_flat()), Value::Object(next.to_flat()));
-    compiled.check_protected(Some(&before), Some(&after))?;
+    compiled.check_protected(Some(Flat::default().of(stored)), Some(Flat::default().of(&next)))?;
     Ok(next)
 }
 

@@ -2,7 +2,7 @@
 
 use basalt_core::filter::{Filter, IdPart, Leaf, LookupId, Place, Root};
 use basalt_core::{Code, Error, FieldError, FieldPath, Result};
-use basalt_expr::{Env, Expression, Fault, FieldTypes, Lowered, NoLookups, Outcome, Scope};
+use basalt_expr::{Doc, Env, Expression, Fault, FieldTypes, Lowered, NoLookups, Outcome, Scope};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
@@ -79,10 +79,10 @@ impl Wanted {
 
     /// Whether it is true of a document in memory, as it has to be of each that the database selected.
     pub(super) fn holds(&self, binding: &Binding, flat: &Value) -> bool {
-        self.expression.evaluate(&self.env(binding, Some(flat))) == Outcome::True
+        self.expression.evaluate(&self.env(binding, Some(flat.into()))) == Outcome::True
     }
 
-    fn env<'a>(&'a self, binding: &'a Binding, doc: Option<&'a Value>) -> Env<'a> {
+    fn env<'a>(&'a self, binding: &'a Binding, doc: Option<Doc<'a>>) -> Env<'a> {
         Env {
             auth: &Value::Null,
             request: Some(binding.request()),

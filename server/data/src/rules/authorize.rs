@@ -4,7 +4,7 @@ use basalt_core::document::OWN_FIELDS;
 use basalt_core::filter::Filter;
 use basalt_core::principal::Access;
 use basalt_core::{Document, FieldPath};
-use basalt_expr::{Env, Expression, Lowered, Outcome};
+use basalt_expr::{Doc, Env, Expression, Flat, Lowered, Outcome};
 use basalt_store::Read;
 use serde_json::Value;
 
@@ -15,13 +15,13 @@ use super::limiter::BucketLimiter;
 use super::readable::{Mask, ReadVerdict, Readable, Revealed, Sees, document_reads};
 use super::verdict::{Denial, DenialKind, Permit, Verdict};
 
-/// What is about to be done, with flat documents: `doc` as stored, `next` as it would be.
+/// What is about to be done: with `doc` as stored, and `next` as it would be.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation<'a> {
-    Get { doc: &'a Value },
-    Create { next: &'a Value },
-    Update { doc: &'a Value, next: &'a Value },
-    Delete { doc: &'a Value },
+    Get { doc: Doc<'a> },
+    Create { next: Doc<'a> },
+    Update { doc: Doc<'a>, next: Doc<'a> },
+    Delete { doc: Doc<'a> },
 }
 
 /// The answer to a list, query, count or aggregate.
@@ -56,12 +56,13 @@ impl CompiledRules {
     }
 
     /// May this caller read this document, and what of it?
-    pub fn read(&self, binding: &Binding, mut document: Document, facts: &dyn Facts) -> ReadVerdict {
+    pub fn read(&self, binding: &Binding, document: Document, facts: &dyn Facts) -> ReadVerdict {
         let mask = match binding.caller().bypasses_rules(&self.collection, Access::Read) {
             Ok(true) => Mask::Everything,
             Err(error) => return ReadVerdict::Hidden(Denial::new(DenialKind::Refused(error), "scope")),
             Ok(false) => {
-                match document.seen_flat(|flat| self.authorize(binding, Operation::Get { doc: flat }, facts)) {
+                let flat = Flat::default();
+                match self.authorize(binding, Operation::Get { doc: flat.of(&document) }, facts) {
                     Verdict::Allow(_) => {}
                     Verdict::Deny(denial) => return ReadVerdict::Hidden(denial),
                     Verdict::Need(reads) => return ReadVerdict::Need(reads),
@@ -78,14 +79,14 @@ impl CompiledRules {
         }
     }
 
-    /// How much of this document, given flat, may this caller read?
-    pub fn sees(&self, binding: &Binding, flat: &Value, facts: &dyn Facts) -> Sees {
+    /// How much of this document may this caller read?
+    pub fn sees(&self, binding: &Binding, doc: Doc<'_>, facts: &dyn Facts) -> Sees {
         match binding.caller().bypasses_rules(&self.collection, Access::Read) {
             Ok(true) => return Sees::All,
             Err(_) => return Sees::Nothing,
             Ok(false) => {}
         }
-        match self.authorize(binding, Operation::Get { doc: flat }, facts) {
+        match self.authorize(binding, Operation::Get { doc }, facts) {
             Verdict::Allow(_) => {}
             Verdict::Deny(_) => return Sees::Nothing,
             Verdict::Need(reads) => return Sees::Need(reads),
@@ -147,7 +148,7 @@ impl CompiledRules {
             return true;
         }
         let lookups = FactLookups::new(&NoFacts);
-        let ask = |rule: &Expression| rule.evaluate(&env(binding, Some(doc), None, &lookups));
+        let ask = |rule: &Expression| rule.evaluate(&env(binding, Some(doc.into()), None, &lookups));
         self.list.as_ref().is_some_and(|rule| matches!(ask(rule), Outcome::True | Outcome::Need(_)))
     }
 
@@ -171,7 +172,7 @@ impl CompiledRules {
     }
 
     /// Whatever keeps a document from being read makes it look absent.
-    fn ask_get(&self, asking: &Asking<'_>, doc: &Value) -> Result<(), No> {
+    fn ask_get(&self, asking: &Asking<'_>, doc: Doc<'_>) -> Result<(), No> {
         asking.condition(self.get.as_ref(), "get", Some(doc), None).map_err(|no| match no {
             No::Denied(denial) => No::Denied(Denial { kind: DenialKind::Unreadable, ..denial }),
             No::Need(reads) => No::Need(reads),
@@ -179,7 +180,7 @@ impl CompiledRules {
     }
 
     /// The write rules of the fields that the operation changes.
-    fn ask_fields(&self, asking: &Asking<'_>, doc: Option<&Value>, next: &Value) -> Result<(), No> {
+    fn ask_fields(&self, asking: &Asking<'_>, doc: Option<Doc<'_>>, next: Doc<'_>) -> Result<(), No> {
         for (field, rules) in &self.fields {
             let Some(rule) = &rules.write else { continue };
             if doc.and_then(|doc| doc.get(field)) == next.get(field) {
@@ -281,8 +282,8 @@ impl<'a> Asking<'a> {
         &self,
         rule: Option<&Expression>,
         name: &str,
-        doc: Option<&Value>,
-        next: Option<&Value>,
+        doc: Option<Doc<'_>>,
+        next: Option<Doc<'_>>,
     ) -> Result<(), No> {
         let lookups = FactLookups::new(self.facts);
         self.decide(rule, name, &env(self.binding, doc, next, &lookups))
@@ -313,8 +314,8 @@ impl<'a> Asking<'a> {
 
 pub(super) fn env<'a>(
     binding: &'a Binding,
-    doc: Option<&'a Value>,
-    next: Option<&'a Value>,
+    doc: Option<Doc<'a>>,
+    next: Option<Doc<'a>>,
     lookups: &'a FactLookups<'a>,
 ) -> Env<'a> {
     Env {

@@ -37,4 +37,6 @@ pub use texts::{FieldRuleTexts, RuleOp, RuleText, RuleTexts};
 pub use verdict::{Denial, DenialKind, Permit, Verdict};
 
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod tests;

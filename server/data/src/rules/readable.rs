@@ -4,9 +4,8 @@ use std::ops::Deref;
 
 use basalt_core::document::OWN_FIELDS;
 use basalt_core::{Document, FieldPath};
-use basalt_expr::{Env, Expression, Outcome};
+use basalt_expr::{Doc, Env, Expression, Flat, Outcome};
 use basalt_store::Read;
-use serde_json::Value;
 
 use super::binding::Binding;
 use super::compiled::CompiledRules;
@@ -153,9 +152,9 @@ impl Mask {
         let mut unreadable: Vec<&String> = ruled.hidden.iter().collect();
         let mut needed = Vec::new();
         if !asked.is_empty() {
-            let flat = Value::Object(document.to_flat());
+            let flat = Flat::default();
             for (rule, fields) in asked {
-                match evaluate(rule, &ruled.binding, Some(&flat), facts) {
+                match evaluate(rule, &ruled.binding, Some(flat.of(&document)), facts) {
                     Outcome::True => {}
                     Outcome::Need(reads) => needed.extend(document_reads(reads)),
                     Outcome::False | Outcome::Error(_) | Outcome::Limited => unreadable.extend(fields),
@@ -172,7 +171,7 @@ impl Mask {
     }
 }
 
-fn evaluate(rule: &Expression, binding: &Binding, doc: Option<&Value>, facts: &dyn Facts) -> Outcome {
+fn evaluate(rule: &Expression, binding: &Binding, doc: Option<Doc<'_>>, facts: &dyn Facts) -> Outcome {
     let lookups = FactLookups::new(facts);
     rule.evaluate(&Env {
         auth: binding.auth(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use basalt_core::principal::Request;
 use basalt_core::{Caller, Code, CollectionName, Document, DocumentId, Error, Principal, Result, Rev, Timestamp};
-use basalt_expr::{Expression, Outcome, TraceStep};
+use basalt_expr::{Doc, Expression, Outcome, TraceStep};
 use basalt_store::{Cell, CellKey, Read};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -86,7 +86,7 @@ impl Simulation {
 
     /// Asks the rules, as the one authorisation does.
     pub fn run(&self, rules: &CompiledRules, facts: &dyn Facts) -> Result<SimulationStep> {
-        let (doc, next) = (self.doc.as_ref(), self.next.as_ref());
+        let (doc, next) = (self.doc.as_ref().map(Doc::from), self.next.as_ref().map(Doc::from));
         let operation = match (self.op, doc, next) {
             (RuleOp::List, Some(_), _) => return Ok(self.run_list(rules, facts)),
             (RuleOp::Get, Some(doc), _) => Operation::Get { doc },
@@ -108,7 +108,7 @@ impl Simulation {
             return denied(DenialKind::RuleMissing, "there is no list rule".to_owned());
         };
         let lookups = FactLookups::new(facts);
-        match rule.evaluate(&env(&self.binding, self.doc.as_ref(), None, &lookups)) {
+        match rule.evaluate(&env(&self.binding, self.doc.as_ref().map(Doc::from), None, &lookups)) {
             Outcome::Need(reads) => SimulationStep::Need(super::readable::document_reads(reads).collect()),
             Outcome::True => self.explained(rules, facts, None),
             Outcome::False | Outcome::Limited => denied(DenialKind::RuleDenied, "the list rule is false".to_owned()),
@@ -119,13 +119,14 @@ impl Simulation {
     /// The verdict with the trace of the rule that decided it.
     fn explained(&self, rules: &CompiledRules, facts: &dyn Facts, denial: Option<&Denial>) -> SimulationStep {
         let op = self.op.as_str();
+        let next = self.next.as_ref().map(Doc::from);
         let (name, rule, next) = match denial.map(|denial| &denial.kind) {
             Some(DenialKind::Unreadable) => ("get".to_owned(), rules.get.as_ref(), None),
             Some(DenialKind::FieldDenied { field }) => {
                 let rule = rules.fields.get(field).and_then(|rules| rules.write.as_ref());
-                (format!("fields.{field}.write"), rule, self.next.as_ref())
+                (format!("fields.{field}.write"), rule, next)
             }
-            _ => (op.to_owned(), rules.operation(self.op), self.next.as_ref()),
+            _ => (op.to_owned(), rules.operation(self.op), next),
         };
         let trace = rule.map_or_else(Vec::new, |rule| self.trace(rule, next, facts));
         let why = match denial {
@@ -135,10 +136,10 @@ impl Simulation {
         SimulationStep::Done(Simulated { allowed: denial.is_none(), rule: name, why, trace })
     }
 
-    fn trace(&self, rule: &Expression, next: Option<&Value>, facts: &dyn Facts) -> Vec<TraceStep> {
+    fn trace(&self, rule: &Expression, next: Option<Doc<'_>>, facts: &dyn Facts) -> Vec<TraceStep> {
         let lookups = FactLookups::new(facts);
         let granted = super::lint::AlwaysGranted;
-        let env = env(&self.binding, self.doc.as_ref(), next, &lookups);
+        let env = env(&self.binding, self.doc.as_ref().map(Doc::from), next, &lookups);
         rule.trace(&basalt_expr::Env { limiter: Some(&granted), ..env }).1
     }
 }

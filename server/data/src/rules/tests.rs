@@ -10,6 +10,7 @@ use basalt_expr::Undeclared;
 use basalt_store::{Cell, CellKey, CellWrite, Read};
 use serde_json::{Map, Value, json};
 
+use super::asked::{create, delete, get, update};
 use super::*;
 use crate::collections::Definition;
 
@@ -92,9 +93,9 @@ fn ask(rules: &CompiledRules, binding: &Binding, operation: Operation<'_>) -> Op
 fn no_rule_is_no_access() {
     let rules = rules(&json!({}));
     let (doc, ann) = (json!({"owner": "ann"}), user("ann"));
-    assert_eq!(ask(&rules, &ann, Operation::Get { doc: &doc }), Some(Code::DocumentNotFound));
-    assert_eq!(ask(&rules, &ann, Operation::Create { next: &doc }), Some(Code::RuleMissing));
-    assert_eq!(ask(&rules, &visitor(), Operation::Create { next: &doc }), Some(Code::Unauthenticated));
+    assert_eq!(ask(&rules, &ann, get(&doc)), Some(Code::DocumentNotFound));
+    assert_eq!(ask(&rules, &ann, create(&doc)), Some(Code::RuleMissing));
+    assert_eq!(ask(&rules, &visitor(), create(&doc)), Some(Code::Unauthenticated));
     let ListVerdict::Deny(denial) = rules.list(&visitor(), &NoFacts) else { panic!("denied") };
     assert_eq!(denial.into_list_error(visitor().caller()).code(), Code::RuleMissing);
 }
@@ -103,10 +104,10 @@ fn no_rule_is_no_access() {
 fn a_rule_that_is_an_error_denies() {
     let rules = rules(&json!({"read": "auth.id == doc.owner", "create": "auth.id == next.owner"}));
     let ownerless = json!({});
-    assert_eq!(ask(&rules, &user("ann"), Operation::Get { doc: &ownerless }), Some(Code::DocumentNotFound));
-    assert_eq!(ask(&rules, &visitor(), Operation::Get { doc: &json!({"owner": null}) }), Some(Code::DocumentNotFound));
-    assert_eq!(ask(&rules, &visitor(), Operation::Create { next: &ownerless }), Some(Code::Unauthenticated));
-    assert_eq!(ask(&rules, &user("ann"), Operation::Create { next: &ownerless }), Some(Code::RuleDenied));
+    assert_eq!(ask(&rules, &user("ann"), get(&ownerless)), Some(Code::DocumentNotFound));
+    assert_eq!(ask(&rules, &visitor(), get(&json!({"owner": null}))), Some(Code::DocumentNotFound));
+    assert_eq!(ask(&rules, &visitor(), create(&ownerless)), Some(Code::Unauthenticated));
+    assert_eq!(ask(&rules, &user("ann"), create(&ownerless)), Some(Code::RuleDenied));
 }
 
 #[test]
@@ -114,8 +115,8 @@ fn who_may_not_read_finds_nothing_to_write() {
     let rules = rules(&json!({"get": "auth.id == doc.owner", "update": "true", "delete": "true"}));
     let doc = json!({"owner": "ann"});
     for (who, expected) in [(user("ann"), None), (user("bob"), Some(Code::DocumentNotFound))] {
-        assert_eq!(ask(&rules, &who, Operation::Update { doc: &doc, next: &doc }), expected);
-        assert_eq!(ask(&rules, &who, Operation::Delete { doc: &doc }), expected);
+        assert_eq!(ask(&rules, &who, update(&doc, &doc)), expected);
+        assert_eq!(ask(&rules, &who, delete(&doc)), expected);
     }
 }
 
@@ -124,17 +125,17 @@ fn an_update_sees_what_is_stored_and_what_would_be() {
     let rules = rules(&json!({"get": "true", "update": "auth.id == doc.owner && unchanged('owner')"}));
     let (doc, taken) = (json!({"owner": "ann"}), json!({"owner": "bob"}));
     let (kept, ann, bob) = (json!({"owner": "ann", "text": "x"}), user("ann"), user("bob"));
-    assert_eq!(ask(&rules, &ann, Operation::Update { doc: &doc, next: &kept }), None);
-    assert_eq!(ask(&rules, &ann, Operation::Update { doc: &doc, next: &taken }), Some(Code::RuleDenied));
-    assert_eq!(ask(&rules, &bob, Operation::Update { doc: &doc, next: &taken }), Some(Code::RuleDenied));
-    assert_eq!(ask(&rules, &visitor(), Operation::Update { doc: &doc, next: &kept }), Some(Code::Unauthenticated));
+    assert_eq!(ask(&rules, &ann, update(&doc, &kept)), None);
+    assert_eq!(ask(&rules, &ann, update(&doc, &taken)), Some(Code::RuleDenied));
+    assert_eq!(ask(&rules, &bob, update(&doc, &taken)), Some(Code::RuleDenied));
+    assert_eq!(ask(&rules, &visitor(), update(&doc, &kept)), Some(Code::Unauthenticated));
 }
 
 #[test]
 fn services_and_operators_are_bound_by_scope_and_role_alone() {
     let rules = rules(&json!({}));
     let doc = json!({});
-    let (get, delete) = (Operation::Get { doc: &doc }, Operation::Delete { doc: &doc });
+    let (get, delete) = (get(&doc), delete(&doc));
     assert_eq!(ask(&rules, &service("documents:read"), get), None);
     assert_eq!(ask(&rules, &service("documents:read:notes"), get), None);
     assert_eq!(ask(&rules, &service("documents:read:tags"), get), Some(Code::ScopeMissing));
@@ -153,15 +154,13 @@ fn field_rules_bind_what_changes() {
     }));
     let (doc, same, raised) = (json!({"salary": 1}), json!({"salary": 1, "n": 2}), json!({"salary": 2}));
     let (ann, hr) = (user("ann"), user_with("eve", &["hr"]));
-    assert_eq!(ask(&rules, &ann, Operation::Update { doc: &doc, next: &same }), None);
-    assert_eq!(ask(&rules, &ann, Operation::Update { doc: &doc, next: &raised }), Some(Code::RuleDenied));
-    assert_eq!(ask(&rules, &ann, Operation::Update { doc: &doc, next: &json!({}) }), Some(Code::RuleDenied));
-    assert_eq!(ask(&rules, &hr, Operation::Update { doc: &doc, next: &raised }), None);
-    assert_eq!(ask(&rules, &ann, Operation::Create { next: &json!({}) }), None);
-    assert_eq!(ask(&rules, &ann, Operation::Create { next: &raised }), Some(Code::RuleDenied));
-    let Verdict::Deny(denial) = rules.authorize(&ann, Operation::Create { next: &raised }, &NoFacts) else {
-        panic!("denied")
-    };
+    assert_eq!(ask(&rules, &ann, update(&doc, &same)), None);
+    assert_eq!(ask(&rules, &ann, update(&doc, &raised)), Some(Code::RuleDenied));
+    assert_eq!(ask(&rules, &ann, update(&doc, &json!({}))), Some(Code::RuleDenied));
+    assert_eq!(ask(&rules, &hr, update(&doc, &raised)), None);
+    assert_eq!(ask(&rules, &ann, create(&json!({}))), None);
+    assert_eq!(ask(&rules, &ann, create(&raised)), Some(Code::RuleDenied));
+    let Verdict::Deny(denial) = rules.authorize(&ann, create(&raised), &NoFacts) else { panic!("denied") };
     assert_eq!(denial.into_error(ann.caller()).errors()[0].path, "/salary");
 }
 
@@ -169,16 +168,14 @@ fn field_rules_bind_what_changes() {
 fn look_ups_are_asked_for_and_then_decided() {
     let rules = rules(&json!({"create": "auth.id in get('rooms', next.room).members"}));
     let next = json!({"room": "r1"});
-    let Verdict::Need(reads) = rules.authorize(&user("ann"), Operation::Create { next: &next }, &NoFacts) else {
-        panic!("needs the room")
-    };
+    let Verdict::Need(reads) = rules.authorize(&user("ann"), create(&next), &NoFacts) else { panic!("needs the room") };
     assert_eq!(reads, [Read::Document { collection: name("rooms"), id: id("r1") }]);
     let mut facts = Supposed::closed();
-    let verdict = rules.authorize(&user("ann"), Operation::Create { next: &next }, &facts);
+    let verdict = rules.authorize(&user("ann"), create(&next), &facts);
     assert_eq!(denied(verdict, &user("ann")), Some(Code::RuleDenied), "no such room");
     facts.put(name("rooms"), id("r1"), Some(document(json!({"members": ["ann"]}))));
     for (who, expected) in [("ann", None), ("bob", Some(Code::RuleDenied))] {
-        let verdict = rules.authorize(&user(who), Operation::Create { next: &next }, &facts);
+        let verdict = rules.authorize(&user(who), create(&next), &facts);
         assert_eq!(denied(verdict, &user(who)), expected);
     }
 }
@@ -213,7 +210,7 @@ impl Facts for Written {
 fn limits_take_a_token_with_the_operation() {
     let rules = rules(&json!({"create": "auth != null && limit('posts', 2, duration('1m'))"}));
     let (next, ann) = (json!({}), user("ann"));
-    let create = Operation::Create { next: &next };
+    let create = create(&next);
     let Verdict::Need(reads) = rules.authorize(&ann, create, &NoFacts) else { panic!("needs the bucket") };
     assert_eq!(reads, [Read::Cell(CellKey::new(LIMIT_SPACE, "posts/user:ann"))]);
     assert_eq!(ask(&rules, &visitor(), create), Some(Code::Unauthenticated), "no bucket is needed to say no");

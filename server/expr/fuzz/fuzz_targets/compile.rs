@@ -8,7 +8,7 @@ use serde_json::json;
 fuzz_target!(|source: &str| {
     let doc = json!({"a": 1, "l": [1, "a", {"x": null}], "s": "a", "t": "2026-11-22T08:00:00.000Z"});
     let auth = json!({"id": "u1", "roles": ["a"], "claims": {}});
-    let env = Env { auth: &auth, next: Some(&doc), vars: Some(&doc), ..Env::of_document(&doc) };
+    let env = Env { auth: &auth, next: Some((&doc).into()), vars: Some(&doc), ..Env::of_document(&doc) };
     for (lowered, bare_fields) in [(false, false), (true, false), (true, true)] {
         let scope = Scope {
             auth: true,

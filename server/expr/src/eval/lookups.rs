@@ -9,6 +9,7 @@ use super::stop::{Exhaustion, Stop, Why};
 use super::value::Val;
 use super::watch::Watch;
 use super::{Evaluated, Evaluator, failed};
+use crate::doc::Doc;
 use crate::env::Found;
 use crate::tree::Node;
 
@@ -59,11 +60,11 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     /// Whether each path is missing in both versions, or equal.
     #[inline(never)]
     pub(super) fn unchanged(&mut self, node: &Node, paths: &'a [FieldPath]) -> Evaluated<'a> {
-        let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
-        let (Some(doc), Some(next)) = (object(self.env.doc), object(self.env.next)) else {
-            return self.unbound(node, "unchanged");
-        };
         for path in paths {
+            let holder = |doc: Option<Doc<'a>>| doc.and_then(|doc| doc.holder(path.top()));
+            let (Some(doc), Some(next)) = (holder(self.env.doc), holder(self.env.next)) else {
+                return self.unbound(node, "unchanged");
+            };
             self.steps.take(1)?;
             let is_same = match (key::at(doc, path), key::at(next, path)) {
                 (None, None) => true,

@@ -21,6 +21,7 @@ use basalt_core::filter::Order;
 use basalt_core::{CollectionName, DocumentId};
 use serde_json::Value;
 
+use crate::doc::Doc;
 use crate::env::Env;
 use crate::tree::{Kind, Limit, Name, Node, Pattern, RequestField};
 use crate::types::TypeName;
@@ -94,9 +95,9 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
                 Some(value) => Ok(Val::of(value)),
                 None => self.select(node, of, name),
             },
-            Kind::Has { of, name } => match self.value(of)? {
-                Val::Map(map) => Ok(Val::Bool(map.contains(name))),
-                other => failed(node, Why::NotAMap(other.type_name())),
+            Kind::Has { of, name } => match self.holder(of, name)? {
+                Some(map) => Ok(Val::Bool(map.contains_key(&**name))),
+                None => self.has(node, of, name),
             },
             Kind::Index(sides) => self.index(node, &sides[0], &sides[1]),
             Kind::List(items) => {
@@ -174,13 +175,20 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
     fn bound(&self, name: Name) -> Option<&'a Value> {
         match name {
             Name::Auth => Some(self.env.auth),
-            Name::Doc => self.env.doc,
-            Name::Next => self.env.next,
+            Name::Doc | Name::Next => self.document(name).map(Doc::whole),
             Name::Vars => self.env.vars,
             Name::Params => self.env.params,
             Name::Event => self.env.message.map(|message| message.event),
             Name::Data => self.env.message.map(|message| message.data),
             Name::Input => self.env.input,
+        }
+    }
+
+    fn document(&self, name: Name) -> Option<Doc<'a>> {
+        match name {
+            Name::Doc => self.env.doc,
+            Name::Next => self.env.next,
+            _ => None,
         }
     }
 
@@ -191,19 +199,43 @@ impl<'a, W: Watch<'a>> Evaluator<'a, W> {
             return None;
         }
         let mut names = 1;
-        let value = self.walk(of, &mut names)?.as_object()?.get(name)?;
+        let value = self.walk(of, name, &mut names)?;
         self.steps.take(names).ok()?;
         Some(value)
     }
 
-    fn walk(&self, node: &'a Node, names: &mut usize) -> Option<&'a Value> {
-        match &node.kind {
-            Kind::Name(name) => self.bound(*name),
-            Kind::Select { of, name } => {
+    fn walk(&self, of: &'a Node, name: &str, names: &mut usize) -> Option<&'a Value> {
+        match &of.kind {
+            Kind::Name(holder) => match self.document(*holder) {
+                Some(doc) => doc.get(name),
+                None => self.bound(*holder)?.as_object()?.get(name),
+            },
+            Kind::Select { of, name: holder } => {
                 *names += 1;
-                self.walk(of, names)?.as_object()?.get(&**name)
+                self.walk(of, holder, names)?.as_object()?.get(name)
             }
             _ => None,
+        }
+    }
+
+    /// Where `has(doc.a)` looks, at once as well.
+    fn holder(&mut self, of: &'a Node, name: &str) -> Result<Option<&'a serde_json::Map<String, Value>>, Stop<'a>> {
+        let Kind::Name(holder) = of.kind else { return Ok(None) };
+        if W::SEES {
+            return Ok(None);
+        }
+        let map = self.document(holder).and_then(|doc| doc.holder(name));
+        if map.is_some() {
+            self.steps.take(1)?;
+        }
+        Ok(map)
+    }
+
+    #[inline(never)]
+    fn has(&mut self, node: &Node, of: &'a Node, name: &str) -> Evaluated<'a> {
+        match self.value(of)? {
+            Val::Map(map) => Ok(Val::Bool(map.contains(name))),
+            other => failed(node, Why::NotAMap(other.type_name())),
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
 use super::generate::Dialect;
-use crate::{Env, FieldTypes, Found, Lookups, RequestValues};
+use crate::{Doc, Env, FieldTypes, Found, Lookups, RequestValues};
 
 /// The collections of [`World::others`].
 pub const OTHER_COLLECTIONS: [&str; 2] = ["rooms", "teams"];
@@ -34,7 +34,7 @@ impl World {
         Env {
             auth: &self.auth,
             request: Some(&self.request),
-            doc,
+            doc: doc.map(Doc::from),
             next: None,
             vars: Some(&self.vars),
             params: None,

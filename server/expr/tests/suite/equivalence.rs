@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use basalt_core::CollectionName;
 use basalt_core::filter::Filter;
 use basalt_core::truth::{self, LookUps, Truth};
+use basalt_core::{CollectionName, Document, DocumentId, Rev, Timestamp};
 use basalt_expr::testkit::{self, Case, Times, World};
-use basalt_expr::{Expression, Lowered, Outcome, Scope};
+use basalt_expr::{Doc, Env, Expression, Flat, Lowered, Outcome, Scope};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn config(cases: u32) -> Config {
     Config { cases, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() }
@@ -83,6 +83,57 @@ fn a_lowered_filter_answers_as_the_evaluator_does() {
         prop_assert!(open == Truth::Open || open == in_memory, "{:?} though {:?} in the end", open, in_memory);
         Ok(true)
     });
+}
+
+/// A stored document isn't made flat for its fields, and answers as its flat form does.
+#[test]
+fn a_stored_document_answers_as_its_flat_form_does() {
+    let either = prop_oneof![testkit::lowerable(), testkit::plain_cel()];
+    run(either, |Case { expression, world }| {
+        let Ok(compiled) = Expression::compile(expression, &scope(false), &Times) else { return Ok(false) };
+        let document = stored(&world.doc);
+        let (flat, whole) = (Flat::default(), Value::Object(document.to_flat()));
+        let env = world.env(None);
+        let ask = |doc| compiled.evaluate(&Env { doc: Some(doc), ..env });
+        prop_assert_eq!(ask(flat.of(&document)), ask(Doc::Flat(&whole)));
+        Ok(true)
+    });
+}
+
+#[test]
+fn what_is_asked_of_a_stored_document_is_what_its_flat_form_has() {
+    let before = stored(&json!({"id": "x", "a": {"b": 1}, "n": 1, "in": null}));
+    let after = stored(&json!({"id": "x", "a": {"b": 1}, "n": 2}));
+    let scope = Scope { doc: true, next: true, unchanged: true, ..Scope::default() };
+    for (source, wanted) in [
+        ("doc.id == 'x' && doc.rev == 'r' && doc.createdAt <= doc.updatedAt", true),
+        ("has(doc.id) && has(doc.a.b) && !has(doc.other) && has(next.updatedAt)", true),
+        ("'n' in doc && 'rev' in next && !('other' in next)", true),
+        ("size(doc) == 7 && size(next) == 6", true),
+        ("doc == next", false),
+        ("doc == doc && doc['id'] == next['id']", true),
+        ("unchanged('a', 'a.b', 'id', 'rev', 'other')", true),
+        ("unchanged('n')", false),
+        ("unchanged('in')", false),
+    ] {
+        let compiled =
+            Expression::compile(source, &scope, &Times).unwrap_or_else(|faults| panic!("{source}: {faults:?}"));
+        let (first, second) = (Flat::default(), Flat::default());
+        let stored = Env { doc: Some(first.of(&before)), next: Some(second.of(&after)), ..Env::empty() };
+        let wanted = if wanted { Outcome::True } else { Outcome::False };
+        assert_eq!(compiled.evaluate(&stored), wanted, "{source}");
+        let (doc, next) = (Value::Object(before.to_flat()), Value::Object(after.to_flat()));
+        let flat = Env { doc: Some((&doc).into()), next: Some((&next).into()), ..Env::empty() };
+        assert_eq!(compiled.trace(&flat).1, compiled.trace(&stored).1, "{source}");
+    }
+}
+
+fn stored(doc: &Value) -> Document {
+    let mut data = doc.as_object().unwrap().clone();
+    let id = data.remove("id").and_then(|id| DocumentId::parse(id.as_str()?).ok());
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let id = id.unwrap_or_else(|| DocumentId::parse("x").unwrap());
+    Document { id, rev: Rev::parse("r").unwrap(), created_at: now, updated_at: now, data }
 }
 
 /// Where `cel` differs on purpose, the generator makes no such expressions: it orders booleans; it takes maps as ranges

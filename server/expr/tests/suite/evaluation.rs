@@ -31,7 +31,7 @@ fn a_document_that_was_not_read_is_asked_for_where_the_answer_depends_on_it() {
     let auth = json!({"id": "u1"});
     let doc = json!({"team": "t1", "open": true, "closed": false, "bad id": "a b"});
     let unread = Library { documents: Vec::new(), is_read: false };
-    let env = Env { auth: &auth, doc: Some(&doc), lookups: &unread, ..Env::empty() };
+    let env = Env { auth: &auth, doc: Some((&doc).into()), lookups: &unread, ..Env::empty() };
     let t1 = need(&[("teams", "t1")]);
     for (source, expected) in [
         ("get('teams', doc.team).owner == auth.id", t1.clone()),

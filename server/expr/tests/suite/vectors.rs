@@ -48,8 +48,8 @@ fn evaluate(vector: &Value) -> Result<Outcome, String> {
     let env = Env {
         auth: vector.get("auth").unwrap_or(&Value::Null),
         request: Some(&request),
-        doc: Some(bound("doc")),
-        next: Some(bound("next")),
+        doc: Some(bound("doc").into()),
+        next: Some(bound("next").into()),
         vars: Some(bound("vars")),
         lookups: &NoLookups,
         ..Env::empty()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::Document;
+use basalt_expr::{Doc, Flat};
 use serde_json::{Map, Value};
 
 use super::operation::{Context, Prepared};
@@ -31,9 +32,9 @@ pub(super) enum Told {
     Nothing,
 }
 
-/// `None` where it takes more than the document to tell; `flat` is it, flat.
-pub(super) fn told(prepared: &Prepared<'_>, context: &Context<'_>, flat: &Value) -> Option<Told> {
-    match prepared.compiled.rules.sees(context.binding, flat, &NoFacts) {
+/// `None` where it takes more than the document to tell.
+pub(super) fn told(prepared: &Prepared<'_>, context: &Context<'_>, doc: Doc<'_>) -> Option<Told> {
+    match prepared.compiled.rules.sees(context.binding, doc, &NoFacts) {
         Sees::All => Some(Told::Whole),
         Sees::Nothing => Some(Told::Nothing),
         Sees::Part | Sees::Need(_) => None,
@@ -51,7 +52,7 @@ pub(super) fn answer(
     let sees = match told {
         Some(Told::Whole) => Sees::All,
         Some(Told::Nothing) => Sees::Nothing,
-        None => prepared.compiled.rules.sees(context.binding, &Value::Object(document.to_flat()), state),
+        None => prepared.compiled.rules.sees(context.binding, Flat::default().of(document), state),
     };
     let select = prepared.operation.select.as_ref();
     let selected = |flat: Map<String, Value>| match select {

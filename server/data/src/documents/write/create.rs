@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{ChangeOp, Code, Document, Error, Result};
+use basalt_expr::{Doc, Flat};
 use serde_json::{Map, Value};
 
 use super::answer::{Told, answer, told};
@@ -47,23 +48,22 @@ pub(super) fn create(
     };
     let Draft { document: asked, told } = asked;
     // What is written, and what rules judge of it, where that isn't done.
+    let flat = Flat::default();
     let (next, judged, told) = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
-        None if told.is_some() => (asked, None, told),
-        None => {
-            let flat = Value::Object(asked.to_flat());
-            (asked, Some(flat), None)
-        }
+        None => (asked, None, told),
         Some(replaced) => {
-            let flat = Value::Object(asked.to_flat());
-            compiled.check_protected(None, Some(&flat))?;
+            let asked = flat.of(&asked);
+            compiled.check_protected(None, Some(asked))?;
             let next = make(prepared, context, conform(compiled, replaced)?);
-            let judged = judged_fields(prepared, &flat, next.to_flat());
+            let judged = judged_fields(prepared, asked, next.to_flat());
             (Arc::new(next), Some(judged), None)
         }
     };
+    let flat = Flat::default();
+    let judged = judged.as_ref().map_or_else(|| flat.of(&next), Doc::from);
     let mut needs = Needs::default();
     let mut cells = None;
-    if let Some(judged) = &judged {
+    if told.is_none() {
         compiled.check_protected(None, Some(judged))?;
         cells = needs.ask(authorize(prepared, context, state, Operation::Create { next: judged }))?;
     }
@@ -91,17 +91,17 @@ pub(crate) fn draft(prepared: &Prepared<'_>, context: &Context<'_>) -> Option<Re
     check_open(prepared, context, ChangeOp::Create).ok()?;
     let fields = own_body(prepared, body).ok()?;
     Some(conform(prepared.compiled, fields).map(|fields| {
-        let mut document = make(prepared, context, fields);
-        let told = document.seen_flat(|flat| allowed(prepared, context, flat));
+        let document = make(prepared, context, fields);
+        let told = allowed(prepared, context, Flat::default().of(&document));
         Draft { document: Arc::new(document), told }
     }))
 }
 
 /// Whether it may be created whatever else is stored; if so, what its author reads of it.
-fn allowed(prepared: &Prepared<'_>, context: &Context<'_>, flat: &Value) -> Option<Told> {
-    prepared.compiled.check_protected(None, Some(flat)).ok()?;
-    match prepared.compiled.rules.authorize(context.binding, Operation::Create { next: flat }, &NoFacts) {
-        Verdict::Allow(permit) if !permit.takes_tokens() => told(prepared, context, flat),
+fn allowed(prepared: &Prepared<'_>, context: &Context<'_>, next: Doc<'_>) -> Option<Told> {
+    prepared.compiled.check_protected(None, Some(next)).ok()?;
+    match prepared.compiled.rules.authorize(context.binding, Operation::Create { next }, &NoFacts) {
+        Verdict::Allow(permit) if !permit.takes_tokens() => told(prepared, context, next),
         Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Need(_) => None,
     }
 }
@@ -115,7 +115,7 @@ fn make(prepared: &Prepared<'_>, context: &Context<'_>, data: Map<String, Value>
 }
 
 /// What rules judge of a hook's result: all of it, but for fields with a write rule that the caller left alone.
-fn judged_fields(prepared: &Prepared<'_>, asked: &Value, mut next: Map<String, Value>) -> Value {
+fn judged_fields(prepared: &Prepared<'_>, asked: Doc<'_>, mut next: Map<String, Value>) -> Value {
     for (field, rules) in &prepared.compiled.rules.fields {
         if rules.write.is_some() && asked.get(field).is_none() {
             next.remove(field);

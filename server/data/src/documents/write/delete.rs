@@ -22,7 +22,7 @@ pub(super) fn delete(
     check_preconditions(prepared, Some(&seen))?;
     check_condition(prepared, context, Some(&seen))?;
     let mut needs = Needs::default();
-    let cells = needs.ask(authorize(prepared, context, state, Operation::Delete { doc: &seen.flat }))?;
+    let cells = needs.ask(authorize(prepared, context, state, Operation::Delete { doc: seen.doc() }))?;
     let referred = state.is_referred_to(prepared.compiled, &seen.document.id);
     if needs.ask(referred)?.unwrap_or(false) {
         needs.finish()?;

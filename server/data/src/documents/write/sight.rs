@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::principal::Access;
 use basalt_core::{Code, Document, Error, Result};
-use basalt_expr::{Env, NoLookups, Outcome};
+use basalt_expr::{Doc, Env, Flat, NoLookups, Outcome};
 use serde_json::{Map, Value};
 
 use super::operation::{Context, Prepared};
@@ -21,8 +21,7 @@ pub(super) enum Sight {
 
 pub(super) struct Seen {
     pub document: Arc<Document>,
-    /// All of it.
-    pub flat: Value,
+    flat: Flat,
     /// What of it the caller reads, flat, where that isn't all of it.
     masked: Option<Map<String, Value>>,
     /// The stored fields that he can't read.
@@ -32,11 +31,12 @@ pub(super) struct Seen {
 impl Seen {
     /// What the caller reads of the document, flat.
     pub(super) fn readable(&self) -> Map<String, Value> {
-        match (&self.masked, &self.flat) {
-            (Some(masked), _) => masked.clone(),
-            (None, Value::Object(flat)) => flat.clone(),
-            (None, _) => Map::new(),
-        }
+        self.masked.clone().unwrap_or_else(|| self.document.to_flat())
+    }
+
+    /// All of it.
+    pub(super) fn doc(&self) -> Doc<'_> {
+        self.flat.of(&self.document)
     }
 }
 
@@ -49,11 +49,11 @@ pub(super) fn look(prepared: &Prepared<'_>, context: &Context<'_>, state: &State
         caller.bypasses_rules(&compiled.name, Access::Read)?;
     }
     let Some(document) = state.stored(&compiled.name, &operation.id)? else { return Ok(Sight::Absent) };
-    let flat = Value::Object(document.to_flat());
+    let flat = Flat::default();
     if unbound {
         return Ok(Sight::Seen(Seen { document, flat, masked: None, unreadable: BTreeSet::new() }));
     }
-    match compiled.rules.sees(context.binding, &flat, state) {
+    match compiled.rules.sees(context.binding, flat.of(&document), state) {
         Sees::All => return Ok(Sight::Seen(Seen { document, flat, masked: None, unreadable: BTreeSet::new() })),
         Sees::Nothing => return Ok(Sight::Hidden),
         Sees::Need(reads) => return Err(Stop::Need(reads)),
@@ -101,7 +101,7 @@ pub(super) fn check_condition(prepared: &Prepared<'_>, context: &Context<'_>, se
     let outcome = expression.evaluate(&Env {
         auth: &Value::Null,
         request: Some(context.binding.request()),
-        doc: Some(&doc),
+        doc: Some((&doc).into()),
         next: None,
         vars: Some(vars),
         params: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::document::pointer_token;
 use basalt_core::{ChangeOp, Code, Document, Error, FieldError};
+use basalt_expr::{Doc, Flat};
 use serde_json::{Map, Value};
 
 use super::answer::{answer, told};
@@ -118,28 +119,29 @@ fn update(
 ) -> Decided<Effect> {
     let compiled = prepared.compiled;
     let asked = conform_unless_denied(prepared, context, state, seen, wanted.fields)?;
-    let mut asked = make(prepared, context, seen, asked);
+    let asked = make(prepared, context, seen, asked);
     let mut needs = Needs::default();
-    let mut authorized = |next: &Value| {
-        let cells = needs.ask(authorize(prepared, context, state, Operation::Update { doc: &seen.flat, next }))?;
+    let mut authorized = |next: Doc<'_>| {
+        let cells = needs.ask(authorize(prepared, context, state, Operation::Update { doc: seen.doc(), next }))?;
         needs.ask(authorize_blind(prepared, context, state, seen, next, &wanted.blind))?;
         Ok::<_, Stop>(cells)
     };
     let (next, cells, told) = match prepared.pin.and_then(|pin| pin.replaced.clone()) {
         None => {
-            let (cells, told) = asked.seen_flat(|flat| {
-                check_protected(prepared, seen, flat, &wanted.blind)?;
-                Ok::<_, Stop>((authorized(flat)?, told(prepared, context, flat)))
-            })?;
+            let flat = Flat::default();
+            let next = flat.of(&asked);
+            check_protected(prepared, seen, next, &wanted.blind)?;
+            let (cells, told) = (authorized(next)?, told(prepared, context, next));
             (asked, cells, told)
         }
         Some(replaced) => {
-            let asked = Value::Object(asked.into_flat());
-            check_protected(prepared, seen, &asked, &wanted.blind)?;
+            let flat = Flat::default();
+            let asked = flat.of(&asked);
+            check_protected(prepared, seen, asked, &wanted.blind)?;
             let next = make(prepared, context, seen, conform(compiled, replaced)?);
-            let judged = judged_fields(prepared, seen, &asked, &next);
-            compiled.check_protected(Some(&seen.flat), Some(&judged))?;
-            (next, authorized(&judged)?, None)
+            let judged = judged_fields(prepared, seen, asked, &next);
+            compiled.check_protected(Some(seen.doc()), Some(Doc::Flat(&judged)))?;
+            (next, authorized(Doc::Flat(&judged))?, None)
         }
     };
     let previous = &seen.document;
@@ -168,8 +170,8 @@ fn conform_unless_denied(
         return Ok(conform(prepared.compiled, fields)?);
     }
     conform(prepared.compiled, fields.clone()).map_err(|error| {
-        let next = Value::Object(make(prepared, context, seen, fields).into_flat());
-        match authorize(prepared, context, state, Operation::Update { doc: &seen.flat, next: &next }) {
+        let (next, flat) = (make(prepared, context, seen, fields), Flat::default());
+        match authorize(prepared, context, state, Operation::Update { doc: seen.doc(), next: flat.of(&next) }) {
             Ok(_) => Stop::Refuse(without(error, &seen.unreadable)),
             Err(stop) => stop,
         }
@@ -190,7 +192,7 @@ fn make(prepared: &Prepared<'_>, context: &Context<'_>, seen: &Seen, data: Map<S
 }
 
 /// The server's fields stay as they are; one that the caller can't read he can't even name, or he could guess it.
-fn check_protected(prepared: &Prepared<'_>, seen: &Seen, next: &Value, blind: &BTreeSet<String>) -> Decided<()> {
+fn check_protected(prepared: &Prepared<'_>, seen: &Seen, next: Doc<'_>, blind: &BTreeSet<String>) -> Decided<()> {
     let compiled = prepared.compiled;
     let named: Vec<FieldError> = compiled
         .protected
@@ -204,7 +206,7 @@ fn check_protected(prepared: &Prepared<'_>, seen: &Seen, next: &Value, blind: &B
         let detail = "Fields of the server can't be changed here.";
         return Err(Stop::Refuse(Error::new(Code::FieldProtected, detail).with_errors(named)));
     }
-    Ok(compiled.check_protected(Some(&seen.flat), Some(next))?)
+    Ok(compiled.check_protected(Some(seen.doc()), Some(next))?)
 }
 
 /// Setting an unreadable field to the value that it has is judged as a change, or else the answer would tell a right
@@ -214,27 +216,27 @@ fn authorize_blind(
     context: &Context<'_>,
     state: &State<'_>,
     seen: &Seen,
-    next: &Value,
+    next: Doc<'_>,
     blind: &BTreeSet<String>,
 ) -> Decided<()> {
-    let guessed: Vec<&String> = blind.iter().filter(|field| seen.flat.get(*field) == next.get(*field)).collect();
+    let guessed: Vec<&String> = blind.iter().filter(|field| seen.doc().get(field) == next.get(field)).collect();
     if guessed.is_empty() {
         return Ok(());
     }
-    let mut without = seen.flat.clone();
+    let mut without = seen.doc().whole().clone();
     if let Value::Object(map) = &mut without {
         for field in guessed {
             map.remove(field);
         }
     }
-    authorize(prepared, context, state, Operation::Update { doc: &without, next }).map(|_| ())
+    authorize(prepared, context, state, Operation::Update { doc: Doc::Flat(&without), next }).map(|_| ())
 }
 
 /// What rules judge of a hook's result: all of it, but for fields with a write rule that the caller left alone.
-fn judged_fields(prepared: &Prepared<'_>, seen: &Seen, asked: &Value, next: &Document) -> Value {
+fn judged_fields(prepared: &Prepared<'_>, seen: &Seen, asked: Doc<'_>, next: &Document) -> Value {
     let mut flat = next.to_flat();
     for (field, rules) in &prepared.compiled.rules.fields {
-        let stored = seen.flat.get(field);
+        let stored = seen.doc().get(field);
         if rules.write.is_none() || stored != asked.get(field) {
             continue;
         }
