@@ -10,6 +10,7 @@ mod commands;
 mod crowds;
 mod database;
 mod dev;
+mod disk;
 mod durability;
 mod feed;
 mod files;

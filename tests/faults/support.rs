@@ -15,10 +15,14 @@ pub(crate) fn rounds() -> usize {
 pub(crate) async fn server(engine: Engine) -> (Process, Client) {
     let process = Process::start(engine, &[]);
     let client = process.service("*");
+    define_things(&client).await;
+    (process, client)
+}
+
+pub(crate) async fn define_things(client: &Client) {
     let definition = json!({"indexes": [{"fields": ["n"]}]});
     let answer = client.put("/v1/admin/collections/things").json(&definition).send().await;
     assert!([200, 201].contains(&answer.status), "{answer}");
-    (process, client)
 }
 
 /// How long the server lives in this round: from at once to some tens of milliseconds, so that kills fall everywhere.

@@ -1,61 +1,17 @@
 //! A disk that is full.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use basalt_testing::{Engine, Process};
 use futures_util::stream;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::support::{assert_all_whole, file, files_below, listed, noise, started};
-
-/// Bytes of the small disk.
-const DISK: usize = 24 << 20;
-
-/// A disk of memory; gone with this value.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// The error says why this machine gives none.
-    fn mount() -> Result<Self, String> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let output = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={DISK}"), "tmpfs"])
-            .arg(folder.path())
-            .output()
-            .map_err(|error| format!("mount: {error}"))?;
-        if output.status.success() {
-            return Ok(Self(folder));
-        }
-        Err(format!("a small disk needs root: {}", String::from_utf8_lossy(&output.stderr).trim()))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves so many bytes free.
-    fn fill_but(&self, free: usize) -> PathBuf {
-        let ballast = self.path().join("ballast");
-        let used: u64 = files_below(self.path()).iter().map(|path| path.metadata().expect("its size").len()).sum();
-        let size = DISK - free - usize::try_from(used).expect("a size");
-        std::fs::write(&ballast, vec![0; size]).expect("ballast");
-        ballast
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // What is still open there goes later.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
+use crate::disk::SmallDisk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_heals() {
     for engine in Engine::BOTH {
-        let disk = match SmallDisk::mount() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let disk = match SmallDisk::mount(folder.path()) {
             Ok(disk) => disk,
             Err(lacking) => return println!("skipped: {lacking}"),
         };

@@ -7,3 +7,5 @@ mod memory;
 mod nodes;
 mod peer;
 mod support;
+
+pub(crate) use support::files_below;

@@ -58,7 +58,7 @@ pub(super) fn noise(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// All files below a folder.
-pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
