@@ -1,7 +1,7 @@
 //! Who calls, and in what request.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -41,6 +41,25 @@ pub struct UserPrincipal {
     pub method: String,
     /// When the session's holder last proved who he is.
     pub authenticated_at: Timestamp,
+    pub shown: Shown,
+}
+
+/// The `auth` of a user in expressions, made when a first rule is asked: the same in all of his requests.
+#[derive(Debug, Default)]
+pub struct Shown(OnceLock<Arc<Value>>);
+
+/// A copy may become another user.
+impl Clone for Shown {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// It follows from the rest.
+impl PartialEq for Shown {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -193,12 +212,15 @@ impl Caller {
     }
 
     /// The `auth` of expressions: `null` for a visitor, and for those whom rules don't bind.
-    pub fn auth_value(&self) -> Value {
-        let Principal::User(user) = &self.principal else { return Value::Null };
-        json!({
-            "id": user.id, "email": user.email, "emailVerified": user.email_verified, "anonymous": user.anonymous,
-            "roles": user.roles, "claims": user.claims, "mfa": user.mfa, "method": user.method, "orgs": {},
-        })
+    pub fn auth_value(&self) -> Arc<Value> {
+        let Principal::User(user) = &self.principal else { return Arc::default() };
+        let shown = user.shown.0.get_or_init(|| {
+            Arc::new(json!({
+                "id": user.id, "email": user.email, "emailVerified": user.email_verified, "anonymous": user.anonymous,
+                "roles": user.roles, "claims": user.claims, "mfa": user.mfa, "method": user.method, "orgs": {},
+            }))
+        });
+        Arc::clone(shown)
     }
 
     pub fn user(&self) -> Option<&UserPrincipal> {

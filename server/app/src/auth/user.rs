@@ -1,6 +1,6 @@
 //! The user document, read and written field by field.
 
-use basalt_core::principal::UserPrincipal;
+use basalt_core::principal::{Shown, UserPrincipal};
 use basalt_core::{Code, Document, Error, FieldError, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -58,6 +58,7 @@ impl User<'_> {
             mfa: session.mfa,
             method: session.method.clone(),
             authenticated_at: session.authenticated_at,
+            shown: Shown::default(),
         }
     }
 

@@ -13,18 +13,22 @@ pub struct Binding(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     caller: Caller,
-    auth: Value,
+    auth: Arc<Value>,
     request: RequestValues,
 }
 
 impl Binding {
     pub fn new(caller: Caller) -> Self {
         let auth = caller.auth_value();
-        Self::with_auth(caller, auth)
+        Self::shown(caller, auth)
     }
 
     /// With an `auth` of one's own (the simulator's). The caller decides whether rules are asked at all.
     pub(super) fn with_auth(caller: Caller, auth: Value) -> Self {
+        Self::shown(caller, Arc::new(auth))
+    }
+
+    fn shown(caller: Caller, auth: Arc<Value>) -> Self {
         let request = RequestValues {
             id: caller.request.id.clone(),
             time: caller.request.time,

@@ -54,6 +54,7 @@ fn user_with(user: &str, roles: &[&str]) -> Binding {
         mfa: false,
         method: "password".into(),
         authenticated_at: Timestamp::from_millis(0),
+        shown: basalt_core::principal::Shown::default(),
     })))
 }
 

@@ -259,6 +259,7 @@ pub(crate) fn user_with(id: &str, roles: &[&str]) -> Caller {
         mfa: false,
         method: "password".to_owned(),
         authenticated_at: Timestamp::from_millis(0),
+        shown: basalt_core::principal::Shown::default(),
     })))
 }
 

@@ -156,7 +156,7 @@ impl Calls {
             Source::Wasm { .. } | Source::Remote(_) => version.function.to_string(),
         };
         let context = Context {
-            auth: caller.auth_value(),
+            auth: Arc::unwrap_or_clone(caller.auth_value()),
             alias: resolved.alias.to_string(),
             version: version.number,
             idempotency_key,
