@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
+use tempfile::TempDir;
 
 fn open(path: &Path) -> Connection {
     let connection =
@@ -16,6 +17,14 @@ fn open(path: &Path) -> Connection {
         )
         .unwrap();
     connection
+}
+
+/// A database in a folder of its own.
+fn fresh() -> (TempDir, PathBuf, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let connection = open(&path);
+    (folder, path, connection)
 }
 
 fn rows(connection: &Connection) -> Vec<(i64, String)> {
@@ -45,15 +54,18 @@ fn write(connection: &Connection, ids: std::ops::Range<i64>, mark: &str) {
     }
 }
 
+/// Writes in one transaction.
+fn commit(connection: &Connection, ids: std::ops::Range<i64>, mark: &str) {
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    write(connection, ids, mark);
+    connection.execute_batch("COMMIT").unwrap();
+}
+
 #[test]
 fn each_commit_is_whole_in_the_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let connection = open(&path);
+    let (_folder, path, connection) = fresh();
     for n in 0..50 {
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        write(&connection, n * 10..n * 10 + 12, "first");
-        connection.execute_batch("COMMIT").unwrap();
+        commit(&connection, n * 10..n * 10 + 12, "first");
         assert_others_see_the_same(&connection, &path);
     }
 }
@@ -61,14 +73,10 @@ fn each_commit_is_whole_in_the_files() {
 /// SQLite's own files take less than 128 KiB at once.
 #[test]
 fn long_commits_are_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let connection = open(&path);
+    let (_folder, path, connection) = fresh();
     connection.execute_batch("PRAGMA cache_size = 10000").unwrap();
     for rows in [200, 400, 800, 6_000] {
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        write(&connection, 0..rows, &format!("of {rows}"));
-        connection.execute_batch("COMMIT").unwrap();
+        commit(&connection, 0..rows, &format!("of {rows}"));
         assert_others_see_the_same(&connection, &path);
     }
 }
@@ -76,9 +84,7 @@ fn long_commits_are_whole() {
 /// Twenty pages of cache: pages are written before the commit, read again and written anew, and headers after them.
 #[test]
 fn transactions_that_are_longer_than_the_cache_are_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let connection = open(&path);
+    let (_folder, path, connection) = fresh();
     for round in 0..6 {
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
         for n in 0..4 {
@@ -113,9 +119,7 @@ fn a_log_that_begins_anew_and_one_that_is_opened_again_go_on() {
 
 #[test]
 fn savepoints_taken_back_leave_the_rest() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let connection = open(&path);
+    let (_folder, path, connection) = fresh();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     write(&connection, 0..300, "kept");
     connection.execute_batch("SAVEPOINT s").unwrap();
