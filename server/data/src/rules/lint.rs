@@ -132,14 +132,17 @@ fn give(place: &mut Value, names: &[String]) {
 fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
     let source = update.source();
     let looks_at_next = update.names().contains(&"next") || source.contains("unchanged");
-    if !looks_at_next {
+    let is_id = |field: &FieldPath| field.top() == basalt_core::document::ID;
+    // An id never changes: whose document it is by its id, his it stays.
+    let is_by_id = update.doc_fields().is_some_and(|fields| !fields.is_empty() && fields.iter().all(is_id));
+    if !looks_at_next && !is_by_id {
         let message = "The update rule never looks at next: whoever may update may write anything, also another owner.";
         add(FindingKind::NextIgnored, message.to_owned());
     }
     for field in update.equality_fields() {
         let top = field.top();
         let settled = mentions_next(source, top) || mentions_unchanged(source, top);
-        if looks_at_next && !settled && top != basalt_core::document::ID {
+        if looks_at_next && !settled && !is_id(&field) {
             let message =
                 format!("The update rule tests doc.{field}, and the update may change it: add unchanged('{top}').");
             add(FindingKind::TestedFieldMayChange, message);
