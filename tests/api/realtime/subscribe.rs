@@ -2,6 +2,7 @@
 
 use basalt_testing::{TestServer, on_both_engines};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::{create, define_notes, define_open, document, documents, get, query};
 
@@ -10,6 +11,7 @@ on_both_engines!(
     only_what_the_rule_and_the_filter_show_is_told,
     a_document_that_stops_matching_is_removed,
     a_new_subscription_contains_what_was_written_before,
+    who_is_the_first_to_listen_under_steady_writers_misses_nothing,
     one_document_can_be_watched,
     what_is_anothers_is_watched_in_vain,
     fields_are_narrowed_and_what_is_not_seen_is_not_told,
@@ -104,6 +106,41 @@ async fn a_new_subscription_contains_what_was_written_before(server: TestServer)
         let id = format!("all{n}");
         let list = socket.subscribe(json!({"id": id, "collection": "open", "sort": "n"})).await;
         assert_eq!(list.docs.len(), n + 1);
+    }
+}
+
+async fn who_is_the_first_to_listen_under_steady_writers_misses_nothing(server: TestServer) {
+    const WRITERS: usize = 3;
+    define_open(&server).await;
+    let visitor = server.visitor();
+    for round in 0..12 {
+        let written = Semaphore::new(0);
+        let write = async |writer: usize| {
+            for n in 0..10 {
+                let id = format!("r{round}-{writer}-{n}");
+                create(&visitor, "open", json!({"id": id, "round": round, "n": n * WRITERS + writer})).await;
+                written.add_permits(1);
+                visitor.patch(&document("open", &id)).json(&json!({"seen": true})).expect(200).await;
+            }
+        };
+        // Somewhere in the middle, where nobody has listened so far.
+        let asked = json!({"filter": format!("round == {round}"), "sort": "n", "limit": 100});
+        let listen = async {
+            drop(written.acquire_many(1 + 2 * round).await.unwrap());
+            let mut socket = visitor.socket().await;
+            let mut subscription = asked.clone();
+            subscription["id"] = "s".into();
+            subscription["collection"] = "open".into();
+            let list = socket.subscribe(subscription).await;
+            (socket, list)
+        };
+        let writes = futures_util::future::join_all((0..WRITERS).map(write));
+        let (_, (mut socket, mut list)) = tokio::join!(writes, listen);
+        let stored = visitor.post(&query("open")).json(&asked).expect(200).await.items();
+        assert_eq!(stored.len(), 10 * WRITERS);
+        socket.until(&mut list, &stored).await;
+        socket.send(&json!({"type": "unsubscribe", "id": "s"})).await;
+        assert_eq!(socket.next_of("ok").await["id"], "s");
     }
 }
 

@@ -67,7 +67,10 @@ fn main() -> Result<()> {
     if let Some(path) = plain() {
         return files::plain::serve(path);
     }
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    // Servers run in folders of their own.
+    let path = arguments.server.canonicalize();
+    arguments.server = path.map_err(|error| format!("{}: {error}", arguments.server.display()))?;
     allow_many_connections()?;
     // One thread: the server has the rest of the machine.
     runtime()?.block_on(run(&arguments))
