@@ -77,9 +77,10 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     // By hand: every write and every answer has several of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(instant) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000) else {
+        let Ok(instant) = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1_000)) else {
             return Err(fmt::Error);
         };
+        let millis = u32::try_from(self.0.rem_euclid(1_000)).map_err(|_| fmt::Error)?;
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let year = u32::try_from(instant.year()).map_err(|_| fmt::Error)?;
         digits(&mut text[0..4], year);
@@ -88,7 +89,7 @@ impl fmt::Display for Timestamp {
         digits(&mut text[11..13], instant.hour().into());
         digits(&mut text[14..16], instant.minute().into());
         digits(&mut text[17..19], instant.second().into());
-        digits(&mut text[20..23], instant.millisecond().into());
+        digits(&mut text[20..23], millis);
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
