@@ -182,15 +182,19 @@ impl Decision {
         if needed.is_empty() { Ok(effects) } else { Err(Stop::Need(needed)) }
     }
 
-    fn finish(&self, mut state: State<'_>, effects: Vec<Effect>) -> Step<Decided> {
+    fn finish(&self, mut state: State<'_>, mut effects: Vec<Effect>) -> Step<Decided> {
         if self.purpose == Purpose::Draft {
             return Step::Done(self.nothing(), Decided::Effects(effects));
         }
         if let Some(claim) = &self.request.claim {
-            let kept = effects.iter().cloned().map(Effect::into_kept).collect();
+            let kept = effects.iter().cloned().map(|effect| effect.into_kept(None)).collect();
             state.add_cells(vec![claim.keep(kept, self.request.now)]);
         }
-        Step::Done(state.into_writes(self.origin()), Decided::Effects(effects))
+        let writes = state.into_writes(self.origin());
+        for effect in &mut effects {
+            effect.release(&writes.documents);
+        }
+        Step::Done(writes, Decided::Effects(effects))
     }
 
     fn nothing(&self) -> Writes {

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use basalt_core::change::Body;
 use basalt_core::{Caller, Code, Error, Principal, Result, Timestamp};
 use basalt_store::{CellKey, CellWrite};
 use serde_json::{Map, Value, json};
@@ -39,15 +38,6 @@ pub(crate) struct Kept {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLargeToKeep;
-
-impl Kept {
-    /// `document` is what the commit wrote, and nothing else: where all of it is shown, its text is.
-    pub(super) fn is_written(&mut self, document: &Body) {
-        if let Ok(Some(shown @ Shown::Whole(_))) = &mut self.body {
-            *shown = Shown::Written(document.clone());
-        }
-    }
-}
 
 impl Claim {
     pub(crate) fn new(caller: &Caller, request: &Idempotency) -> Result<Self> {

@@ -63,10 +63,8 @@ impl Documents {
             let decision = self.decision(request, &definitions, pins, Purpose::Commit, reads.clone());
             match inner.store.commit(decision).await? {
                 (Decided::Effects(effects), committed) => {
-                    let mut answers: Vec<Kept> = effects.into_iter().map(Effect::into_kept).collect();
-                    if let ([answer], [Some(document)]) = (&mut *answers, &*committed.documents) {
-                        answer.is_written(document);
-                    }
+                    let written = committed.documents.first().and_then(Option::as_ref);
+                    let answers = effects.into_iter().map(|effect| effect.into_kept(written)).collect();
                     return Ok(Outcome { answers, seq: committed.seq(), replayed: false });
                 }
                 (Decided::Replay(answers), _) => return self.replay(request, answers).await,

@@ -20,5 +20,5 @@ pub(super) fn check(prepared: &Prepared<'_>, context: &Context<'_>, exists: bool
     check_condition(prepared, context, seen.as_ref())?;
     let rev = seen.map(|seen| seen.document.rev.clone());
     let id = prepared.operation.id.clone();
-    Ok(Effect { kind: EffectKind::Checked, id, rev, body: None, before: None, after: None })
+    Ok(Effect { kind: EffectKind::Checked, id, rev, body: None, as_written: false, before: None, after: None })
 }

@@ -36,5 +36,5 @@ pub(super) fn delete(
     needs.finish()?;
     let id = seen.document.id.clone();
     let before = Some(seen.document);
-    Ok(Effect { kind: EffectKind::Deleted, id, rev: None, body: None, before, after: None })
+    Ok(Effect { kind: EffectKind::Deleted, id, rev: None, body: None, as_written: false, before, after: None })
 }

@@ -186,5 +186,6 @@ pub(super) fn unique(
 }
 
 pub(super) fn effect(kind: EffectKind, after: &Document, body: Option<Shown>) -> Effect {
-    Effect { kind, id: after.id.clone(), rev: Some(after.rev.clone()), body, before: None, after: None }
+    let (id, rev) = (after.id.clone(), Some(after.rev.clone()));
+    Effect { kind, id, rev, body, as_written: false, before: None, after: None }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use basalt_core::change::Body;
 use basalt_core::principal::Access;
 use basalt_core::{CollectionName, Document, DocumentId, Result, Rev, Timestamp};
 use basalt_expr::Expression;
+use basalt_store::DocumentWrite;
 use serde_json::{Map, Value};
 
 use super::answer::Told;
@@ -106,6 +108,8 @@ pub(crate) struct Effect {
     pub rev: Option<Rev>,
     /// The document as its caller may read it; `None` where he may not, or where there is none.
     pub body: Option<Shown>,
+    /// Instead of `body`: all of the document, whose text the commit has.
+    pub as_written: bool,
     pub before: Option<Arc<Document>>,
     pub after: Option<Arc<Document>>,
 }
@@ -153,10 +157,22 @@ impl Operation {
 }
 
 impl Effect {
-    /// The answer, in the form in which answers are kept.
-    pub(crate) fn into_kept(self) -> Kept {
-        let Self { kind, id, rev, body, before, after } = self;
-        drop((before, after));
-        Kept { kind: kind.as_str().to_owned(), id: id.into(), rev: rev.map(String::from), body: Ok(body) }
+    /// Lets go of documents that nobody needs behind the commit. They were made in the committer's thread, and memory is
+    /// best freed where it was taken: elsewhere each of their many small pieces is handed back on its own.
+    pub(crate) fn release(&mut self, writes: &[DocumentWrite]) {
+        (self.before, self.after) = (None, None);
+        if let (Some(Shown::Whole(shown)), [DocumentWrite::Put { collection, document, .. }]) = (&self.body, writes)
+            && Arc::ptr_eq(shown, document)
+            && !collection.is_system()
+        {
+            (self.body, self.as_written) = (None, true);
+        }
+    }
+
+    /// The answer, in the form in which answers are kept; `written` is the text of what the commit wrote.
+    pub(crate) fn into_kept(self, written: Option<&Body>) -> Kept {
+        let body = if self.as_written { written.cloned().map(Shown::Written) } else { self.body };
+        let (id, rev) = (self.id.into(), self.rev.map(String::from));
+        Kept { kind: self.kind.as_str().to_owned(), id, rev, body: Ok(body) }
     }
 }
