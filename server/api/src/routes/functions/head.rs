@@ -114,9 +114,14 @@ pub(super) fn pieces(body: HttpBody) -> impl Stream<Item = Result<Bytes>> {
     body.map(|piece| piece.map_err(broken))
 }
 
-/// Of an answer without a body: the function goes on to its end.
-pub(super) fn nothing(body: HttpBody) -> impl Stream<Item = Result<Bytes>> {
-    body.filter_map(|piece: Result<Bytes>| async move { piece.err().map(|error| Err(broken(error))) })
+/// Of an answer without a body: the function goes on to its end, which its limits set.
+pub(super) async fn run_out(body: HttpBody) {
+    body.for_each(|piece| async move {
+        if let Err(error) = piece {
+            broken(error);
+        }
+    })
+    .await;
 }
 
 fn broken(error: Error) -> Error {

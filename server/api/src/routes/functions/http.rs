@@ -70,7 +70,9 @@ pub(super) async fn answer(asked: &FunctionRequest, resolved: Resolved, calls: &
     let mut response = HttpResponse::build(status);
     head::write(&mut response, &headers, &name, &invocation);
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        return Ok(response.streaming(head::nothing(body)));
+        // As a stream it would end with a chunk, which is the beginning of the next answer for who expects no body.
+        actix_web::rt::spawn(head::run_out(body));
+        return Ok(response.finish());
     }
     Ok(response.streaming(head::pieces(body)))
 }
