@@ -4,12 +4,15 @@ use basalt_testing::{TestServer, on_both_engines};
 use reqwest::Method;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::support::{call, define_closed, deploy, function};
 use crate::support::document;
 
 on_both_engines! {
     any_method_and_path_reaches_it,
+    an_answer_without_a_body_ends_with_its_head,
     a_signed_webhook_arrives_as_it_was_sent,
     who_has_a_token_of_ours_is_known,
     an_answer_comes_as_it_is_made,
@@ -56,6 +59,26 @@ async fn any_method_and_path_reaches_it(server: TestServer) {
     let answer = visitor.post(&function("bytes")).body("application/x-anything", raw.clone()).expect(200).await;
     assert!(answer.bytes.iter().rev().eq(raw.iter()), "bytes are bytes");
     visitor.get(&function("nobody")).problem(404, "function_not_found").await;
+}
+
+/// What came after it would be read as the next answer.
+async fn an_answer_without_a_body_ends_with_its_head(server: TestServer) {
+    let source = r#"
+        export const empty = http({ invoke: "true" }, async (request: Request) =>
+            new Response(null, { status: Number(new URL(request.url).searchParams.get("status")) }));
+    "#;
+    deploy(&server, source).await;
+    for status in [204, 304] {
+        let mut stream = TcpStream::connect(server.base().trim_start_matches("http://")).await.unwrap();
+        let path = format!("{}?status={status}", function("empty"));
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(!answer.to_ascii_lowercase().contains("transfer-encoding"), "{answer}");
+        assert_eq!(answer.find("\r\n\r\n"), Some(answer.len() - 4), "{answer}");
+    }
 }
 
 /// As Stripe and others do it: the signature is over the bytes, not over what they mean.
