@@ -132,22 +132,26 @@ fn give(place: &mut Value, names: &[String]) {
 fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
     let source = update.source();
     let looks_at_next = update.names().contains(&"next") || source.contains("unchanged");
-    let is_id = |field: &FieldPath| field.top() == basalt_core::document::ID;
-    // An id never changes: whose document it is by its id, his it stays.
-    let is_by_id = update.doc_fields().is_some_and(|fields| !fields.is_empty() && fields.iter().all(is_id));
-    if !looks_at_next && !is_by_id {
+    if !looks_at_next && !demands_own_id(source) {
         let message = "The update rule never looks at next: whoever may update may write anything, also another owner.";
         add(FindingKind::NextIgnored, message.to_owned());
     }
     for field in update.equality_fields() {
         let top = field.top();
         let settled = mentions_next(source, top) || mentions_unchanged(source, top);
-        if looks_at_next && !settled && !is_id(&field) {
+        if looks_at_next && !settled && top != basalt_core::document::ID {
             let message =
                 format!("The update rule tests doc.{field}, and the update may change it: add unchanged('{top}').");
             add(FindingKind::TestedFieldMayChange, message);
         }
     }
+}
+
+/// Whether nothing is allowed but to whom the document's id is: an id never changes, so it stays his.
+fn demands_own_id(source: &str) -> bool {
+    let source: String = source.split_whitespace().collect();
+    let is_it = |part: &str| matches!(part, "auth.id==doc.id" | "doc.id==auth.id");
+    !source.contains("||") && !source.contains('?') && source.split("&&").any(is_it)
 }
 
 fn mentions_next(source: &str, field: &str) -> bool {
