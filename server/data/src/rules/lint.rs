@@ -132,7 +132,7 @@ fn give(place: &mut Value, names: &[String]) {
 fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
     let source = update.source();
     let looks_at_next = update.names().contains(&"next") || source.contains("unchanged");
-    if !looks_at_next && !demands_own_id(source) {
+    if !looks_at_next {
         let message = "The update rule never looks at next: whoever may update may write anything, also another owner.";
         add(FindingKind::NextIgnored, message.to_owned());
     }
@@ -145,13 +145,6 @@ fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
             add(FindingKind::TestedFieldMayChange, message);
         }
     }
-}
-
-/// Whether nothing is allowed but to whom the document's id is: an id never changes, so it stays his.
-fn demands_own_id(source: &str) -> bool {
-    let source: String = source.split_whitespace().collect();
-    let is_it = |part: &str| matches!(part, "auth.id==doc.id" | "doc.id==auth.id");
-    !source.contains("||") && !source.contains('?') && source.split("&&").any(is_it)
 }
 
 fn mentions_next(source: &str, field: &str) -> bool {
