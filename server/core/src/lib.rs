@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod change;
 pub mod document;
 pub mod error;
+pub mod fast_map;
 pub mod filter;
 pub mod geo;
 pub mod ids;
@@ -26,6 +27,7 @@ pub mod vector;
 pub use change::{Actor, Change, ChangeOp, Seq};
 pub use document::Document;
 pub use error::{Code, Error, FieldError, Result};
+pub use fast_map::FastMap;
 pub use ids::{
     BucketName, ChannelName, CollectionName, DocumentId, FieldPath, FilePath, FunctionName, Rev, SecretName,
 };

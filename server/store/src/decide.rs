@@ -1,12 +1,11 @@
 //! The write path's contract: a [`Decide`] sees a consistent [`View`], asks for more of it or says what to write.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use basalt_core::change::Body;
-use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, FieldPath, Seq, Timestamp};
+use basalt_core::{Actor, CollectionName, Document, DocumentId, Error, FastMap, FieldPath, Seq, Timestamp};
 use serde_json::Value;
 
 /// A decision on the state of the store, without I/O.
@@ -99,11 +98,13 @@ pub struct Cell {
 /// The state that a decision is made on. `None`: not read (ask by [`Step::Need`]); `Some(None)`: not there.
 #[derive(Default)]
 pub struct View {
-    pub(crate) documents: HashMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
-    pub(crate) unique: HashMap<(CollectionName, String, Vec<u8>), Option<DocumentId>>,
-    pub(crate) cells: HashMap<CellKey, Option<Cell>>,
+    pub(crate) documents: FastMap<(CollectionName, DocumentId), Option<Arc<Document>>>,
+    /// The row of a stored document, where the engine finds it by that without its id's index (SQLite).
+    pub(crate) rows: FastMap<(CollectionName, DocumentId), i64>,
+    pub(crate) unique: FastMap<(CollectionName, String, Vec<u8>), Option<DocumentId>>,
+    pub(crate) cells: FastMap<CellKey, Option<Cell>>,
     /// By the whole question.
-    pub(crate) holders: HashMap<Read, Vec<DocumentId>>,
+    pub(crate) holders: FastMap<Read, Vec<DocumentId>>,
 }
 
 impl View {
@@ -139,6 +140,11 @@ impl View {
             (Read::Document { collection, id } | Read::New { collection, id }, Found::Document(document)) => {
                 self.documents.insert((collection, id), document.map(Arc::new));
             }
+            (Read::Document { collection, id }, Found::Row(row, document)) => {
+                let place = (collection, id);
+                self.rows.insert(place.clone(), row);
+                self.documents.insert(place, Some(Arc::new(document)));
+            }
             (Read::Unique { collection, index, key }, Found::Holder(holder)) => {
                 self.unique.insert((collection, index, key), holder);
             }
@@ -161,6 +167,8 @@ impl View {
 /// The answer to a [`Read`], of its kind.
 pub(crate) enum Found {
     Document(Option<Document>),
+    /// A document and the row that it is in.
+    Row(i64, Document),
     Holder(Option<DocumentId>),
     Cell(Option<Cell>),
     Holders(Vec<DocumentId>),

@@ -1,10 +1,9 @@
 //! The catalog together with what the engine derives from it once per epoch: the names and statements of each
 //! collection's tables.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use basalt_core::{CollectionName, Error, FieldPath, Result};
+use basalt_core::{CollectionName, Error, FastMap, FieldPath, Result};
 
 use crate::catalog::{Catalog, Collection, IndexKind, IndexState, Keeps, KeyColumn};
 use crate::postgres::SetStatements;
@@ -14,7 +13,7 @@ use crate::sql::Dialect;
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) catalog: Arc<Catalog>,
-    tables: HashMap<CollectionName, Arc<Tables>>,
+    tables: FastMap<CollectionName, Arc<Tables>>,
 }
 
 /// One collection's tables.
@@ -58,9 +57,9 @@ pub(crate) struct TableStatements {
     pub(crate) find: String,
     /// Values: id, rev, created_at, updated_at, data, keys.
     pub(crate) insert: String,
-    /// Values as of `insert`.
+    /// Values as of `insert`, then the row.
     pub(crate) update: String,
-    /// Where no key changes. Values: id, rev, created_at, updated_at, data.
+    /// Where no key changes. Values: id, rev, created_at, updated_at, data, row.
     pub(crate) update_body: String,
     pub(crate) delete: String,
     /// Sets all keys to *missing*, so that rows can swap their unique keys within a commit.
@@ -168,14 +167,19 @@ impl TableStatements {
                 columns.iter().enumerate().skip(1).map(|(n, column)| format!("{column} = ${}", n + 1)).collect();
             set.join(", ")
         };
+        // The id is asked for beside the row, lest a wrong one is ever written over.
+        let update = |columns: &[&str]| {
+            let (set, row) = (set(columns), columns.len() + 1);
+            dialect.sql(&format!("UPDATE {table} SET {set} WHERE row_id = ${row} AND id = $1"))
+        };
         let missing = dialect.bytes_literal(&[basalt_core::key::MISSING]);
         let released: Vec<String> = keys.iter().map(|column| format!("{column} = {missing}")).collect();
         let (names, values) = (all.join(", "), values.join(", "));
         Self {
-            find: dialect.sql(&format!("SELECT rev, created_at, updated_at, data FROM {table} WHERE id = $1")),
+            find: dialect.sql(&format!("SELECT rev, created_at, updated_at, data, row_id FROM {table} WHERE id = $1")),
             insert: dialect.sql(&format!("INSERT INTO {table} ({names}) VALUES ({values})")),
-            update: dialect.sql(&format!("UPDATE {table} SET {} WHERE id = $1", set(&all))),
-            update_body: dialect.sql(&format!("UPDATE {table} SET {} WHERE id = $1", set(&all[..5]))),
+            update: update(&all),
+            update_body: update(&all[..5]),
             delete: dialect.sql(&format!("DELETE FROM {table} WHERE id = $1")),
             release: dialect.sql(&format!("UPDATE {table} SET {} WHERE id = $1", released.join(", "))),
         }

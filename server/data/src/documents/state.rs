@@ -1,10 +1,9 @@
 //! The state that operations are decided on: what the store read, overlaid by what earlier operations of the same
 //! batch wrote.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use basalt_core::{CollectionName, Document, DocumentId, Error};
+use basalt_core::{CollectionName, Document, DocumentId, Error, FastMap};
 use basalt_store::catalog::unique_key;
 use basalt_store::{Catalog, Cell, CellKey, CellWrite, DocumentWrite, Index, NewJob, Origin, Read, View, Writes};
 
@@ -36,10 +35,10 @@ type Place = (CollectionName, DocumentId);
 pub(crate) struct State<'v> {
     facts: &'v dyn StoredFacts,
     catalog: &'v Catalog,
-    documents: HashMap<Place, Option<Arc<Document>>>,
+    documents: FastMap<Place, Option<Arc<Document>>>,
     /// Keys taken in this batch, by collection and index.
-    taken: HashMap<(CollectionName, String, Vec<u8>), DocumentId>,
-    cells: HashMap<CellKey, Option<Cell>>,
+    taken: FastMap<(CollectionName, String, Vec<u8>), DocumentId>,
+    cells: FastMap<CellKey, Option<Cell>>,
     document_writes: Vec<DocumentWrite>,
     cell_writes: Vec<CellWrite>,
     jobs: Vec<NewJob>,
@@ -74,9 +73,9 @@ impl<'v> State<'v> {
         Self {
             facts,
             catalog,
-            documents: HashMap::new(),
-            taken: HashMap::new(),
-            cells: HashMap::new(),
+            documents: FastMap::default(),
+            taken: FastMap::default(),
+            cells: FastMap::default(),
             document_writes: Vec::new(),
             cell_writes: Vec::new(),
             jobs: Vec::new(),
@@ -256,7 +255,7 @@ fn last_of_each(writes: Vec<CellWrite>) -> Vec<CellWrite> {
     let key = |write: &CellWrite| match write {
         CellWrite::Put { key, .. } | CellWrite::Delete { key } => key.clone(),
     };
-    let last: HashMap<CellKey, usize> = writes.iter().enumerate().map(|(index, write)| (key(write), index)).collect();
+    let last: FastMap<CellKey, usize> = writes.iter().enumerate().map(|(index, write)| (key(write), index)).collect();
     let kept = |(index, write): (usize, CellWrite)| (last.get(&key(&write)) == Some(&index)).then_some(write);
     writes.into_iter().enumerate().filter_map(kept).collect()
 }

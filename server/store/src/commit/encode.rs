@@ -5,7 +5,7 @@ use std::sync::Arc;
 use basalt_core::change::Body;
 use basalt_core::document::{CREATED_AT, ID, REV, UPDATED_AT};
 use basalt_core::{ChangeOp, CollectionName, Document, DocumentId, Error, Result};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::decide::Origin;
 
@@ -78,29 +78,39 @@ pub(crate) fn spliced(own: [&str; 4], data: &str) -> String {
 
 /// The old values of the top-level fields that differ, as JSON text.
 pub(crate) fn changed(previous: &Document, next: &Document) -> Result<String> {
-    let mut old = Map::new();
-    for (name, value) in &previous.data {
-        if next.data.get(name) != Some(value) {
-            old.insert(name.clone(), value.clone());
+    serde_json::to_string(&Changed { previous, next }).map_err(Error::internal)
+}
+
+struct Changed<'a> {
+    previous: &'a Document,
+    next: &'a Document,
+}
+
+impl Serialize for Changed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Self { previous, next } = self;
+        let mut old = serializer.serialize_map(None)?;
+        for (name, value) in previous.data.iter().filter(|(name, value)| next.data.get(*name) != Some(*value)) {
+            old.serialize_entry(name, value)?;
         }
+        if previous.rev != next.rev {
+            old.serialize_entry(REV, previous.rev.as_str())?;
+        }
+        if previous.created_at != next.created_at {
+            old.serialize_entry(CREATED_AT, &previous.created_at.to_string())?;
+        }
+        if previous.updated_at != next.updated_at {
+            old.serialize_entry(UPDATED_AT, &previous.updated_at.to_string())?;
+        }
+        old.end()
     }
-    if previous.rev != next.rev {
-        old.insert(REV.to_owned(), Value::from(previous.rev.as_str()));
-    }
-    if previous.created_at != next.created_at {
-        old.insert(CREATED_AT.to_owned(), Value::from(previous.created_at.to_string()));
-    }
-    if previous.updated_at != next.updated_at {
-        old.insert(UPDATED_AT.to_owned(), Value::from(previous.updated_at.to_string()));
-    }
-    serde_json::to_string(&old).map_err(Error::internal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use basalt_core::{Rev, Timestamp};
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     fn document(data: Value) -> Document {
         let Value::Object(data) = data else { panic!("an object") };

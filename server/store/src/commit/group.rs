@@ -1,12 +1,12 @@
 //! A group of batches that commit together: what was read, under it what earlier batches of the group write, and what
 //! all of them leave to be written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use basalt_core::change::Body;
-use basalt_core::{ChangeOp, Code, CollectionName, Document, DocumentId, Error, FieldError, Result};
+use basalt_core::{ChangeOp, Code, CollectionName, Document, DocumentId, Error, FastMap, FieldError, Result};
 
 use super::BATCH_BYTES;
 use super::encode::{self, ChangeRow};
@@ -24,9 +24,9 @@ pub(crate) struct Group {
     /// What was read, as the group's batches so far leave it.
     pub(crate) view: View,
     documents: Vec<DocumentState>,
-    positions: HashMap<Place, usize>,
+    positions: FastMap<Place, usize>,
     pub(crate) changes: Vec<ChangeRow>,
-    pub(crate) cells: HashMap<CellKey, CellState>,
+    pub(crate) cells: FastMap<CellKey, CellState>,
     pub(crate) jobs: Vec<(NewJob, Arc<Origin>)>,
     bytes: usize,
     batches: usize,
@@ -37,6 +37,8 @@ pub(crate) struct DocumentState {
     pub(crate) tables: Arc<Tables>,
     pub(crate) id: DocumentId,
     pub(crate) initial: Option<Arc<Document>>,
+    /// Where `initial` is, as the engine has it.
+    pub(crate) row: Option<i64>,
     pub(crate) last: Option<Stored>,
 }
 
@@ -52,7 +54,7 @@ pub(crate) type CellState = Option<Cell>;
 /// A batch that may be absorbed: it is in order, sized and encoded.
 pub(crate) struct Staged {
     documents: Vec<DocumentState>,
-    unique: HashMap<UniquePlace, Option<DocumentId>>,
+    unique: FastMap<UniquePlace, Option<DocumentId>>,
     changes: Vec<ChangeRow>,
     cells: Vec<CellWrite>,
     jobs: Vec<NewJob>,
@@ -66,9 +68,9 @@ impl Group {
             known,
             view: View::default(),
             documents: Vec::new(),
-            positions: HashMap::new(),
+            positions: FastMap::default(),
             changes: Vec::new(),
-            cells: HashMap::new(),
+            cells: FastMap::default(),
             jobs: Vec::new(),
             bytes: 0,
             batches: 0,
@@ -113,14 +115,14 @@ impl Group {
         let origin = Arc::new(origin);
         let mut staged = Staged {
             documents: Vec::with_capacity(documents.len()),
-            unique: HashMap::new(),
+            unique: FastMap::default(),
             changes: Vec::with_capacity(documents.len()),
             cells,
             jobs,
             origin,
             bytes: 0,
         };
-        let mut positions: HashMap<Place, usize> = HashMap::new();
+        let mut positions: FastMap<Place, usize> = FastMap::default();
         let many = documents.len() > 1;
         for write in documents {
             let at = if many { positions.get(&place_of(&write)).copied() } else { None };
@@ -160,6 +162,7 @@ impl Group {
             return Err(Error::internal(format!("{}/{} is written over another state than read", place.0, place.1)));
         }
         let data = next.as_ref().map(|document| encode::data(document)).transpose()?;
+        let row = self.view.rows.get(&place).copied();
         let (collection, id) = place;
         staged.changes.push(change_row(
             &collection,
@@ -174,13 +177,13 @@ impl Group {
             staged.documents[at].last = last;
             return Ok(at);
         }
-        staged.documents.push(DocumentState { tables: Arc::clone(tables), id, initial: previous, last });
+        staged.documents.push(DocumentState { tables: Arc::clone(tables), id, initial: previous, row, last });
         Ok(staged.documents.len() - 1)
     }
 
     /// Who holds which unique key after the batch. The whole batch counts, so that two documents may swap their keys.
-    fn check_unique(&self, documents: &[DocumentState]) -> Result<HashMap<UniquePlace, Option<DocumentId>>> {
-        let mut holders: HashMap<UniquePlace, Option<DocumentId>> = HashMap::new();
+    fn check_unique(&self, documents: &[DocumentState]) -> Result<FastMap<UniquePlace, Option<DocumentId>>> {
+        let mut holders: FastMap<UniquePlace, Option<DocumentId>> = FastMap::default();
         let mut claims = Vec::new();
         for state in documents {
             for index in &state.tables.unique {

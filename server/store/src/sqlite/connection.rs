@@ -173,7 +173,8 @@ pub(crate) fn find(connection: &Connection, known: &Known, read: &Read, now: Tim
     match read {
         Read::Document { collection, id } => {
             let sql = &known.tables(collection)?.sql.find;
-            document(connection, sql, id).map(Found::Document)
+            let found = document(connection, sql, id)?;
+            Ok(found.map_or(Found::Document(None), |(row, document)| Found::Row(row, document)))
         }
         Read::New { .. } => Ok(Found::Document(None)),
         Read::Unique { collection, index, key } => {
@@ -189,7 +190,7 @@ pub(crate) fn find(connection: &Connection, known: &Known, read: &Read, now: Tim
     }
 }
 
-fn document(connection: &Connection, sql: &str, id: &DocumentId) -> Result<Option<Document>> {
+fn document(connection: &Connection, sql: &str, id: &DocumentId) -> Result<Option<(i64, Document)>> {
     let mut statement = connection.prepare_cached(sql).map_err(|error| map(&error))?;
     let mut rows = statement.query([id.as_str()]).map_err(|error| map(&error))?;
     let Some(row) = rows.next().map_err(|error| map(&error))? else { return Ok(None) };
@@ -198,13 +199,14 @@ fn document(connection: &Connection, sql: &str, id: &DocumentId) -> Result<Optio
     let time = |n: usize| -> Result<Timestamp> {
         Timestamp::parse(text(n)?).ok_or_else(|| Error::internal("a stored time is odd"))
     };
-    Ok(Some(Document {
+    let document = Document {
         id: id.clone(),
         rev: Rev::parse(text(0)?)?,
         created_at: time(1)?,
         updated_at: time(2)?,
         data: serde_json::from_str(text(3)?).map_err(Error::internal)?,
-    }))
+    };
+    Ok(Some((row.get(4).map_err(|error| map(&error))?, document)))
 }
 
 fn holder(connection: &Connection, sql: &str, key: &[u8]) -> Result<Option<DocumentId>> {

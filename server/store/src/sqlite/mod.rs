@@ -242,6 +242,7 @@ impl Sqlite {
     pub(crate) async fn document(&self, collection: &CollectionName, id: &DocumentId) -> Result<Option<Document>> {
         let read = Read::Document { collection: collection.clone(), id: id.clone() };
         match self.point(&read).await? {
+            Found::Row(_, document) => Ok(Some(document)),
             Found::Document(document) => Ok(document),
             Found::Holder(_) | Found::Cell(_) | Found::Holders(_) => Ok(None),
         }
@@ -250,7 +251,7 @@ impl Sqlite {
     pub(crate) async fn cell(&self, key: &CellKey) -> Result<Option<Cell>> {
         match self.point(&Read::Cell(key.clone())).await? {
             Found::Cell(cell) => Ok(cell),
-            Found::Document(_) | Found::Holder(_) | Found::Holders(_) => Ok(None),
+            Found::Document(_) | Found::Row(..) | Found::Holder(_) | Found::Holders(_) => Ok(None),
         }
     }
 

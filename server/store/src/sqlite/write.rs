@@ -75,6 +75,10 @@ fn put<'c>(statements: &mut Statements<'c>, state: &'c DocumentState, document: 
             bind(statement, texts.len() + n, &key.as_slice())?;
         }
     }
+    if state.initial.is_some() {
+        let row = state.row.ok_or_else(|| Error::internal("a document is written whose row wasn't read"))?;
+        bind(statement, texts.len() + if with_keys { keys.len() } else { 0 }, &row)?;
+    }
     done(statement.raw_execute(), Rows::One)
 }
 

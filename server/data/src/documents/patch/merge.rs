@@ -41,6 +41,10 @@ impl MergePatch {
         self.0.iter().filter(|(_, change)| change.reads()).map(|(name, _)| name.as_str()).collect()
     }
 
+    pub(super) fn names(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
+    }
+
     pub(super) fn apply(&self, base: Base<'_>) -> Result<(Map<String, Value>, BTreeSet<String>)> {
         let Base { mut readable, unreadable, now, is_time } = base;
         let applying = Applying { now, is_time };

@@ -29,8 +29,8 @@ pub(crate) enum Patch {
 
 /// What a patch is applied to.
 pub(crate) struct Base<'a> {
-    /// The stored document as the patch's author reads it, flat with the server's own fields; for an upsert of
-    /// what is missing: the `id` alone.
+    /// The stored document as the patch's author reads it, flat; with the server's own fields where the patch
+    /// [asks for them](Patch::asks_own_fields). For an upsert of what is missing: the `id` alone.
     pub readable: Map<String, Value>,
     /// The top-level fields that he can't read, whether they are there or not.
     pub unreadable: &'a BTreeSet<String>,
@@ -73,6 +73,14 @@ impl Patch {
         }
     }
 
+    /// Whether it makes a difference to it that the server's own fields are there.
+    pub(crate) fn asks_own_fields(&self) -> bool {
+        match self {
+            Self::Merge(patch) => patch.names(ID),
+            Self::Json(_) => true,
+        }
+    }
+
     pub(crate) fn apply(&self, id: &DocumentId, base: Base<'_>) -> Result<Patched> {
         let (mut fields, overridden) = match self {
             Self::Merge(patch) => patch.apply(base)?,
@@ -80,7 +88,7 @@ impl Patch {
         };
         let given = match self {
             // Removed by `null`, which is no id.
-            Self::Merge(_) => Some(fields.get(ID).unwrap_or(&Value::Null)),
+            Self::Merge(patch) => patch.names(ID).then(|| fields.get(ID).unwrap_or(&Value::Null)),
             Self::Json(_) => fields.get(ID),
         };
         check_id(id, given)?;

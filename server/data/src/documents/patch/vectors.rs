@@ -12,17 +12,27 @@ const NOW: &str = "2026-11-22T08:00:00.000Z";
 
 fn apply(stored: &Map<String, Value>, patch: &Value) -> Result<Map<String, Value>> {
     let id = DocumentId::parse("x")?;
-    let mut readable = stored.clone();
+    let mut flat = stored.clone();
     for (name, value) in [("id", "x"), ("rev", "r1"), ("createdAt", NOW), ("updatedAt", NOW)] {
-        readable.insert(name.into(), value.into());
+        flat.insert(name.into(), value.into());
     }
-    let now = Timestamp::parse(NOW).unwrap();
-    let base = Base { readable, unreadable: &BTreeSet::new(), now, is_time: &|_| false };
     let body = match patch {
         Value::Object(map) => PatchBody::Merge(map.clone()),
         list => PatchBody::Json(list.clone()),
     };
-    Patch::parse(body)?.apply(&id, base).map(|patched| patched.fields)
+    let patch = Patch::parse(body)?;
+    let now = Timestamp::parse(NOW).unwrap();
+    let apply = |readable| {
+        let base = Base { readable, unreadable: &BTreeSet::new(), now, is_time: &|_| false };
+        patch.apply(&id, base).map(|patched| patched.fields)
+    };
+    let found = apply(flat);
+    if !patch.asks_own_fields() {
+        let without = apply(stored.clone());
+        let text = |result: &Result<Map<String, Value>>| format!("{result:?}");
+        assert_eq!(text(&without), text(&found), "{patch:?}");
+    }
+    found
 }
 
 #[test]

@@ -34,6 +34,11 @@ impl Seen {
         self.masked.clone().unwrap_or_else(|| self.document.to_flat())
     }
 
+    /// The same for who doesn't need the server's own fields.
+    pub(super) fn readable_fields(&self) -> Map<String, Value> {
+        self.masked.clone().unwrap_or_else(|| self.document.data.clone())
+    }
+
     /// All of it.
     pub(super) fn doc(&self) -> Doc<'_> {
         self.flat.of(&self.document)

@@ -35,7 +35,7 @@ pub(super) fn patch(
     let mut unreadable = seen.unreadable.clone();
     unreadable.extend(unreadable_if_there(prepared, context, state, seen, changes)?);
     let base = Base {
-        readable: seen.readable(),
+        readable: if changes.asks_own_fields() { seen.readable() } else { seen.readable_fields() },
         unreadable: &unreadable,
         now: context.now,
         is_time: &|path| is_time(prepared, path),

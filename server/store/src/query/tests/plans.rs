@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::engines::{DIALECTS, Engines};
 use super::world::{World, contains, document, ordered, sort};
+use crate::known::Known;
 use crate::query::{self, Access, List, SortField};
 use crate::sql::{Dialect, SqlValue, Statement};
 
@@ -88,6 +89,19 @@ pub(super) fn scans(plan: &str) -> bool {
 
 fn sorts(plan: &str) -> bool {
     plan.contains("TEMP B-TREE FOR ORDER BY") || plan.contains("Sort")
+}
+
+#[test]
+fn a_row_that_was_read_is_written_without_another_look_into_an_index() {
+    let mut engines = Engines::open();
+    let world = notes(&mut engines);
+    let known = Known::new(world.catalog.clone(), Dialect::Sqlite);
+    let sql = &known.tables(&CollectionName::parse("notes").unwrap()).unwrap().sql;
+    for (update, values) in [(&sql.update, 9), (&sql.update_body, 6)] {
+        let statement = Statement { sql: update.clone(), values: vec![SqlValue::Null; values] };
+        let plan = plan(&mut engines, Dialect::Sqlite, &statement);
+        assert!(plan.contains("USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}\n{update}");
+    }
 }
 
 #[test]

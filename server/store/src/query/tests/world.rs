@@ -151,7 +151,7 @@ fn create_tables(engines: &mut Engines, dialect: Dialect, collection: &Collectio
     let mut columns = vec![format!("id {text} NOT NULL UNIQUE"), format!("data {json} NOT NULL")];
     columns.extend(["rev", "created_at", "updated_at"].map(|column| format!("{column} {text} NOT NULL")));
     columns.extend(collection.key_columns.iter().map(|key| format!("{} {bytes}", key.column)));
-    engines.execute(dialect, &format!("CREATE TABLE {table} ({})", columns.join(", ")));
+    engines.execute(dialect, &format!("CREATE TABLE {table} ({}{})", dialect.row_id_column(), columns.join(", ")));
     for index in &collection.indexes {
         if index.spec.kind == IndexKind::Contains {
             let columns = format!("(k {bytes} NOT NULL, id {text} NOT NULL, PRIMARY KEY (k, id))");
