@@ -1,6 +1,6 @@
 //! Rules that look like mistakes.
 
-use basalt_core::filter::Filter;
+use basalt_core::filter::{Filter, Leaf, Place, Root, Scalar};
 use basalt_core::{CollectionName, DocumentId, FieldPath, Timestamp};
 use basalt_expr::{Env, Expression, Found, Lookups, Lowered, RequestValues};
 use serde::Serialize;
@@ -132,7 +132,7 @@ fn give(place: &mut Value, names: &[String]) {
 fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
     let source = update.source();
     let looks_at_next = update.names().contains(&"next") || source.contains("unchanged");
-    if !looks_at_next {
+    if !looks_at_next && !demands_own_id(update) {
         let message = "The update rule never looks at next: whoever may update may write anything, also another owner.";
         add(FindingKind::NextIgnored, message.to_owned());
     }
@@ -144,6 +144,32 @@ fn lint_update(update: &Expression, add: &mut dyn FnMut(FindingKind, String)) {
                 format!("The update rule tests doc.{field}, and the update may change it: add unchanged('{top}').");
             add(FindingKind::TestedFieldMayChange, message);
         }
+    }
+}
+
+/// Whether a user may change none but the document that has his id: that can't become another's. `false` where the rule
+/// asks for more of him, which may be anything.
+fn demands_own_id(update: &Expression) -> bool {
+    let id = basalt_core::document::ID;
+    let of_id_alone = update.auth_paths().iter().all(|path| path.is_empty() || **path == [id]);
+    if !of_id_alone || update.names().contains(&"request") {
+        return false;
+    }
+    let auth = newcomer();
+    let Ok(Lowered::Filter(filter)) = update.lower(&Env { auth: &auth, lookups: &AnyOrNone, ..Env::empty() }) else {
+        return false;
+    };
+    auth["id"].as_str().is_some_and(|own| demands_id(&filter, own))
+}
+
+fn demands_id(filter: &Filter, own: &str) -> bool {
+    let is_id = |place: &Place| place.root == Root::Document && place.path.names() == [basalt_core::document::ID];
+    match filter {
+        Filter::Leaf(Leaf::Equal { place, value: Scalar::Text(id) }) => is_id(place) && id == own,
+        Filter::And(parts) => parts.iter().any(|part| demands_id(part, own)),
+        Filter::Or(parts) => parts.iter().all(|part| demands_id(part, own)),
+        Filter::False | Filter::Error => true,
+        Filter::True | Filter::Not(_) | Filter::Leaf(_) => false,
     }
 }
 
@@ -208,11 +234,97 @@ impl Lookups for AllThere {
     }
 }
 
+/// Nothing is known of what is looked up.
+struct AnyOrNone;
+
+impl Lookups for AnyOrNone {
+    fn find(&self, _: &CollectionName, _: &DocumentId) -> Found<'_> {
+        Found::Unknown
+    }
+}
+
 /// Every `limit()` has a token left.
 pub(super) struct AlwaysGranted;
 
 impl basalt_expr::Limiter for AlwaysGranted {
     fn take(&self, _: &str, _: u32, _: std::time::Duration) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::rules;
+
+    fn findings(value: &Value) -> Vec<(FindingKind, &'static str)> {
+        let year = || vec![FieldPath::parse("year").unwrap()];
+        // Stands for the store: whatever isn't settled is said to be read for the year.
+        let scans =
+            |filter: &Filter| if *filter == Filter::True || filter.is_never_true() { Vec::new() } else { vec![year()] };
+        lint(&rules(value), &scans).into_iter().map(|finding| (finding.kind, finding.rule)).collect()
+    }
+
+    #[test]
+    fn what_looks_like_a_mistake_is_found() {
+        use FindingKind::{NextIgnored, NoIndex, Open, SignedInIsAllowed, TestedFieldMayChange, Unreachable};
+        let findings = |rules: &Value| -> Vec<_> {
+            findings(rules).into_iter().filter(|(kind, _)| *kind != Unreachable).collect()
+        };
+        assert_eq!(findings(&json!({"create": "true"})), [(Open, "create")]);
+        assert_eq!(findings(&json!({"create": "auth == null || auth.id == next.owner"})), [(Open, "create")]);
+        assert_eq!(findings(&json!({"create": "auth != null"})), [(SignedInIsAllowed, "create")]);
+        assert_eq!(findings(&json!({"get": "auth != null"})), []);
+        assert_eq!(findings(&json!({"update": "auth.id == doc.owner"})), [(NextIgnored, "update")]);
+        assert_eq!(
+            findings(&json!({"update": "auth.id == doc.owner && next.title != ''"})),
+            [(TestedFieldMayChange, "update")]
+        );
+        assert_eq!(findings(&json!({"update": "auth.id == doc.owner && unchanged('owner', 'x')"})), []);
+        assert_eq!(findings(&json!({"update": "auth.id == doc.owner && next.owner == auth.id"})), []);
+        assert_eq!(findings(&json!({"update": "'editor' in auth.roles && unchanged('a')"})), []);
+        assert_eq!(findings(&json!({"list": "doc.year > 1990"})), [(NoIndex, "list")]);
+        assert_eq!(findings(&json!({"list": "'editor' in auth.roles && doc.year > 1990"})), [(NoIndex, "list")]);
+        assert_eq!(
+            findings(&json!({"list": "auth.claims.a.b == 'x' || auth.claims.from <= doc.year"})),
+            [(NoIndex, "list")]
+        );
+        assert_eq!(findings(&json!({"list": "auth.id in auth.roles"})), []);
+    }
+
+    #[test]
+    fn writes_that_nobody_reaches_are_found() {
+        let found = findings(&json!({"update": "false", "delete": "false"}));
+        assert_eq!(found, [(FindingKind::Unreachable, "update"), (FindingKind::Unreachable, "delete")]);
+        assert_eq!(findings(&json!({"get": "auth.id == doc.id", "update": "false"})), []);
+    }
+
+    #[test]
+    fn whose_document_it_is_is_settled_where_its_id_is_demanded_of_everybody() {
+        let warned =
+            |rule: &str| findings(&json!({"get": rule, "update": rule})) == [(FindingKind::NextIgnored, "update")];
+        for rule in [
+            "auth.id == doc.id",
+            "doc.id == auth.id && !doc.locked",
+            "auth.id == doc.id && auth.id in doc.editors || doc.id == auth.id && doc.open",
+        ] {
+            assert_eq!(findings(&json!({"get": rule, "update": rule})), [], "{rule}");
+        }
+        for rule in [
+            "auth.id == doc.id || auth.id in doc.editors",
+            "auth.id == doc.id || 'admin' in auth.roles",
+            "auth.id == doc.id || auth.claims.of == doc.of",
+            "auth.id == doc.id || auth.claims.level > 5",
+            "auth.id == doc.id || auth.emailVerified",
+            "auth.id == doc.id || request.time > timestamp(doc.until)",
+            "auth.id == doc.id || get('admins', auth.id).chief == true",
+            "auth.id == doc.id || exists('admins', auth.id)",
+            "auth.id != doc.id",
+            "auth != null && doc.id != 'x'",
+            "auth != null && doc.id == 'x'",
+            "!(auth.id == doc.id)",
+        ] {
+            assert!(warned(rule), "{rule}");
+        }
     }
 }

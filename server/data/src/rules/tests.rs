@@ -28,7 +28,7 @@ fn rules_hiding(rules: &Value, hidden: &[&str]) -> CompiledRules {
     CompiledRules::compile(&definition.name, &definition.rules, hidden, &Undeclared).unwrap()
 }
 
-fn rules(rules: &Value) -> CompiledRules {
+pub(super) fn rules(rules: &Value) -> CompiledRules {
     rules_hiding(rules, &[])
 }
 
@@ -364,47 +364,6 @@ fn access_is_told_without_documents() {
             ("delete", Reach::Never, Reach::Never),
         ]
     );
-}
-
-fn findings(value: &Value) -> Vec<(FindingKind, &'static str)> {
-    let year = || vec![FieldPath::parse("year").unwrap()];
-    // Stands for the store: whatever isn't settled is said to be read for the year.
-    let scans =
-        |filter: &Filter| if *filter == Filter::True || filter.is_never_true() { Vec::new() } else { vec![year()] };
-    lint(&rules(value), &scans).into_iter().map(|finding| (finding.kind, finding.rule)).collect()
-}
-
-#[test]
-fn what_looks_like_a_mistake_is_found() {
-    use FindingKind::{NextIgnored, NoIndex, Open, SignedInIsAllowed, TestedFieldMayChange, Unreachable};
-    let findings =
-        |rules: &Value| -> Vec<_> { findings(rules).into_iter().filter(|(kind, _)| *kind != Unreachable).collect() };
-    assert_eq!(findings(&json!({"create": "true"})), [(Open, "create")]);
-    assert_eq!(findings(&json!({"create": "auth == null || auth.id == next.owner"})), [(Open, "create")]);
-    assert_eq!(findings(&json!({"create": "auth != null"})), [(SignedInIsAllowed, "create")]);
-    assert_eq!(findings(&json!({"get": "auth != null"})), []);
-    assert_eq!(findings(&json!({"update": "auth.id == doc.owner"})), [(NextIgnored, "update")]);
-    assert_eq!(
-        findings(&json!({"update": "auth.id == doc.owner && next.title != ''"})),
-        [(TestedFieldMayChange, "update")]
-    );
-    assert_eq!(findings(&json!({"update": "auth.id == doc.owner && unchanged('owner', 'x')"})), []);
-    assert_eq!(findings(&json!({"update": "auth.id == doc.owner && next.owner == auth.id"})), []);
-    assert_eq!(findings(&json!({"update": "'editor' in auth.roles && unchanged('a')"})), []);
-    assert_eq!(findings(&json!({"list": "doc.year > 1990"})), [(NoIndex, "list")]);
-    assert_eq!(findings(&json!({"list": "'editor' in auth.roles && doc.year > 1990"})), [(NoIndex, "list")]);
-    assert_eq!(
-        findings(&json!({"list": "auth.claims.a.b == 'x' || auth.claims.from <= doc.year"})),
-        [(NoIndex, "list")]
-    );
-    assert_eq!(findings(&json!({"list": "auth.id in auth.roles"})), []);
-}
-
-#[test]
-fn writes_that_nobody_reaches_are_found() {
-    let found = findings(&json!({"update": "false", "delete": "false"}));
-    assert_eq!(found, [(FindingKind::Unreachable, "update"), (FindingKind::Unreachable, "delete")]);
-    assert_eq!(findings(&json!({"get": "auth.id == doc.id", "update": "false"})), []);
 }
 
 #[test]
