@@ -257,6 +257,7 @@ export default function database(internal) {
 
   async function transaction(ask, work) {
     for (let attempt = 1; ; attempt++) {
+      const began = Date.now();
       const run = new Transaction(ask);
       const result = await work(run);
       try {
@@ -266,8 +267,8 @@ export default function database(internal) {
         const cause = error instanceof Conflict ? error.cause : error;
         if (attempt === TRIES || (cause === error && !CONFLICTS.includes(error?.code))) throw cause;
       }
-      // Those who met once shouldn't meet again.
-      await pause(Math.random() * 10 * 2 ** attempt);
+      // Those who met once shouldn't meet again: the longer a run takes, the further apart they are.
+      await pause(Math.random() * 2 ** attempt * Math.max(10, Date.now() - began));
     }
   }
 
