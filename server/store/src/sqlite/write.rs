@@ -64,20 +64,19 @@ fn put<'c>(statements: &mut Statements<'c>, state: &'c DocumentState, document: 
         Some(initial) if !tables.filling && keys::all(initial, tables) == keys => (&tables.sql.update_body, false),
         Some(_) => (&tables.sql.update, true),
     };
+    let keys = if with_keys { keys.as_slice() } else { &[] };
     let statement = statements.of(sql)?;
     let (created, updated) = (document.created_at.to_string(), document.updated_at.to_string());
     let texts = [document.id.as_str(), document.rev.as_str(), &created, &updated, data];
     for (n, text) in texts.iter().enumerate() {
         bind(statement, n, text)?;
     }
-    if with_keys {
-        for (n, key) in keys.iter().enumerate() {
-            bind(statement, texts.len() + n, &key.as_slice())?;
-        }
+    for (n, key) in keys.iter().enumerate() {
+        bind(statement, texts.len() + n, &key.as_slice())?;
     }
     if state.initial.is_some() {
         let row = state.row.ok_or_else(|| Error::internal("a document is written whose row wasn't read"))?;
-        bind(statement, texts.len() + if with_keys { keys.len() } else { 0 }, &row)?;
+        bind(statement, texts.len() + keys.len(), &row)?;
     }
     done(statement.raw_execute(), Rows::One)
 }
